@@ -1,0 +1,89 @@
+//! `modescope bench`: this machine's backends side by side.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::Output;
+use super::progress::Display;
+use crate::config::Backend;
+use crate::device::{self, adapters};
+use crate::error::Result;
+use crate::run::Progress;
+use crate::workload::{WORKLOADS, Workload};
+
+/// Compare this machine's backends: training steps and samples a second
+///
+/// Each backend first warms up, then is timed. Machines are noisy: compare rows of one table, not
+/// tables.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  modescope bench
+  modescope bench --seconds 10 --json")]
+pub struct Arguments {
+    /// Seconds to spend on each figure, about
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = seconds)]
+    seconds: f64,
+}
+
+fn seconds(text: &str) -> std::result::Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= 3600.0 => Ok(value),
+        _ => Err("a number of seconds above 0, at most 3600".into()),
+    }
+}
+
+/// Steps of the warm-up, which also estimates how many fill the time.
+const WARM_UP: usize = 5;
+/// Rows that the sampling figure is measured on.
+const SAMPLED: usize = 65_536;
+
+pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+    let mut backends = vec![Backend::Cpu, Backend::Ndarray];
+    if !adapters().is_empty() {
+        backends.push(Backend::Wgpu);
+    }
+    let task = Display::new(output).begin("bench", (backends.len() * WORKLOADS.len()) as u64);
+    let mut lines = vec![format!("{:46}  {:>24}  {:>12}  {:>14}", "backend", "workload", "steps/s", "samples/s")];
+    let mut figures = Vec::new();
+    for backend in backends {
+        let chosen = device::open(backend)?;
+        let name = match &chosen.adapter {
+            Some(adapter) => format!("wgpu: {} ({})", adapter.name, adapter.kind),
+            None => format!("{}", json!(backend).as_str().unwrap_or_default()),
+        };
+        for workload in WORKLOADS {
+            let steps = steps_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;
+            workload.sample(SAMPLED, &chosen.device)?;
+            let samples = SAMPLED as f64 / workload.sample(SAMPLED, &chosen.device)?.as_secs_f64();
+            lines.push(format!("{name:46}  {:>24}  {steps:>12.1}  {samples:>14.0}", workload.to_string()));
+            figures.push(json!({
+                "backend": backend,
+                "adapter": chosen.adapter,
+                "batch": workload.batch,
+                "hidden": workload.hidden,
+                "steps_per_second": steps,
+                "samples_per_second": samples,
+            }));
+            task.update(figures.len() as u64, &name);
+        }
+    }
+    drop(task);
+    output.result(&lines.join("\n"), &json!({ "figures": figures }));
+    Ok(())
+}
+
+fn steps_a_second(
+    workload: &Workload,
+    seconds: f64,
+    device: &burn::tensor::Device,
+    interrupt: &AtomicBool,
+) -> Result<f64> {
+    // The first pass also compiles kernels; only the second is an estimate.
+    workload.train(WARM_UP, device, interrupt)?;
+    let estimate = workload.train(WARM_UP, device, interrupt)?.as_secs_f64() / WARM_UP as f64;
+    let steps = ((seconds / estimate) as usize).clamp(WARM_UP, 20_000);
+    Ok(steps as f64 / workload.train(steps, device, interrupt)?.as_secs_f64())
+}

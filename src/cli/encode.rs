@@ -1,0 +1,58 @@
+//! `modescope encode`: posteriors of rows.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::Output;
+use super::shared::{BackendArgument, TableArguments, check_target};
+use crate::config::Backend;
+use crate::data::{read, write_csv};
+use crate::device;
+use crate::error::Result;
+use crate::model::SavedModel;
+use crate::vae::Model;
+
+/// Encode rows: posterior means and log-variances
+///
+/// Reads model.safetensors and model.json from the folder and nothing else. Columns are found by
+/// the names the model was trained on.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  modescope encode runs/mine my.csv --out latents.csv
+  modescope encode runs/mine new.parquet --labels species --out latents.csv")]
+pub struct Arguments {
+    /// Folder of a trained run
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// A table: .csv, .parquet or .npy
+    #[arg(value_name = "DATA")]
+    data: PathBuf,
+    #[command(flatten)]
+    table: TableArguments,
+    /// CSV file to write
+    #[arg(long, value_name = "FILE", default_value = "latents.csv")]
+    out: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    backend: BackendArgument,
+}
+
+pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
+    check_target(&arguments.out, arguments.force)?;
+    let saved = SavedModel::load(&arguments.run)?;
+    let mut options = arguments.table.read_options();
+    options.columns.get_or_insert_with(|| saved.card.columns.clone());
+    let loaded = read(&arguments.data, &options)?;
+    let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
+    let latents = Model::new(saved, &chosen.device).encode(loaded.table.rows())?;
+    write_csv(&arguments.out, &latents.to_table(loaded.table.labels().cloned())?)?;
+    let rows = loaded.table.len();
+    let text = format!("{rows} rows: {}", arguments.out.display());
+    let dropped = loaded.dropped;
+    output.result(&text, &json!({ "rows": rows, "dropped": dropped, "file": arguments.out }));
+    Ok(())
+}

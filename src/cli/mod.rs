@@ -1,0 +1,96 @@
+//! The command line: one file a command, what commands share, and progress bars.
+
+mod bench;
+mod devices;
+mod encode;
+mod mixture;
+mod output;
+mod progress;
+mod recipes;
+mod report;
+mod run;
+mod sample;
+mod shared;
+mod train;
+mod tsne;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use output::Output;
+
+/// Train a variational autoencoder on numeric data, on any GPU or the CPU, and see which modes of
+/// the data it learned, which it lost and why.
+#[derive(Parser)]
+#[command(name = "modescope", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_help = "Examples:
+  modescope run                        the reference experiment, start to report
+  modescope run my.csv --labels class  the same on your own data
+  modescope run --recipe classic       the textbook failure, shown and explained
+  modescope devices                    which adapters there are and what `auto` takes")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    output: output::Options,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Mixture(mixture::Arguments),
+    Train(train::Arguments),
+    Sample(sample::Arguments),
+    Encode(encode::Arguments),
+    Tsne(tsne::Arguments),
+    Report(report::Arguments),
+    Recipes(recipes::Arguments),
+    Bench(bench::Arguments),
+    Devices(devices::Arguments),
+}
+
+/// Parses the arguments of the process, runs the command, prints the error if there is one.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(&cli.output);
+    match execute(cli.command, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+fn execute(command: Command, output: &Output) -> Result<()> {
+    let interrupt = interrupt_flag()?;
+    match command {
+        Command::Run(arguments) => run::run(&arguments, output, interrupt),
+        Command::Mixture(arguments) => mixture::run(&arguments, output),
+        Command::Train(arguments) => train::run(&arguments, output, interrupt),
+        Command::Sample(arguments) => sample::run(&arguments, output),
+        Command::Encode(arguments) => encode::run(&arguments, output),
+        Command::Tsne(arguments) => tsne::run(&arguments, output, interrupt),
+        Command::Report(arguments) => report::run(&arguments, output, interrupt),
+        Command::Recipes(arguments) => recipes::run(&arguments, output),
+        Command::Bench(arguments) => bench::run(&arguments, output, interrupt),
+        Command::Devices(_) => devices::run(output),
+    }
+}
+
+/// A flag that Ctrl-C and SIGTERM set. A second signal ends the process at once.
+fn interrupt_flag() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&flag);
+    ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::Relaxed) {
+            std::process::exit(crate::error::Kind::Interrupted.exit_code().into());
+        }
+    })
+    .map_err(|error| Error::failed(format!("catching Ctrl-C: {error}")))?;
+    Ok(flag)
+}

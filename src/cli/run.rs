@@ -1,0 +1,167 @@
+//! `modescope run`: the whole job.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::Output;
+use super::progress::Display;
+use super::shared::{SettingsArguments, TableArguments, integer};
+use crate::audit::findings::Findings;
+use crate::device;
+use crate::error::{Error, Result};
+use crate::report::verdict;
+use crate::run::{Context, Dataset, Existing, Facts, Plan, Progress, RunDir, Source, execute};
+
+/// Do the whole job: data, training, samples, analysis, pictures, report
+///
+/// Without DATA the reference mixture is generated: 10 Gaussians in 3 dimensions, 1000 rows. All
+/// files go into one run folder; report.html is the one to open.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  modescope run
+  modescope run --recipe classic --out runs/collapsed
+  modescope run my.csv --labels species --drop-missing
+  modescope run readings.parquet --columns temp,load,noise --backend wgpu
+  modescope run --set mixture.components=25 --set mixture.spread=20 --seed 7
+  modescope run --resume --out runs/mixture-standard")]
+pub struct Arguments {
+    #[command(flatten)]
+    pub job: Job,
+    /// Rows to generate
+    #[arg(long, value_name = "N")]
+    samples: Option<u64>,
+}
+
+/// What `run` and `train` share.
+#[derive(Args)]
+pub struct Job {
+    /// A table: .csv, .parquet or .npy
+    #[arg(value_name = "DATA")]
+    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub table: TableArguments,
+    #[command(flatten)]
+    pub settings: SettingsArguments,
+    /// Run folder [default: runs/NAME-RECIPE]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace the run that the folder holds
+    #[arg(long, conflicts_with = "resume")]
+    pub force: bool,
+    /// Go on with the run that the folder holds, with its settings and data
+    #[arg(long)]
+    pub resume: bool,
+}
+
+pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+    let samples = arguments.samples.map(|n| ("samples", integer(n)));
+    let finished = arguments.job.execute(output, interrupt, samples.into_iter().collect(), "report")?;
+    let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
+    let sentence = verdict(&findings);
+    let report = finished.dir.file(RunDir::REPORT);
+    let text = format!("{sentence}\nReport: {}", report.display());
+    let json = json!({
+        "run": finished.dir.path(),
+        "report": report,
+        "verdict": sentence,
+        "findings": findings,
+        "decided": finished.plan.decided,
+    });
+    output.result(&text, &json);
+    Ok(())
+}
+
+/// A job that has been done.
+pub struct Finished {
+    pub dir: RunDir,
+    pub plan: Plan,
+}
+
+impl Job {
+    /// Resolves, plans and runs the stages up to `last`. Nothing is written before everything that
+    /// can be wrong with the input has been checked.
+    pub fn execute(
+        &self,
+        output: &Output,
+        interrupt: Arc<AtomicBool>,
+        flags: Vec<(&'static str, toml::Value)>,
+        last: &str,
+    ) -> Result<Finished> {
+        let display = Display::new(output);
+        let earlier = self.earlier()?;
+        let file = earlier.as_ref().map(|(folder, _)| folder.join(RunDir::CONFIG));
+        let settings = self.settings.resolve(Some(&self.table), flags, file)?;
+        let data = self.data.clone().or_else(|| earlier.as_ref().and_then(|(_, plan)| source(plan)));
+        let dataset = Dataset::prepare(data.as_deref(), &settings)?;
+        let chosen = device::open(settings.backend)?;
+        let out = self.out.clone().unwrap_or_else(|| default_out(data.as_deref(), &settings.recipe));
+        let facts = Facts {
+            source: dataset.source.clone(),
+            training_rows: dataset.training.len(),
+            held_out_rows: dataset.held_out.len(),
+            backend: chosen.backend,
+            adapter: chosen.adapter.clone(),
+        };
+        let plan = Plan::resolve(settings, facts)?;
+        if let Some((folder, earlier)) = &earlier
+            && let Some(difference) = plan.difference(earlier)?
+        {
+            return Err(Error::input(format!("{} cannot be resumed: {difference}", folder.display()))
+                .help("leave the option out, or start afresh with --force"));
+        }
+
+        display.note(&chosen.to_string());
+        dataset.notes.iter().chain(&plan.notes).for_each(|note| display.note(&format!("note: {note}")));
+        let existing = match (self.force, earlier.is_some()) {
+            (true, _) => Existing::Replace,
+            (false, true) => Existing::Resume,
+            (false, false) => Existing::Refuse,
+        };
+        let dir = RunDir::create(&out, existing)?;
+        plan.write(dir.path())?;
+        let context = Context {
+            dir: &dir,
+            plan: &plan,
+            dataset: &dataset,
+            device: &chosen.device,
+            progress: &display,
+            interrupt,
+        };
+        execute(&context, last).map_err(|error| match error.kind() {
+            crate::error::Kind::Interrupted => Error::interrupted(error.message().to_owned())
+                .help(format!("finished stages are kept: --resume --out {} goes on", out.display())),
+            _ => error,
+        })?;
+        Ok(Finished { dir, plan })
+    }
+
+    /// The folder and plan of the run to go on with, where there is one.
+    fn earlier(&self) -> Result<Option<(PathBuf, Plan)>> {
+        if !self.resume {
+            return Ok(None);
+        }
+        let folder = self.out.clone().ok_or_else(|| {
+            Error::input("--resume needs the run's folder").help("name it with --out DIR")
+        })?;
+        match folder.join(RunDir::CONFIG).exists() {
+            true => Plan::read(&folder).map(|plan| Some((folder, plan))),
+            false => Ok(None),
+        }
+    }
+}
+
+fn source(plan: &Plan) -> Option<PathBuf> {
+    match &plan.decided.source {
+        Source::File { path, .. } => Some(path.clone()),
+        Source::Mixture => None,
+    }
+}
+
+fn default_out(data: Option<&Path>, recipe: &str) -> PathBuf {
+    let stem = data.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+    Path::new("runs").join(format!("{}-{recipe}", stem.as_deref().unwrap_or("mixture")))
+}

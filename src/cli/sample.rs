@@ -1,0 +1,56 @@
+//! `modescope sample`: draw rows from a trained model.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::Output;
+use super::shared::{BackendArgument, check_target};
+use crate::config::Backend;
+use crate::data::{Table, write_csv};
+use crate::device;
+use crate::error::Result;
+use crate::model::SavedModel;
+use crate::vae::Model;
+
+/// Draw samples from a trained run
+///
+/// Reads model.safetensors and model.json from the folder and nothing else, so those two files are
+/// a model that can be moved. Latents come from the model's prior; where the noise level was
+/// learned, noise of that size is added to the decoder's mean.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  modescope sample runs/mixture-standard --out more.csv
+  modescope sample runs/mixture-standard -n 100000 --seed 2 --out many.csv")]
+pub struct Arguments {
+    /// Folder of a trained run
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// Number of rows
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10_000)]
+    samples: usize,
+    /// CSV file to write
+    #[arg(long, value_name = "FILE", default_value = "samples.csv")]
+    out: PathBuf,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    backend: BackendArgument,
+}
+
+pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
+    check_target(&arguments.out, arguments.force)?;
+    let saved = SavedModel::load(&arguments.run)?;
+    let columns = saved.card.columns.clone();
+    let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
+    let rows = Model::new(saved, &chosen.device).sample(arguments.samples, arguments.seed)?;
+    write_csv(&arguments.out, &Table::new(columns, rows, None)?)?;
+    let text = format!("{} rows: {}", arguments.samples, arguments.out.display());
+    output.result(&text, &json!({ "rows": arguments.samples, "file": arguments.out }));
+    Ok(())
+}

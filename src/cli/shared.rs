@@ -1,0 +1,124 @@
+//! Arguments that several commands share, and how they become settings.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use toml::Value;
+
+use crate::config::{Backend, Layers, Settings};
+use crate::error::{Error, Result};
+
+/// Where to compute.
+#[derive(Args)]
+pub struct BackendArgument {
+    /// Where to compute
+    #[arg(long, value_enum)]
+    pub backend: Option<Backend>,
+}
+
+/// Options of every command that trains.
+#[derive(Args)]
+pub struct SettingsArguments {
+    /// A named recipe; `modescope recipes` lists them
+    #[arg(long, value_name = "NAME")]
+    pub recipe: Option<String>,
+    /// A TOML file of settings, laid over the recipe
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One setting, laid over the file, such as training.epochs=50; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub assignments: Vec<String>,
+    /// Seed of every random draw
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Passes over the data
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u64>,
+    #[command(flatten)]
+    pub backend: BackendArgument,
+}
+
+/// Options of every command that reads a table.
+#[derive(Args)]
+pub struct TableArguments {
+    /// Feature columns by name, in this order [default: all but the label]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+    /// A column that is a label and no feature
+    #[arg(long, value_name = "NAME")]
+    pub labels: Option<String>,
+    /// Drop rows with missing or non-finite values instead of refusing them
+    #[arg(long)]
+    pub drop_missing: bool,
+}
+
+impl TableArguments {
+    /// As options of the readers.
+    pub fn read_options(&self) -> crate::data::ReadOptions {
+        crate::data::ReadOptions {
+            columns: self.columns.clone(),
+            labels: self.labels.clone(),
+            drop_missing: self.drop_missing,
+        }
+    }
+
+    fn flags(&self) -> Vec<(&'static str, Value)> {
+        let mut flags = Vec::new();
+        if let Some(columns) = &self.columns {
+            let names = columns.iter().map(|name| Value::String(name.clone()));
+            flags.push(("data.columns", Value::Array(names.collect())));
+        }
+        if let Some(labels) = &self.labels {
+            flags.push(("data.labels", Value::String(labels.clone())));
+        }
+        if self.drop_missing {
+            flags.push(("data.drop_missing", Value::Boolean(true)));
+        }
+        flags
+    }
+}
+
+impl SettingsArguments {
+    /// Puts defaults, recipe, file and flags together. `file` stands in for `--config` where that
+    /// is not given.
+    pub fn resolve(
+        &self,
+        table: Option<&TableArguments>,
+        more: Vec<(&'static str, Value)>,
+        file: Option<PathBuf>,
+    ) -> Result<Settings> {
+        let mut flags = table.map(TableArguments::flags).unwrap_or_default();
+        flags.extend(more);
+        if let Some(seed) = self.seed {
+            flags.push(("seed", integer(seed)));
+        }
+        if let Some(epochs) = self.epochs {
+            flags.push(("training.epochs", integer(epochs)));
+        }
+        if let Some(backend) = self.backend.backend {
+            let name = Value::try_from(backend)
+                .map_err(|error| Error::failed(format!("encoding --backend: {error}")))?;
+            flags.push(("backend", name));
+        }
+        Settings::resolve(&Layers {
+            recipe: self.recipe.as_deref(),
+            file: self.config.as_deref().or(file.as_deref()),
+            assignments: &self.assignments,
+            flags,
+        })
+    }
+}
+
+/// A TOML integer; what is too large for one is kept as text, which the settings then refuse.
+pub fn integer(value: u64) -> Value {
+    i64::try_from(value).map_or_else(|_| Value::String(value.to_string()), Value::Integer)
+}
+
+/// Refuses to write over a file that is there, unless told to.
+pub fn check_target(path: &Path, force: bool) -> Result<()> {
+    if path.exists() && !force {
+        return Err(Error::input(format!("{} is already there", path.display()))
+            .help("--force replaces it, --out names another"));
+    }
+    Ok(())
+}

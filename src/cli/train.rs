@@ -1,0 +1,47 @@
+//! `modescope train`: training only.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::Output;
+use super::run::Job;
+use crate::error::{Error, Result};
+use crate::run::RunDir;
+use crate::train::read_history;
+
+/// Train a model on a table and stop there
+///
+/// The run folder gets the weights (model.safetensors, model.json), the history and the settings.
+/// `modescope run --resume --out DIR` adds the rest.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  modescope train my.csv --out runs/mine
+  modescope train my.npy --epochs 300 --set training.patience=20
+  modescope train my.csv --recipe classic --set model.latent=8 --seed 3")]
+pub struct Arguments {
+    #[command(flatten)]
+    job: Job,
+}
+
+pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+    if arguments.job.data.is_none() && !arguments.job.resume {
+        return Err(Error::input("train needs a table")
+            .help("name a .csv, .parquet or .npy file; `modescope mixture` makes one to try"));
+    }
+    let finished = arguments.job.execute(output, interrupt, Vec::new(), "train")?;
+    let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
+    let last = history.last().ok_or_else(|| Error::failed("the history is empty"))?;
+    let elbo = last.held_out_elbo.map_or_else(String::new, |elbo| format!(", held-out ELBO {elbo:.3}"));
+    let text = format!(
+        "Trained {} epochs: loss {:.6}, {} active units{elbo}\nModel: {}",
+        history.len(),
+        last.loss,
+        last.active_units,
+        finished.dir.path().display()
+    );
+    output.result(&text, &json!({ "run": finished.dir.path(), "last_epoch": last }));
+    Ok(())
+}

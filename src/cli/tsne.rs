@@ -1,0 +1,63 @@
+//! `modescope tsne`: embed any table.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::Output;
+use super::progress::Display;
+use super::shared::{TableArguments, check_target};
+use crate::data::{Table, read, write_csv};
+use crate::error::Result;
+use crate::run::{Progress, interruptible};
+use crate::tsne::{EPOCHS, embed};
+
+/// Embed any table in the plane by t-SNE
+///
+/// Columns are used as they are: scale them first where their units differ. Reproducible: it
+/// starts from the principal axes and draws nothing at random.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  modescope tsne my.csv --labels species --out embedding.csv
+  modescope tsne runs/mine/latents.csv --columns mean0,mean1 --perplexity 50 --out latents-2d.csv")]
+pub struct Arguments {
+    /// A table: .csv, .parquet or .npy
+    #[arg(value_name = "TABLE")]
+    table: PathBuf,
+    #[command(flatten)]
+    options: TableArguments,
+    /// About how many neighbours each row keeps near: small shows fine structure and invents
+    /// clumps in noise, large shows the layout of groups
+    #[arg(long, value_name = "P", default_value_t = 30.0)]
+    perplexity: f64,
+    /// Steps of the descent
+    #[arg(long, value_name = "N", default_value_t = EPOCHS)]
+    epochs: usize,
+    /// CSV file to write: x, y and the label
+    #[arg(long, value_name = "FILE", default_value = "tsne.csv")]
+    out: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+    check_target(&arguments.out, arguments.force)?;
+    let table = read(&arguments.table, &arguments.options.read_options())?.table;
+    let (perplexity, epochs) = (arguments.perplexity, arguments.epochs);
+    let task = Display::new(output).begin("t-SNE", epochs as u64);
+    let rows = table.rows().to_owned();
+    let embedding = interruptible(&interrupt, move || {
+        embed(rows.view(), perplexity, epochs, |done| task.update(done as u64, ""))
+    })?;
+    let columns = vec!["x".into(), "y".into()];
+    let embedded = Table::new(columns, embedding.points, table.labels().cloned())?;
+    write_csv(&arguments.out, &embedded)?;
+    let (rows, kl) = (table.len(), embedding.kl_divergence);
+    let text = format!("{rows} rows, KL divergence {kl:.4}: {}", arguments.out.display());
+    output.result(&text, &json!({ "rows": rows, "kl_divergence": kl, "file": arguments.out }));
+    Ok(())
+}

@@ -1,0 +1,413 @@
+//! Comma-separated values.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use csv::{QuoteStyle, ReaderBuilder, StringRecord, Trim, WriterBuilder};
+
+use super::Table;
+use super::read::{Cell, Choice, Flaw, ReadOptions, Rows, positional};
+use crate::error::{Error, Result};
+use crate::files::write_atomically;
+
+/// How a missing value may be written, in any case.
+const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "none", "null"];
+
+/// Reads the rows of a CSV file; see [`super::read()`] for what is a header.
+pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Result<Rows<'a>> {
+    let mut file = BufReader::with_capacity(1 << 16, file);
+    let start = file.fill_buf().map_err(|error| Error::io("reading", path, error))?;
+    let (delimiter, quoted) = (delimiter(start), only_first_line_quoted(start));
+    let mut records = ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .trim(Trim::All)
+        .from_reader(file)
+        .into_records()
+        .peekable();
+    let unreadable = |error| unreadable(path, error);
+    let Some(first) = records.next().transpose().map_err(unreadable)? else {
+        return Err(Error::input(format!("{}: the file is empty", path.display())));
+    };
+    let second = records.peek().and_then(|record| record.as_ref().ok());
+    let headless = !quoted && is_data(path, &first, second, options);
+    if !headless && records.peek().is_none() {
+        return Err(Error::input(format!(
+            "{}: the file has a header only and no rows",
+            path.display()
+        )));
+    }
+    let width = first.len();
+    let names = match headless {
+        true => positional(width),
+        false => first.iter().map(str::to_owned).collect(),
+    };
+    let mut rows = Rows::new(path, names, options)?;
+    let features = rows.choice().features.clone();
+    let label = rows.choice().label;
+    for record in headless.then_some(Ok(first)).into_iter().chain(records) {
+        let record = record.map_err(unreadable)?;
+        let place = || format!("line {}", line(path, record.position()));
+        if record.len() != width {
+            // A line of white space is as good as an empty one, which is skipped.
+            if record.len() == 1 && record[0].is_empty() {
+                continue;
+            }
+            let (file, place, cells) = (path.display(), place(), record.len());
+            return Err(Error::input(format!(
+                "{file}, {place}: {width} cells expected, {cells} found"
+            ))
+            .help("put cells that contain the separator in double quotes"));
+        }
+        let values = features.iter().map(|&column| parse(&record[column]));
+        rows.push(place, values, label.map(|column| &record[column]))?;
+    }
+    Ok(rows)
+}
+
+/// The separator that the first line has most of, outside quotes; the comma where there is none.
+fn delimiter(start: &[u8]) -> u8 {
+    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
+    let mut quoted = false;
+    let ends = |byte: &&u8| matches!(byte, b'\n' | b'\r');
+    for &byte in start.iter().skip_while(ends).take_while(|byte| !ends(byte)) {
+        quoted ^= byte == b'"';
+        for (delimiter, count) in &mut counts {
+            *count += usize::from(!quoted && byte == *delimiter);
+        }
+    }
+    // `max_by_key` gives the last of equals.
+    counts
+        .into_iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .map_or(b',', |(delimiter, _)| delimiter)
+}
+
+/// Whether the first line starts with a quoted cell and the second does not: then what is quoted
+/// are names, though they be numbers.
+fn only_first_line_quoted(start: &[u8]) -> bool {
+    let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
+    let mut lines = start.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|l| !l.is_empty());
+    let quoted = |line: Option<&[u8]>| line.is_some_and(|line| line.starts_with(b"\""));
+    quoted(lines.next()) && !quoted(lines.next())
+}
+
+/// Whether the first record is a row of data and not a header.
+fn is_data(
+    path: &Path,
+    first: &StringRecord,
+    second: Option<&StringRecord>,
+    options: &ReadOptions,
+) -> bool {
+    let named = options.columns.iter().flatten().chain(&options.labels);
+    if named.into_iter().any(|name| first.iter().any(|cell| cell == name)) {
+        return false;
+    }
+    let is_number = |cell: &str| parse(cell).is_ok();
+    let is_text = |cell: &str| matches!(parse(cell), Err(Flaw::Text(_)));
+    let features = match Choice::new(path, &positional(first.len()), options) {
+        Ok(choice) => choice.features,
+        Err(_) => (0..first.len()).collect(),
+    };
+    let numeric = features.iter().all(|&column| !is_text(&first[column]));
+    let alike = |second: &StringRecord| {
+        first.len() == second.len() && first.iter().map(is_text).eq(second.iter().map(is_text))
+    };
+    first.iter().any(is_number) && (numeric || second.is_some_and(alike))
+}
+
+/// A cell as a feature value.
+fn parse(cell: &str) -> Cell {
+    match cell.parse::<f32>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(_) if cell.contains(|c: char| c.is_ascii_digit()) => Err(Flaw::Range(cell.into())),
+        Ok(_) => Err(Flaw::Missing(cell.into())),
+        Err(_) if MISSING.iter().any(|marker| cell.eq_ignore_ascii_case(marker)) => {
+            Err(Flaw::Missing(cell.into()))
+        }
+        Err(_) => Err(Flaw::Text(cell.into())),
+    }
+}
+
+/// The line, from 1, of the record at this position. The csv crate counts empty lines to the record
+/// after them, so the line is counted anew in the file.
+fn line(path: &Path, position: Option<&csv::Position>) -> u64 {
+    let (Some(position), Ok(file)) = (position, File::open(path)) else {
+        return 1;
+    };
+    let bytes = BufReader::new(file).bytes().map_while(std::io::Result::ok);
+    let (mut line, mut previous) = (1, b' ');
+    for (offset, byte) in (0..).zip(bytes) {
+        let ends = matches!(byte, b'\n' | b'\r');
+        if offset >= position.byte() && !ends {
+            break;
+        }
+        line += u64::from(ends && (previous, byte) != (b'\r', b'\n'));
+        previous = byte;
+    }
+    line
+}
+
+/// What the csv crate could not read: in practice the disk, or text that is not UTF-8.
+fn unreadable(path: &Path, error: csv::Error) -> Error {
+    let place = format!("{}, line {}", path.display(), line(path, error.position()));
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => Error::io("reading", path, error),
+        csv::ErrorKind::Utf8 { err, .. } => {
+            Error::input(format!("{place}, column {}: the text is not UTF-8", err.field() + 1))
+                .help("save the file as UTF-8")
+        }
+        kind => Error::input(format!("{place}: {kind:?}")),
+    }
+}
+
+/// Writes a table as CSV with a header, the label column last. Every value is the shortest text
+/// that reads back to the same f32.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write_csv(path: &Path, table: &Table) -> Result<()> {
+    let names = || table.columns().iter().chain(table.labels().map(|labels| &labels.column));
+    // Quotes keep a header from being read as data, or with a separator that is part of a name.
+    let style = match names().any(|name| parse(name).is_ok() || name.contains([';', '\t'])) {
+        true => QuoteStyle::Always,
+        false => QuoteStyle::Necessary,
+    };
+    write_atomically(path, |file| {
+        let failed = |error: csv::Error| Error::io("writing", path, error.into());
+        let mut header = WriterBuilder::new().quote_style(style).from_writer(&mut *file);
+        header.write_record(names()).map_err(failed)?;
+        header.flush().map_err(|error| Error::io("writing", path, error))?;
+        drop(header);
+        let mut rows = csv::Writer::from_writer(file);
+        for (i, row) in table.rows().rows().into_iter().enumerate() {
+            // `{:?}` is the shortest text with an exponent where that is shorter.
+            let values = row.iter().map(|value| format!("{value:?}"));
+            let label = table.labels().map(|labels| labels.names[labels.of_row[i]].clone());
+            rows.write_record(values.chain(label)).map_err(failed)?;
+        }
+        rows.flush().map_err(|error| Error::io("writing", path, error))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::{Labels, Loaded, read as read_table};
+
+    fn load(bytes: impl AsRef<[u8]>, options: &ReadOptions) -> Result<Loaded> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.csv");
+        std::fs::write(&path, bytes).unwrap();
+        read_table(&path, options)
+    }
+
+    fn table(text: &str) -> Table {
+        load(text, &ReadOptions::default()).unwrap().table
+    }
+
+    fn labelled(label: &str) -> ReadOptions {
+        ReadOptions { labels: Some(label.into()), ..ReadOptions::default() }
+    }
+
+    /// The message from the file's name on, and the remedy.
+    fn refusal(bytes: impl AsRef<[u8]>, options: &ReadOptions) -> (String, String) {
+        let error = load(bytes, options).unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Input);
+        let message = error.message();
+        let start = message.find("data.csv").unwrap();
+        (message[start..].to_owned(), error.remedy().unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn headers_are_told_from_data() {
+        let columns = |text: &str| table(text).columns().join("|");
+        assert_eq!(columns("a,b\n1,2\n3,4\n"), "a|b");
+        assert_eq!(columns("1,2\n3,4\n"), "x0|x1");
+        assert_eq!(columns("1e-3,-.5\n+3,4.\n"), "x0|x1");
+        assert_eq!(columns("year,2019\n1,2\n3,4\n"), "year|2019");
+        assert_eq!(columns("\"2019\",\"2020\"\n1,2\n3,4\n"), "2019|2020");
+        assert_eq!(columns("\"1\",\"2\"\n\"3\",\"4\"\n"), "x0|x1");
+        assert_eq!(table("1,2\n3,4\n").rows(), array![[1.0, 2.0], [3.0, 4.0]]);
+    }
+
+    #[test]
+    fn options_decide_where_numbers_and_text_are_mixed() {
+        // Without a header, as the iris data are often handed on.
+        let text = "5.1,3.5,setosa\n7.0,3.2,versicolor\n6.3,3.3,setosa\n";
+        let loaded = load(text, &labelled("x2")).unwrap().table;
+        assert_eq!((loaded.columns().join("|"), loaded.len()), ("x0|x1".into(), 3));
+        assert_eq!(loaded.labels().unwrap().names, ["setosa", "versicolor"]);
+        let (message, help) = refusal(text, &ReadOptions::default());
+        assert_eq!(message, "data.csv, line 1, column 3 (\"x2\"): \"setosa\" is not a number");
+        assert!(help.contains("--labels x2"));
+        // A name that the first line holds makes it the header.
+        let by_year = load("country,1,2\nChad,3,4\nMali,5,6\n", &labelled("country")).unwrap();
+        assert_eq!(by_year.table.columns(), ["1", "2"]);
+    }
+
+    #[test]
+    fn separators_white_space_byte_order_marks_and_line_ends_are_understood() {
+        let expected = table("a,b\n1,2\n3,4\n");
+        for text in [
+            "a;b\n1;2\n3;4",
+            "\n\na\tb\n1\t2\n3\t4\n",
+            "\u{feff}a,b\r\n1,2\r\n3,4\r\n",
+            " a , b \n 1 ,2\n\n3,\t4\n  \n",
+            "\"a\",b\r1,\"2\"\r3,4\r",
+        ] {
+            assert_eq!(table(text), expected, "{text:?}");
+        }
+        assert_eq!(table("a;\"b,,c\"\n1;2\n3;4\n").columns(), ["a", "b,,c"]);
+        assert_eq!(table("a\n1\n2\n").rows(), array![[1.0], [2.0]]);
+    }
+
+    #[test]
+    fn columns_are_chosen_and_ordered() {
+        let text = "id,a,b,kind\nq,1,2,2\nr,3,4,10\ns,5,6,2\n";
+        let chosen = Some(vec!["b".into(), "a".into()]);
+        let options = ReadOptions { columns: chosen, ..labelled("kind") };
+        let table = load(text, &options).unwrap().table;
+        assert_eq!(table.columns(), ["b", "a"]);
+        assert_eq!(table.rows(), array![[2.0, 1.0], [4.0, 3.0], [6.0, 5.0]]);
+        let labels = table.labels().unwrap();
+        assert_eq!((labels.names.join("|"), &labels.of_row), ("2|10".into(), &vec![0, 1, 0]));
+    }
+
+    #[test]
+    fn wrong_choices_of_columns_are_refused() {
+        let choose = |columns: &[&str], labels: Option<&str>| {
+            let columns = columns.iter().map(|&name| name.to_owned()).collect();
+            let labels = labels.map(str::to_owned);
+            let options = ReadOptions { columns: Some(columns), labels, drop_missing: false };
+            load("width,height,\n1,2,3\n4,5,6\n", &options).unwrap_err()
+        };
+        let unknown = choose(&["widht"], None);
+        assert!(unknown.message().ends_with("there is no column \"widht\""));
+        assert_eq!(
+            unknown.remedy(),
+            Some("did you mean \"width\"? the columns are: width, height")
+        );
+        assert!(choose(&["width", "width"], None).message().contains("chosen twice"));
+        assert!(choose(&["width"], Some("width")).message().contains("both as a feature"));
+        assert!(choose(&[], None).message().ends_with("there is no feature column"));
+        assert!(choose(&["width"], Some("kind")).message().ends_with("no column \"kind\""));
+    }
+
+    #[test]
+    fn missing_values_are_named_or_dropped() {
+        for (cell, what) in [
+            ("", "the value is missing"),
+            ("NA", "the value is NA"),
+            ("nan", "the value is nan"),
+            ("-inf", "the value is -inf"),
+            ("null", "the value is null"),
+        ] {
+            let text = format!("a,b\n1,2\n3,{cell}\n5,6\n");
+            let (message, help) = refusal(&text, &ReadOptions::default());
+            assert_eq!(message, format!("data.csv, line 3, column 2 (\"b\"): {what}"));
+            assert!(help.contains("--drop-missing") && help.contains("--columns"));
+            let drop = ReadOptions { drop_missing: true, ..ReadOptions::default() };
+            let loaded = load(&text, &drop).unwrap();
+            assert_eq!(loaded.dropped, 1);
+            assert_eq!(loaded.table.rows(), array![[1.0, 2.0], [5.0, 6.0]]);
+        }
+        let text = "a,kind\n1,u\n2,\n,v\n4,u\n";
+        let (message, _) = refusal(text, &labelled("kind"));
+        assert_eq!(message, "data.csv, line 3, column 2 (\"kind\"): the value is missing");
+        let drop = ReadOptions { drop_missing: true, ..labelled("kind") };
+        let loaded = load(text, &drop).unwrap();
+        assert_eq!((loaded.dropped, loaded.table.labels().unwrap().of_row.len()), (2, 2));
+        let (message, _) = refusal("a,b\n1,2\n,zwei\n3,4\n", &ReadOptions { labels: None, ..drop });
+        assert_eq!(message, "data.csv, line 3, column 2 (\"b\"): \"zwei\" is not a number");
+        let all = ReadOptions { drop_missing: true, ..ReadOptions::default() };
+        let (message, _) = refusal("a\n1\nNA\n", &all);
+        assert_eq!(message, "data.csv: 1 row is left after dropping 1 with missing values");
+    }
+
+    #[test]
+    fn every_fault_names_its_place() {
+        for (text, message, help) in [
+            ("", "data.csv: the file is empty", ""),
+            ("\n\n", "data.csv: the file is empty", ""),
+            ("a,b\n", "data.csv: the file has a header only and no rows", ""),
+            ("1,2\n", "data.csv: the file has 1 row; at least 2 are needed", ""),
+            ("a,b\n1,2\n\n1,2,3\n", "data.csv, line 4: 2 cells expected, 3 found", "double quotes"),
+            ("a,b\r\n1,2\r\n\r\n3\r\n", "data.csv, line 4: 2 cells expected, 1 found", ""),
+            ("\na,b\r1,2\r3\r", "data.csv, line 4: 2 cells expected, 1 found", ""),
+            ("a,\"b\nc\"\n1,2\n3\n", "data.csv, line 4: 2 cells expected, 1 found", ""),
+            (
+                "a,kind\n1,2\n\"2\",setosa\n",
+                "data.csv, line 3, column 2 (\"kind\"): \"setosa\" is not a number",
+                "--labels kind",
+            ),
+            (
+                "a,b\n1,2\n3,4e38\n",
+                "data.csv, line 3, column 2 (\"b\"): 4e38 is too large for a 32-bit float",
+                "±3.4e38",
+            ),
+            ("a,b,a\n1,2,3\n", "data.csv: columns 1 and 3 are both called \"a\"", "rename"),
+            ("a,\n1,2\n3,4\n", "data.csv: column 2 has no name", "--columns"),
+            ("a,b\n1,2\n1,2\n", "data.csv: every row has the same values", "--columns"),
+        ] {
+            let (found, remedy) = refusal(text, &ReadOptions::default());
+            assert_eq!(found, message);
+            assert!(remedy.contains(help), "{remedy}");
+        }
+        let (message, help) = refusal(b"a,b\n1,2\n3,\xff\n", &ReadOptions::default());
+        assert_eq!(message, "data.csv, line 3, column 2: the text is not UTF-8");
+        assert_eq!(help, "save the file as UTF-8");
+    }
+
+    #[test]
+    fn a_constant_column_is_kept() {
+        assert_eq!(table("a,b\n1,2\n1,3\n").constant_columns(), ["a"]);
+    }
+
+    proptest! {
+        #[test]
+        fn tables_survive_their_file(
+            bits in prop::collection::vec(any::<u32>(), 12),
+            names in prop::collection::hash_set("[ -~é]{0,5}[a-z0-9,;\"]", 4),
+            labels in prop::collection::vec("[!-~]([ -~\n]{0,5}[!-~])?", 3),
+        ) {
+            let finite = |bits: &u32| Some(f32::from_bits(*bits)).filter(|v| v.is_finite());
+            let values = bits.iter().map(|bits| finite(bits).unwrap_or(-0.0)).collect();
+            let rows = ndarray::Array2::from_shape_vec((4, 3), values).unwrap();
+            let rows = rows.slice_move(ndarray::s![..3, ..]);
+            let mut names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+            names.sort();
+            names.dedup();
+            prop_assume!(names.len() == 4 && rows.rows().into_iter().any(|r| r != rows.row(0)));
+            let label = names.pop().unwrap();
+            let options = ReadOptions { labels: Some(label.clone()), ..ReadOptions::default() };
+            let labels = Labels::from_text(label, &labels);
+            for (labels, options) in [(Some(labels), options), (None, ReadOptions::default())] {
+                let table = Table::new(names.clone(), rows.clone(), labels).unwrap();
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("data.csv");
+                write_csv(&path, &table).unwrap();
+                let back = read_table(&path, &options).unwrap().table;
+                prop_assert_eq!(&back, &table);
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_written_in_their_shortest_form() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.csv");
+        let labels = Labels::from_text("kind", &["b".into(), "a, c".into()]);
+        let rows = array![[0.1, 1e-40], [16_777_216.0, f32::MAX]];
+        let table = Table::new(vec!["x0".into(), "x1".into()], rows, Some(labels)).unwrap();
+        write_csv(&path, &table).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        assert_eq!(text, "x0,x1,kind\n0.1,1e-40,b\n16777216.0,3.4028235e38,\"a, c\"\n");
+    }
+}

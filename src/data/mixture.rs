@@ -1,0 +1,379 @@
+//! Gaussian mixtures: generated at random, drawn from, and read from and written to
+//! `mixture.json`.
+
+mod generate;
+mod parameters;
+
+use std::f64::consts::TAU;
+use std::path::Path;
+
+use ndarray::{Array2, ArrayView1};
+use rand_distr::{Distribution, StandardNormal, StandardUniform};
+use serde::{Deserialize, Serialize};
+
+use self::parameters::Parameters;
+use super::{Labels, Table};
+use crate::error::{Error, Result};
+use crate::files::write_bytes;
+use crate::random::{Draws, Generator, Stream};
+
+/// A mixture of K Gaussians in D dimensions with full covariances.
+///
+/// Always valid: the weights are not negative and sum to 1 within 1e-6, and every covariance is
+/// symmetric and positive definite. As JSON it is
+/// `{"weights": [K], "means": [K][D], "covariances": [K][D][D]}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Parameters", into = "Parameters")]
+pub struct Mixture {
+    parameters: Parameters,
+    /// Lower Cholesky factors of the covariances, K × D × D, packed by rows.
+    factors: Vec<Vec<Vec<f64>>>,
+}
+
+impl From<Mixture> for Parameters {
+    fn from(mixture: Mixture) -> Self {
+        mixture.parameters
+    }
+}
+
+impl TryFrom<Parameters> for Mixture {
+    type Error = Error;
+
+    fn try_from(parameters: Parameters) -> Result<Self> {
+        parameters.check()?;
+        let factors = parameters
+            .covariances
+            .iter()
+            .enumerate()
+            .map(|(k, covariance)| {
+                cholesky(covariance).ok_or_else(|| {
+                    Error::input(format!("covariances[{k}] is not positive definite"))
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { parameters, factors })
+    }
+}
+
+impl Mixture {
+    /// A mixture from its weights (K), means (K × D) and covariances (K × D × D).
+    ///
+    /// # Errors
+    /// Where the arguments are no valid mixture (see [`Mixture`]) or hold values beyond ±1e30; the
+    /// message names the entry.
+    pub fn new(
+        weights: Vec<f64>,
+        means: Vec<Vec<f64>>,
+        covariances: Vec<Vec<Vec<f64>>>,
+    ) -> Result<Self> {
+        Parameters { weights, means, covariances }.try_into()
+    }
+
+    /// Number of components, K.
+    pub fn components(&self) -> usize {
+        self.parameters.weights.len()
+    }
+
+    /// Number of dimensions, D.
+    pub fn dimensions(&self) -> usize {
+        self.parameters.means[0].len()
+    }
+
+    /// The weight of each component.
+    pub fn weights(&self) -> &[f64] {
+        &self.parameters.weights
+    }
+
+    /// The mean of each component, K × D.
+    pub fn means(&self) -> &[Vec<f64>] {
+        &self.parameters.means
+    }
+
+    /// The covariance of each component, K × D × D.
+    pub fn covariances(&self) -> &[Vec<Vec<f64>>] {
+        &self.parameters.covariances
+    }
+
+    /// Draws rows: a component by its weight, then a row from that Gaussian. The columns are `x0`,
+    /// `x1`, …; the labels, in a column `component`, name all K components even where one has no
+    /// row. The first rows of a longer draw with the same seed and step are those of a shorter one.
+    pub fn draw(&self, rows: usize, seed: u64, step: u64) -> Table {
+        let mut source = Generator::new(seed, Stream::MixtureRows, step).draws();
+        let cumulative: Vec<f64> = self
+            .weights()
+            .iter()
+            .scan(0.0, |sum, weight| {
+                *sum += weight;
+                Some(*sum)
+            })
+            .collect();
+        let total = cumulative[cumulative.len() - 1];
+        let mut values = Array2::zeros((rows, self.dimensions()));
+        let mut of_row = Vec::with_capacity(rows);
+        let mut normal = vec![0.0; self.dimensions()];
+        for mut row in values.rows_mut() {
+            let point = total * uniform(&mut source);
+            let k = cumulative.partition_point(|&sum| sum <= point).min(self.components() - 1);
+            normal.fill_with(|| StandardNormal.sample(&mut source));
+            let shape = self.means()[k].iter().zip(&self.factors[k]);
+            for (value, (mean, factor)) in row.iter_mut().zip(shape) {
+                *value = (mean + dot(factor, &normal)) as f32;
+            }
+            of_row.push(k);
+        }
+        let columns = (0..self.dimensions()).map(|i| format!("x{i}")).collect();
+        let names = (0..self.components()).map(|k| k.to_string()).collect();
+        let labels = Labels { column: "component".into(), names, of_row };
+        Table::new(columns, values, Some(labels)).expect("a valid mixture draws finite rows")
+    }
+
+    /// The natural logarithm of the density at `row` (D values).
+    ///
+    /// # Panics
+    /// Where `row` has not D values.
+    pub fn log_density(&self, row: ArrayView1<f32>) -> f64 {
+        assert_eq!(row.len(), self.dimensions(), "values of the row and dimensions of the mixture");
+        let terms: Vec<f64> = (0..self.components())
+            .map(|k| self.weights()[k].ln() + self.log_gaussian(k, row))
+            .collect();
+        let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        largest + terms.iter().map(|term| (term - largest).exp()).sum::<f64>().ln()
+    }
+
+    /// −½ (D ln 2π + ln |Σ| + ‖L⁻¹ (x − μ)‖²), where Σ = L Lᵀ.
+    fn log_gaussian(&self, k: usize, row: ArrayView1<f32>) -> f64 {
+        let mut solved: Vec<f64> = Vec::with_capacity(row.len());
+        let mut sum = row.len() as f64 * TAU.ln();
+        for ((&x, mean), factor) in row.iter().zip(&self.means()[k]).zip(&self.factors[k]) {
+            let diagonal = factor[solved.len()];
+            let value = (f64::from(x) - mean - dot(factor, &solved)) / diagonal;
+            sum += 2.0 * diagonal.ln() + value * value;
+            solved.push(value);
+        }
+        -0.5 * sum
+    }
+
+    /// Reads a mixture from a JSON file.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, is not such JSON (the message has line and column), or is no
+    /// valid mixture (see [`new`](Self::new)).
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|error| {
+            Error::input(format!("reading the mixture from {}: {error}", path.display()))
+        })?;
+        let help = "a mixture is {\"weights\": [K], \"means\": [K][D], \"covariances\": [K][D][D]}";
+        let parameters: Parameters = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::input(format!("{}: {error}", path.display())).help(help))?;
+        parameters.try_into().map_err(|error: Error| {
+            Error::input(format!("{}: {}", path.display(), error.message())).help(help)
+        })
+    }
+
+    /// Writes the mixture as JSON, which [`read`](Self::read) reads back to the same numbers.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let mut json = serde_json::to_vec(&self.parameters)
+            .map_err(|error| Error::failed(format!("writing {}: {error}", path.display())))?;
+        json.push(b'\n');
+        write_bytes(path, &json)
+    }
+}
+
+/// A draw from [0, 1).
+fn uniform(source: &mut Draws) -> f64 {
+    StandardUniform.sample(source)
+}
+
+/// The sum of products over the shorter of the two.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The lower factor L of Σ = L Lᵀ, row i with its i + 1 entries; `None` where Σ is not positive
+/// definite to working precision. Only the lower triangle of Σ is read.
+fn cholesky(covariance: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
+    let mut factor: Vec<Vec<f64>> = Vec::with_capacity(covariance.len());
+    for (i, row) in covariance.iter().enumerate() {
+        let mut new: Vec<f64> = Vec::with_capacity(i + 1);
+        for (above, value) in factor.iter().zip(row) {
+            let diagonal = above[new.len()];
+            new.push((value - dot(above, &new)) / diagonal);
+        }
+        let pivot = row[i] - dot(&new, &new);
+        if pivot.is_nan() || pivot <= f64::EPSILON * row[i].abs() {
+            return None;
+        }
+        new.push(pivot.sqrt());
+        factor.push(new);
+    }
+    Some(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Axis, array};
+
+    use super::*;
+
+    /// Weights ¼ and ¾, one correlated covariance.
+    fn mixture() -> Mixture {
+        Mixture::new(
+            vec![0.25, 0.75],
+            vec![vec![-1.0, 2.0], vec![4.0, 0.0]],
+            vec![vec![vec![1.0, 0.0], vec![0.0, 1.0]], vec![vec![2.0, 1.2], vec![1.2, 1.0]]],
+        )
+        .unwrap()
+    }
+
+    fn refusal(json: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mixture.json");
+        std::fs::write(&path, json).unwrap();
+        let message = Mixture::read(&path).unwrap_err().message().to_owned();
+        message.split_once("mixture.json: ").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn draws_have_the_moments_of_the_mixture() {
+        let table = mixture().draw(200_000, 5, 0);
+        let labels = table.labels().unwrap();
+        assert_eq!(
+            (table.columns().join(" "), labels.column.as_str()),
+            ("x0 x1".into(), "component")
+        );
+        for k in 0..2 {
+            let of_k: Vec<usize> = (0..table.len()).filter(|&i| labels.of_row[i] == k).collect();
+            let (n, weight) = (of_k.len() as f64, mixture().weights()[k]);
+            // Four standard errors of a share, of a mean and of a covariance (at most √(2 · 2²)).
+            let share = n / table.len() as f64;
+            assert!((share - weight).abs() < 4.0 * (weight * (1.0 - weight) / 2e5).sqrt());
+            let rows = table.rows().select(Axis(0), &of_k).mapv(f64::from);
+            let mean = rows.mean_axis(Axis(0)).unwrap();
+            let centred = rows - &mean;
+            let covariance = centred.t().dot(&centred) / n;
+            for i in 0..2 {
+                assert!((mean[i] - mixture().means()[k][i]).abs() < 4.0 * (2.0 / n).sqrt());
+                for j in 0..2 {
+                    let truth = mixture().covariances()[k][i][j];
+                    assert!((covariance[(i, j)] - truth).abs() < 4.0 * (8.0 / n).sqrt());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn draws_name_every_component_and_depend_on_seed_and_step() {
+        let mixture = mixture();
+        let table = mixture.draw(3, 1, 0);
+        assert_eq!(table.labels().unwrap().names, ["0", "1"]);
+        assert_eq!(table, mixture.draw(50, 1, 0).select(&[0, 1, 2]));
+        assert_ne!(table, mixture.draw(3, 1, 1));
+        assert_ne!(table, mixture.draw(3, 2, 0));
+        assert!(mixture.draw(0, 1, 0).is_empty());
+    }
+
+    #[test]
+    fn a_component_of_weight_zero_is_never_drawn() {
+        let unit = vec![vec![vec![1.0]]; 3];
+        let means = vec![vec![0.0], vec![1.0], vec![2.0]];
+        let mixture = Mixture::new(vec![0.0, 1.0, 0.0], means, unit).unwrap();
+        let table = mixture.draw(1000, 1, 0);
+        assert!(table.labels().unwrap().of_row.iter().all(|&k| k == 1));
+        let density = mixture.log_density(array![1.0_f32].view());
+        assert!((density + 0.5 * TAU.ln()).abs() < 1e-12);
+    }
+
+    /// The last row is so far out that every density underflows.
+    #[test]
+    fn log_densities_have_their_closed_form() {
+        let mixture = mixture();
+        // |Σ| = 2 − 1.44 = 0.56 and Σ⁻¹ = [[1, −1.2], [−1.2, 2]] / 0.56.
+        let closed = |x: f64, y: f64| {
+            let first = 0.25_f64.ln() - TAU.ln() - 0.5 * ((x + 1.0).powi(2) + (y - 2.0).powi(2));
+            let (x, y) = (x - 4.0, y);
+            let square = (x * x - 2.4 * x * y + 2.0 * y * y) / 0.56;
+            let second = 0.75_f64.ln() - TAU.ln() - 0.5 * 0.56_f64.ln() - 0.5 * square;
+            first.max(second) + (-(first - second).abs()).exp().ln_1p()
+        };
+        for (x, y) in [(0.5, 1.0), (1.5, -0.25), (4.0, 0.0), (1e4, -1e4)] {
+            let density = mixture.log_density(array![x as f32, y as f32].view());
+            assert!((density / closed(x, y) - 1.0).abs() < 1e-12, "{density} {}", closed(x, y));
+        }
+    }
+
+    /// ∫ p = 1 by the trapezium rule, which is exact to rounding for smooth functions that vanish.
+    #[test]
+    fn the_density_integrates_to_one() {
+        let mixture = mixture();
+        let points = |n: i32| (-n..=n).map(|i| i as f32 / 8.0);
+        let sum: f64 = points(160)
+            .flat_map(|x| points(160).map(move |y| array![x, y]))
+            .map(|row| mixture.log_density(row.view()).exp())
+            .sum();
+        assert!((sum / 64.0 - 1.0).abs() < 1e-9, "{}", sum / 64.0);
+    }
+
+    #[test]
+    fn mixtures_survive_their_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mixture.json");
+        let settings = crate::config::MixtureSettings {
+            covariance: crate::config::MixtureCovariance::Full,
+            ..Default::default()
+        };
+        let mixture = Mixture::generate(&settings, 7).unwrap();
+        mixture.write(&path).unwrap();
+        assert_eq!(Mixture::read(&path).unwrap(), mixture);
+        let json: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let keys: Vec<_> = json.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["covariances", "means", "weights"]);
+        assert_eq!(json["covariances"][9][2][2], mixture.covariances()[9][2][2]);
+        assert_eq!(serde_json::to_value(&mixture).unwrap(), json);
+    }
+
+    #[test]
+    fn files_that_hold_no_mixture_say_what_is_wrong() {
+        let one = |weights: &str, means: &str, covariances: &str| {
+            refusal(&format!(
+                "{{\"weights\":{weights},\"means\":{means},\"covariances\":{covariances}}}"
+            ))
+        };
+        let unit = "[[[1,0],[0,1]]]";
+        for (message, expected) in [
+            (one("[]", "[]", "[]"), "weights is empty"),
+            (one("[1]", "[]", unit), "means has 0 entries where 1 are expected"),
+            (one("[1]", "[[0,0]]", "[]"), "covariances has 0 entries where 1 are expected"),
+            (one("[1]", "[[]]", unit), "means[0] is empty"),
+            (one("[1]", "[[0,0,0]]", unit), "covariances[0] has 2 entries where 3 are expected"),
+            (
+                one("[1]", "[[0,0]]", "[[[1,0],[0]]]"),
+                "covariances[0][1] has 1 entries where 2 are expected",
+            ),
+            (one("[-1]", "[[0,0]]", unit), "weights[0] is -1.0; it must be at least 0"),
+            (one("[0.9]", "[[0,0]]", unit), "the weights sum to 0.9; they must sum to 1"),
+            (one("[1]", "[[0,1e31]]", unit), "means[0][1] is 1e31; it must lie within ±1e30"),
+            (
+                one("[1]", "[[0,0]]", "[[[1,0.5],[0.4,1]]]"),
+                "covariances[0] is not symmetric: [0][1] is 0.5, [1][0] is 0.4",
+            ),
+            (one("[1]", "[[0,0]]", "[[[1,1],[1,1]]]"), "covariances[0] is not positive definite"),
+            (one("[1]", "[[0,0]]", "[[[-1,0],[0,1]]]"), "covariances[0] is not positive definite"),
+        ] {
+            assert!(message.starts_with(expected), "{message}");
+        }
+        assert!(refusal("{\"weights\": [1]}").starts_with("missing field `means` at line 1"));
+        assert!(refusal("{\"weight\": [1]}").starts_with("unknown field `weight`"));
+        assert!(
+            serde_json::from_str::<Mixture>(
+                "{\"weights\":[2],\"means\":[[0]],\"covariances\":[[[1]]]}"
+            )
+            .is_err()
+        );
+        let missing = Mixture::read(Path::new("/nowhere/mixture.json")).unwrap_err();
+        assert!(missing.message().contains("/nowhere/mixture.json"));
+    }
+}

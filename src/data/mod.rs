@@ -1,0 +1,19 @@
+//! Numeric tables: reading and writing them, generating them from a Gaussian mixture, scaling,
+//! splitting and batching their rows.
+
+mod csv;
+mod mixture;
+mod npy;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod read;
+mod scaling;
+mod split;
+mod table;
+
+pub use self::csv::write_csv;
+pub use self::mixture::Mixture;
+pub use self::read::{Loaded, ReadOptions, read};
+pub use self::scaling::Scaling;
+pub use self::split::{batches, split};
+pub use self::table::{Labels, Table};

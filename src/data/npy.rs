@@ -1,0 +1,287 @@
+//! NumPy's array files.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
+
+use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
+
+use super::read::{ReadOptions, Rows, narrow, positional};
+use crate::error::{Error, Result};
+
+/// Longer headers belong to structured arrays with very many fields.
+const LONGEST_HEADER: u64 = 1 << 16;
+
+/// Reads the rows of a `.npy` file with one or two axes; columns are `x0`, `x1`, …
+pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Result<Rows<'a>> {
+    let bad = |what: String| Error::input(format!("{}: {what}", path.display()));
+    let reading = |error| Error::io("reading", path, error);
+    let length = file.metadata().map_err(reading)?.len();
+    let mut file = BufReader::new(file);
+    check_header(&mut file).map_err(|error| bad(format!("not a readable .npy file: {error}")))?;
+    file.rewind().map_err(reading)?;
+    let npy = NpyFile::new(&mut file)
+        .map_err(|error| bad(format!("not a readable .npy file: {error}")))?;
+
+    let (rows, columns) = match *npy.shape() {
+        [rows] => (rows, 1),
+        [rows, columns] => (rows, columns),
+        ref shape => {
+            return Err(bad(format!("the array has {} axes, not 1 or 2", shape.len()))
+                .help("save it as a two-dimensional array, one row an observation"));
+        }
+    };
+    let dtype = npy.dtype();
+    let kind = match &dtype {
+        DType::Plain(kind) => Some((kind.type_char(), kind.size_field())),
+        _ => None,
+    };
+    // What the shape claims is in the file must be there before memory is set aside for it.
+    let size = dtype.num_bytes().unwrap_or(1) as u64;
+    if rows
+        .checked_mul(columns)
+        .and_then(|count| count.checked_mul(size))
+        .is_none_or(|n| n > length)
+    {
+        return Err(bad(format!(
+            "the file is truncated: {length} bytes are too few for its shape ({rows}, {columns})"
+        ))
+        .help("write the file again"));
+    }
+    let order = npy.order();
+    let values = match kind {
+        Some((TypeChar::Float, 4)) => values(npy, f64::from as fn(f32) -> f64),
+        Some((TypeChar::Float, 8)) => values(npy, |value: f64| value),
+        Some((TypeChar::Int, 1)) => values(npy, f64::from as fn(i8) -> f64),
+        Some((TypeChar::Int, 2)) => values(npy, f64::from as fn(i16) -> f64),
+        Some((TypeChar::Int, 4)) => values(npy, f64::from as fn(i32) -> f64),
+        Some((TypeChar::Int, 8)) => values(npy, |value: i64| value as f64),
+        Some((TypeChar::Uint, 1)) => values(npy, f64::from as fn(u8) -> f64),
+        Some((TypeChar::Uint, 2)) => values(npy, f64::from as fn(u16) -> f64),
+        Some((TypeChar::Uint, 4)) => values(npy, f64::from as fn(u32) -> f64),
+        Some((TypeChar::Uint, 8)) => values(npy, |value: u64| value as f64),
+        Some((TypeChar::Bool, 1)) => values(npy, f64::from as fn(bool) -> f64),
+        _ => {
+            return Err(bad(format!("arrays of dtype {} cannot be read", dtype.descr()))
+                .help("save it as real numbers: array.astype(numpy.float32)"));
+        }
+    };
+    let values = values.map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            bad("the file is truncated".into()).help("write the file again")
+        }
+        std::io::ErrorKind::InvalidData => bad(error.to_string()),
+        _ => reading(error),
+    })?;
+
+    let (rows, columns) = (rows as usize, columns as usize);
+    let at = |row: usize, column: usize| match order {
+        Order::C => values[row * columns + column],
+        Order::Fortran => values[column * rows + row],
+    };
+    let mut collected = Rows::new(path, positional(columns), options)?;
+    let features = collected.choice().features.clone();
+    let label = collected.choice().label;
+    for row in 0..rows {
+        let cells = features.iter().map(|&column| narrow(at(row, column)));
+        let label = label.map(|column| match at(row, column) {
+            value if value.is_nan() => String::new(),
+            value => value.to_string(),
+        });
+        collected.push(|| format!("row {}", row + 1), cells, label.as_deref())?;
+    }
+    Ok(collected)
+}
+
+/// Every value in the order of the file.
+fn values<T: Deserialize>(
+    npy: NpyFile<impl Read>,
+    widen: impl Fn(T) -> f64,
+) -> std::io::Result<Vec<f64>> {
+    npy.data::<T>().map_err(std::io::Error::other)?.map(|value| value.map(&widen)).collect()
+}
+
+/// Refuses headers that would make npyz overflow: a length beyond the file, brackets nested without
+/// end, or a shape whose size is no 63-bit number.
+fn check_header(file: &mut impl Read) -> std::io::Result<()> {
+    let invalid = |what| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
+    let mut start = [0; 8];
+    file.read_exact(&mut start).map_err(|_| invalid("it does not start with NumPy's mark"))?;
+    if &start[..6] != b"\x93NUMPY" {
+        return Err(invalid("it does not start with NumPy's mark"));
+    }
+    let mut size = [0; 4];
+    let bytes = if start[6] == 1 { 2 } else { 4 };
+    file.read_exact(&mut size[..bytes]).map_err(|_| invalid("the header is truncated"))?;
+    let size = u64::from(u32::from_le_bytes(size));
+    if size > LONGEST_HEADER {
+        return Err(invalid("the header is too long"));
+    }
+    let mut text = Vec::new();
+    file.take(size).read_to_end(&mut text)?;
+    if (text.len() as u64) < size {
+        return Err(invalid("the header is truncated"));
+    }
+    let text = String::from_utf8_lossy(&text);
+    // A plain array's header has one dictionary and one tuple; a structured one's a few more.
+    if text.matches(['(', '[', '{']).count() > 32 {
+        return Err(invalid("arrays with many fields cannot be read"));
+    }
+    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let product = numbers.map(|digits| digits.parse::<u64>().ok()).try_fold(1_u64, |product, n| {
+        product.checked_mul(n?.max(1)).filter(|&product| product <= i64::MAX as u64)
+    });
+    product.map(|_| ()).ok_or_else(|| invalid("its shape is too large for any file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+    use npyz::{AutoSerialize, Serialize, WriterBuilder};
+
+    use super::*;
+    use crate::data::{Loaded, read as read_table};
+
+    fn bytes<T: AutoSerialize + Serialize + Copy>(
+        values: &[T],
+        shape: &[u64],
+        order: Order,
+    ) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(shape)
+            .order(order)
+            .writer(&mut bytes)
+            .begin_nd()
+            .unwrap();
+        writer.extend(values.iter().copied()).unwrap();
+        writer.finish().unwrap();
+        bytes
+    }
+
+    fn load(bytes: &[u8], options: &ReadOptions) -> Result<Loaded> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.npy");
+        std::fs::write(&path, bytes).unwrap();
+        read_table(&path, options)
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        let error = load(bytes, &ReadOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Input);
+        error.message().split_once("data.npy").unwrap().1.to_owned()
+    }
+
+    /// A version 1.0 file with this header, padded as NumPy pads it.
+    fn with_header(header: &str, data: &[u8]) -> Vec<u8> {
+        let header = format!("{header:117}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        [bytes.as_slice(), header.as_bytes(), data].concat()
+    }
+
+    #[test]
+    fn every_real_type_and_both_orders_are_read() {
+        let expected = array![[1.0_f32, 2.0, 3.0], [4.0, 5.0, 6.0]];
+        macro_rules! check {
+            ($($kind:ty),*) => {$(
+                let c = [1, 2, 3, 4, 5, 6].map(|value| value as $kind);
+                let fortran = [1, 4, 2, 5, 3, 6].map(|value| value as $kind);
+                for bytes in [bytes(&c, &[2, 3], Order::C), bytes(&fortran, &[2, 3], Order::Fortran)] {
+                    let table = load(&bytes, &ReadOptions::default()).unwrap().table;
+                    assert_eq!(table.columns(), ["x0", "x1", "x2"]);
+                    assert_eq!(table.rows(), expected);
+                }
+            )*};
+        }
+        check!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
+        let truth = load(&bytes(&[true, false], &[2], Order::C), &ReadOptions::default());
+        assert_eq!(truth.unwrap().table.rows(), array![[1.0], [0.0]]);
+    }
+
+    /// The file that NumPy writes for `np.array([[1.5, -2.0]], '>f8').repeat(2, 0) + [[0], [1]]`.
+    #[test]
+    fn big_endian_numbers_are_read() {
+        let data: Vec<u8> =
+            [1.5_f64, -2.0, 2.5, -1.0].iter().flat_map(|v| v.to_be_bytes()).collect();
+        let header = "{'descr': '>f8', 'fortran_order': False, 'shape': (2, 2), }";
+        let table = load(&with_header(header, &data), &ReadOptions::default()).unwrap().table;
+        assert_eq!(table.rows(), array![[1.5, -2.0], [2.5, -1.0]]);
+    }
+
+    #[test]
+    fn a_column_can_be_the_label_and_missing_values_are_found() {
+        let values = [1.0, 10.0, 2.0, 9.0, f64::NAN, 9.0];
+        let options =
+            ReadOptions { labels: Some("x1".into()), drop_missing: true, ..ReadOptions::default() };
+        let loaded = load(&bytes(&values, &[3, 2], Order::C), &options).unwrap();
+        assert_eq!(
+            (loaded.dropped, loaded.table.labels().unwrap().names.join("|")),
+            (1, "9|10".into())
+        );
+        let message = refusal(&bytes(&values, &[3, 2], Order::C));
+        assert_eq!(message, ", row 3, column 1 (\"x0\"): the value is NaN");
+        let message = refusal(&bytes(&[1.0, 1e300], &[2], Order::C));
+        assert_eq!(message, ", row 2, column 1 (\"x0\"): 1e300 is too large for a 32-bit float");
+    }
+
+    #[test]
+    fn arrays_of_another_kind_are_refused() {
+        assert_eq!(
+            refusal(&bytes(&[1.0; 8], &[2, 2, 2], Order::C)),
+            ": the array has 3 axes, not 1 or 2"
+        );
+        assert_eq!(refusal(&bytes(&[1.0], &[], Order::C)), ": the array has 0 axes, not 1 or 2");
+        for (descr, shown) in
+            [("'<c16'", "'<c16'"), ("'|O'", "'|O'"), ("'<U3'", "'<U3'"), ("'<f2'", "'<f2'")]
+        {
+            let header = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (2, 1), }}");
+            let message = refusal(&with_header(&header, &[0; 64]));
+            assert_eq!(message, format!(": arrays of dtype {shown} cannot be read"));
+        }
+        let header =
+            "{'descr': [('a', '<f4'), ('b', '<i4')], 'fortran_order': False, 'shape': (2,), }";
+        assert!(refusal(&with_header(header, &[0; 16])).contains("cannot be read"));
+        assert_eq!(
+            refusal(&bytes::<f32>(&[], &[0, 3], Order::C)),
+            ": the file has no row; at least 2 are needed"
+        );
+    }
+
+    #[test]
+    fn damaged_files_are_errors() {
+        assert_eq!(
+            refusal(b"PK\x03\x04...."),
+            ": not a readable .npy file: it does not start with NumPy's mark"
+        );
+        let good = bytes(&[1.0, 2.0, 3.0, 4.0], &[2, 2], Order::C);
+        for end in 1..good.len() {
+            let message = refusal(&good[..end]);
+            assert!(
+                message.contains("truncated") || message.contains("not a readable"),
+                "{message}"
+            );
+        }
+        let shaped = |shape: &str| {
+            let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
+            refusal(&with_header(&header, &[0; 32]))
+        };
+        assert!(shaped("(1000000000000, 100)").contains("too few for its shape"));
+        for shape in ["(18446744073709551615, 2)", "(0, 9999999999999999, 99999999999)"] {
+            assert!(shaped(shape).contains("its shape is too large for any file"));
+        }
+        assert!(refusal(&with_header(&"(".repeat(60_000), &[])).contains("many fields"));
+        assert!(shaped("(-2, 2)").contains("not a readable"));
+        let huge = b"\x93NUMPY\x02\x00\xff\xff\xff\xff{}";
+        assert!(refusal(huge).contains("the header is too long"));
+        // Whatever a single damaged byte does, it does not panic.
+        for place in 0..good.len() {
+            for flip in [0x01, 0x10, 0xff] {
+                let mut damaged = good.clone();
+                damaged[place] ^= flip;
+                let _ = load(&damaged, &ReadOptions::default());
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Parquet files, through arrow.
+
+use std::fs::File;
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{BooleanType, Float64Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, StringArray};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::ParquetMetaData;
+
+use super::read::{Flaw, ReadOptions, Rows, narrow, text_help};
+use crate::error::{Error, Result};
+
+/// Reads the chosen columns of a Parquet file: features of any numeric type or booleans, labels of
+/// any type that has a text form.
+pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Result<Rows<'a>> {
+    let bad = |what: String| Error::input(format!("{}: {what}", path.display()));
+    let unreadable = |error: &dyn std::fmt::Display| {
+        Error::input(format!("{}: not a readable Parquet file: {error}", path.display()))
+    };
+    let length = file.metadata().map_err(|error| Error::io("reading", path, error))?.len();
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(&error))?;
+    if !lies_within(builder.metadata(), length) {
+        return Err(unreadable(&"its columns reach beyond its end"));
+    }
+    let schema = builder.schema().clone();
+    let names = schema.fields().iter().map(|field| field.name().trim().to_owned()).collect();
+    let mut rows = Rows::new(path, names, options)?;
+    let features = rows.choice().features.clone();
+    let label = rows.choice().label;
+    for &column in &features {
+        let kind = schema.field(column).data_type();
+        if !kind.is_numeric() && *kind != BooleanType::DATA_TYPE {
+            let name = schema.field(column).name();
+            let what = format!("column {} (\"{name}\") holds {kind}, not numbers", column + 1);
+            return Err(bad(what).help(text_help(name)));
+        }
+    }
+
+    let mut chosen: Vec<usize> = features.iter().copied().chain(label).collect();
+    chosen.sort_unstable();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.iter().copied());
+    let batches = builder.with_projection(mask).build().map_err(|error| unreadable(&error))?;
+    let (double, text) = (Float64Type::DATA_TYPE, StringArray::DATA_TYPE);
+    let mut number = 0_u64;
+    for batch in batches {
+        let batch = batch.map_err(|error| unreadable(&error))?;
+        let cast = |column: usize, kind| -> Result<ArrayRef> {
+            // A batch holds the chosen columns in the order of the file.
+            let array = batch.column(chosen.partition_point(|&other| other < column));
+            let name = schema.field(column).name();
+            arrow_cast::cast(array, kind)
+                .map_err(|error| bad(format!("column {} (\"{name}\"): {error}", column + 1)))
+        };
+        let values =
+            features.iter().map(|&column| cast(column, &double)).collect::<Result<Vec<_>>>()?;
+        let labels = label.map(|column| cast(column, &text)).transpose()?;
+        for row in 0..batch.num_rows() {
+            number += 1;
+            let cells = values.iter().map(|array| match array.is_valid(row) {
+                true => narrow(array.as_primitive::<Float64Type>().value(row)),
+                false => Err(Flaw::Missing("null".into())),
+            });
+            let label = labels.as_ref().map(|labels| match labels.is_valid(row) {
+                true => labels.as_string::<i32>().value(row),
+                false => "",
+            });
+            rows.push(|| format!("row {number}"), cells, label)?;
+        }
+    }
+    Ok(rows)
+}
+
+/// Whether every column chunk lies within a file of this length, so that a damaged size cannot make
+/// the reader set aside more memory than there are bytes.
+fn lies_within(metadata: &ParquetMetaData, length: u64) -> bool {
+    let within = |value: i64| u64::try_from(value).is_ok_and(|value| value <= length);
+    metadata.row_groups().iter().flat_map(|group| group.columns()).all(|chunk| {
+        let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+        let size = chunk.compressed_size();
+        within(start) && within(size) && start.checked_add(size).is_some_and(within)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::types::Decimal128Type;
+    use arrow_array::{
+        BooleanArray, Float32Array, Float64Array, Int64Array, PrimitiveArray, RecordBatch,
+    };
+    use ndarray::array;
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+    use crate::data::read as read_table;
+    use crate::data::read::Loaded;
+
+    fn written(columns: &[(&str, ArrayRef)], options: &ReadOptions) -> Result<Loaded> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.Parquet");
+        let batch = RecordBatch::try_from_iter(columns.iter().cloned()).unwrap();
+        let file = File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        read_table(&path, options)
+    }
+
+    fn floats(values: &[Option<f64>]) -> ArrayRef {
+        Arc::new(Float64Array::from(values.to_vec()))
+    }
+
+    fn strings(values: &[Option<&str>]) -> ArrayRef {
+        Arc::new(StringArray::from(values.to_vec()))
+    }
+
+    fn labelled(column: &str) -> ReadOptions {
+        ReadOptions { labels: Some(column.into()), ..ReadOptions::default() }
+    }
+
+    #[test]
+    fn every_numeric_type_is_read() {
+        let decimals = PrimitiveArray::<Decimal128Type>::from(vec![125, -50]);
+        let columns: [(&str, ArrayRef); 5] = [
+            ("single", Arc::new(Float32Array::from(vec![0.1, 2.0]))),
+            ("double", floats(&[Some(0.1), Some(1e30)])),
+            ("whole", Arc::new(Int64Array::from(vec![-3, 1 << 40]))),
+            ("truth", Arc::new(BooleanArray::from(vec![true, false]))),
+            ("money", Arc::new(decimals.with_precision_and_scale(10, 2).unwrap())),
+        ];
+        let table = written(&columns, &ReadOptions::default()).unwrap().table;
+        assert_eq!(table.columns(), ["single", "double", "whole", "truth", "money"]);
+        let expected =
+            array![[0.1, 0.1, -3.0, 1.0, 1.25], [2.0, 1e30, 1_099_511_627_776.0, 0.0, -0.5]];
+        assert_eq!(table.rows(), expected);
+    }
+
+    #[test]
+    fn columns_come_in_the_order_asked_for_with_the_label_apart() {
+        let columns = [
+            ("kind", strings(&[Some("b"), Some("a"), Some("b")])),
+            ("x", floats(&[Some(1.0), Some(2.0), Some(3.0)])),
+            ("y", floats(&[Some(4.0), Some(5.0), Some(6.0)])),
+            ("unused", strings(&[None; 3])),
+        ];
+        let chosen = Some(vec!["y".to_owned(), "x".to_owned()]);
+        let table =
+            written(&columns, &ReadOptions { columns: chosen, ..labelled("kind") }).unwrap().table;
+        assert_eq!(table.columns(), ["y", "x"]);
+        assert_eq!(table.rows(), array![[4.0, 1.0], [5.0, 2.0], [6.0, 3.0]]);
+        let labels = table.labels().unwrap();
+        assert_eq!((labels.names.join(","), &labels.of_row), ("a,b".to_owned(), &vec![1, 0, 1]));
+        let whole: ArrayRef = Arc::new(Int64Array::from(vec![10, 9, 9]));
+        let numbered = written(&[("k", whole), columns[1].clone()], &labelled("k")).unwrap().table;
+        assert_eq!(numbered.labels().unwrap().names, ["9", "10"]);
+    }
+
+    #[test]
+    fn nulls_are_named_or_dropped() {
+        let columns = [
+            ("x", floats(&[Some(1.0), Some(2.0), None, Some(4.0), Some(5.0)])),
+            ("kind", strings(&[Some("a"), None, Some("b"), Some("a"), Some("a")])),
+        ];
+        let error = written(&columns, &labelled("kind")).unwrap_err();
+        let message = "data.Parquet, row 2, column 2 (\"kind\"): the value is missing";
+        assert!(error.message().ends_with(message), "{error}");
+        let only_x = ReadOptions { columns: Some(vec!["x".into()]), ..ReadOptions::default() };
+        let error = written(&columns, &only_x).unwrap_err();
+        assert!(error.message().ends_with("row 3, column 1 (\"x\"): the value is null"), "{error}");
+        let loaded =
+            written(&columns, &ReadOptions { drop_missing: true, ..labelled("kind") }).unwrap();
+        assert_eq!((loaded.dropped, loaded.table.rows()), (2, array![[1.0], [4.0], [5.0]].view()));
+    }
+
+    #[test]
+    fn columns_that_hold_no_numbers_are_named() {
+        let columns =
+            [("x", floats(&[Some(1.0), Some(2.0)])), ("species", strings(&[Some("a"), Some("b")]))];
+        let error = written(&columns, &ReadOptions::default()).unwrap_err();
+        let message = "column 2 (\"species\") holds Utf8, not numbers";
+        assert!(error.message().ends_with(message), "{error}");
+        assert!(error.remedy().unwrap().contains("--labels species"));
+        let error = written(&[("x", floats(&[Some(1.0), Some(1e39)]))], &ReadOptions::default())
+            .unwrap_err();
+        assert!(error.message().contains("row 2, column 1 (\"x\"): 1e39 is too large"), "{error}");
+    }
+
+    #[test]
+    fn damaged_files_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.parquet");
+        let batch = RecordBatch::try_from_iter([("x", floats(&[Some(1.5); 100]))]).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let attempt = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            read_table(&path, &ReadOptions::default()).err()
+        };
+        let constant = attempt(&bytes).unwrap();
+        assert!(constant.message().ends_with("every row has the same values"), "{constant}");
+        for end in (1..bytes.len()).step_by(7) {
+            let error = attempt(&bytes[..end]).unwrap();
+            assert!(error.message().contains("not a readable Parquet file"), "{error}");
+        }
+        // Whatever a single damaged byte does, it does not panic.
+        for place in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[place] ^= 0x55;
+            attempt(&damaged);
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! Reading a table: the format by the file's ending, and what all formats share — the choice of
+//! columns, missing values and what makes a file unusable.
+
+use std::fs::File;
+use std::io::Seek;
+use std::path::Path;
+
+use ndarray::Array2;
+
+use super::{Labels, Table, csv, npy};
+use crate::error::{Error, Result, nearest};
+
+/// Which columns to read and what to do about missing values.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// The feature columns by name, in this order; else all columns but the label.
+    pub columns: Option<Vec<String>>,
+    /// A column that is a label and no feature. Its cells may be any text that is not empty.
+    pub labels: Option<String>,
+    /// Drop rows with a missing value instead of refusing them.
+    pub drop_missing: bool,
+}
+
+/// A table and where it came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What was read.
+    pub table: Table,
+    /// Number of rows that were dropped for a missing value.
+    pub dropped: usize,
+    /// The BLAKE3 hash of the file's bytes, in hexadecimal.
+    pub hash: String,
+}
+
+/// Reads a table from a `.csv`, `.parquet` or `.npy` file; the case of the ending is ignored.
+///
+/// CSV: cells are separated by commas, semicolons or tabs, whichever the first line has most of;
+/// white space around cells and a UTF-8 byte order mark are ignored. The first line is data, and
+/// the columns are called `x0`, `x1`, …, where every feature cell in it is a number, or where it
+/// has numbers and text in the same places as the second line. Else it is the header, as it always
+/// is where the options name one of its cells or where it is quoted and the second line is not.
+/// NumPy arrays have one or two axes, rows first; their columns are called `x0`, `x1`, … too.
+///
+/// A value is missing where it is empty, null, `NA`, `N/A`, `NaN`, `None`, `null` or infinite; a
+/// label where it is empty or null. Constant columns are kept.
+///
+/// # Errors
+/// A file that cannot be read or has another ending; an unknown, nameless or repeated column; a
+/// cell that is no number, lies beyond f32's range, or is missing and not to be dropped; fewer than
+/// 2 rows; no column that varies. The message names the file, the line (or row) and the column.
+pub fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
+    let mut file = open(path)?;
+    let reading = |error| Error::io("reading", path, error);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(&mut file).map_err(reading)?;
+    file.rewind().map_err(reading)?;
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let rows = match ending.to_ascii_lowercase().as_str() {
+        "csv" => csv::read(file, path, options),
+        "npy" => npy::read(file, path, options),
+        #[cfg(feature = "parquet")]
+        "parquet" => super::parquet::read(file, path, options),
+        #[cfg(not(feature = "parquet"))]
+        "parquet" => Err(Error::input(format!(
+            "{}: this build of modescope reads no Parquet files",
+            path.display()
+        ))
+        .help("build it with `cargo build --release --features parquet`, or convert to .csv")),
+        _ => Err(Error::input(format!(
+            "{}: the name of a data file must end in .csv, .parquet or .npy",
+            path.display()
+        ))
+        .help("rename the file after its format, or convert it to one of these")),
+    }?;
+    let (table, dropped) = rows.into_table()?;
+    Ok(Loaded { table, dropped, hash: hasher.finalize().to_hex().to_string() })
+}
+
+fn open(path: &Path) -> Result<File> {
+    let bad = |what: &str| Error::input(format!("{}: {what}", path.display()));
+    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => bad("there is no such file")
+            .help("check the path; it is relative to the current folder"),
+        _ => bad(&error.to_string()),
+    })?;
+    if metadata.is_dir() {
+        return Err(bad("this is a folder").help("give the path of a .csv, .parquet or .npy file"));
+    }
+    if !metadata.is_file() {
+        return Err(bad("this is not a regular file").help("save the data to a file first"));
+    }
+    if metadata.len() == 0 {
+        return Err(bad("the file is empty"));
+    }
+    File::open(path).map_err(|error| bad(&error.to_string()))
+}
+
+/// The chosen columns, as indices into the columns of the file.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) features: Vec<usize>,
+    pub(super) label: Option<usize>,
+}
+
+impl Choice {
+    /// Finds the columns that the options name among `names`.
+    pub(super) fn new(path: &Path, names: &[String], options: &ReadOptions) -> Result<Self> {
+        let file = path.display();
+        for (i, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            if let Some(first) = names[..i].iter().position(|other| other == name) {
+                return Err(Error::input(format!(
+                    "{file}: columns {} and {} are both called \"{name}\"",
+                    first + 1,
+                    i + 1
+                ))
+                .help("rename one of them"));
+            }
+        }
+        let find = |name: &String| {
+            names.iter().position(|other| other == name).ok_or_else(|| {
+                let known = || names.iter().map(String::as_str).filter(|name| !name.is_empty());
+                let list = format!("the columns are: {}", known().collect::<Vec<_>>().join(", "));
+                Error::input(format!("{file}: there is no column \"{name}\"")).help(
+                    match nearest(name, known()) {
+                        Some(guess) => format!("did you mean \"{guess}\"? {list}"),
+                        None => list,
+                    },
+                )
+            })
+        };
+        let label = options.labels.as_ref().map(find).transpose()?;
+        let features = match &options.columns {
+            Some(chosen) => chosen.iter().map(find).collect::<Result<Vec<_>>>()?,
+            None => (0..names.len()).filter(|&i| Some(i) != label).collect(),
+        };
+        for (i, &feature) in features.iter().enumerate() {
+            let name = &names[feature];
+            if name.is_empty() {
+                return Err(Error::input(format!("{file}: column {} has no name", feature + 1))
+                    .help("name it in the header, or choose the other columns with --columns"));
+            }
+            if features[..i].contains(&feature) {
+                return Err(Error::input(format!("column \"{name}\" is chosen twice"))
+                    .help("name each column once in --columns"));
+            }
+            if label == Some(feature) {
+                return Err(Error::input(format!(
+                    "column \"{name}\" is chosen both as a feature and as the label"
+                ))
+                .help("leave it out of --columns or of --labels"));
+            }
+        }
+        if features.is_empty() {
+            return Err(Error::input(format!("{file}: there is no feature column"))
+                .help("choose at least one numeric column with --columns"));
+        }
+        Ok(Self { features, label })
+    }
+}
+
+/// The names of columns that have none: `x0`, `x1`, …
+pub(super) fn positional(columns: usize) -> Vec<String> {
+    (0..columns).map(|i| format!("x{i}")).collect()
+}
+
+/// Why a cell gives no feature value. Each holds the cell as it was written.
+#[derive(Debug)]
+pub(super) enum Flaw {
+    Missing(String),
+    Text(String),
+    Range(String),
+}
+
+/// A feature value as a reader found it.
+pub(super) type Cell = std::result::Result<f32, Flaw>;
+
+/// A feature value that was a number in the file already.
+pub(super) fn narrow(value: f64) -> Cell {
+    let narrow = value as f32;
+    match (value.is_finite(), narrow.is_finite()) {
+        (true, true) => Ok(narrow),
+        (true, false) => Err(Flaw::Range(format!("{value:?}"))),
+        (false, _) => Err(Flaw::Missing(value.to_string())),
+    }
+}
+
+/// What to do about text in a feature column.
+pub(super) fn text_help(name: &str) -> String {
+    format!("if it is a label, say --labels {name}; else choose the numeric columns with --columns")
+}
+
+/// Collects the rows that a reader finds and makes the table of them.
+pub(super) struct Rows<'a> {
+    path: &'a Path,
+    drop_missing: bool,
+    names: Vec<String>,
+    choice: Choice,
+    values: Vec<f32>,
+    labels: Vec<String>,
+    count: usize,
+    dropped: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// For a file with these columns, no rows yet.
+    pub(super) fn new(path: &'a Path, names: Vec<String>, options: &ReadOptions) -> Result<Self> {
+        Ok(Self {
+            path,
+            drop_missing: options.drop_missing,
+            choice: Choice::new(path, &names, options)?,
+            names,
+            values: Vec::new(),
+            labels: Vec::new(),
+            count: 0,
+            dropped: 0,
+        })
+    }
+
+    /// Adds a row: the value of each feature in the order of the choice, and the label where one is
+    /// chosen. `place` says where it is: "line 7".
+    pub(super) fn push(
+        &mut self,
+        place: impl Fn() -> String,
+        values: impl IntoIterator<Item = Cell>,
+        label: Option<&str>,
+    ) -> Result<()> {
+        let start = self.values.len();
+        let mut complete = true;
+        for (i, value) in values.into_iter().enumerate() {
+            match value {
+                Ok(value) => self.values.push(value),
+                Err(Flaw::Missing(_)) if self.drop_missing => complete = false,
+                Err(flaw) => return Err(self.flawed(&place(), self.choice.features[i], &flaw)),
+            }
+        }
+        if let (Some(column), Some(label)) = (self.choice.label, label.map(str::trim)) {
+            match label.is_empty() {
+                false if complete => self.labels.push(label.to_owned()),
+                false => {}
+                true if self.drop_missing => complete = false,
+                true => {
+                    let flaw = Flaw::Missing(String::new());
+                    return Err(self.flawed(&place(), column, &flaw));
+                }
+            }
+        }
+        if complete {
+            self.count += 1;
+        } else {
+            self.values.truncate(start);
+            self.dropped += 1;
+        }
+        Ok(())
+    }
+
+    fn flawed(&self, place: &str, column: usize, flaw: &Flaw) -> Error {
+        let (file, name) = (self.path.display(), &self.names[column]);
+        let bad = |what: &str| {
+            Error::input(format!("{file}, {place}, column {} (\"{name}\"): {what}", column + 1))
+        };
+        let drop = "leave out rows with missing values by --drop-missing, or choose other columns \
+                    with --columns";
+        match flaw {
+            Flaw::Missing(cell) if cell.is_empty() => bad("the value is missing").help(drop),
+            Flaw::Missing(cell) => bad(&format!("the value is {cell}")).help(drop),
+            Flaw::Text(cell) => bad(&format!("\"{cell}\" is not a number")).help(text_help(name)),
+            Flaw::Range(cell) => bad(&format!("{cell} is too large for a 32-bit float"))
+                .help("rescale the column to within ±3.4e38, or choose others with --columns"),
+        }
+    }
+
+    /// The chosen columns.
+    pub(super) fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// The table and the number of rows dropped.
+    fn into_table(self) -> Result<(Table, usize)> {
+        let Self { path, names, choice, values, labels, count, dropped, .. } = self;
+        let file = path.display();
+        if count < 2 {
+            let found = match count {
+                0 => "no row".into(),
+                n => format!("{n} row"),
+            };
+            return Err(match dropped {
+                0 => Error::input(format!("{file}: the file has {found}; at least 2 are needed")),
+                _ => Error::input(format!(
+                    "{file}: {found} is left after dropping {dropped} with missing values"
+                ))
+                .help("choose columns with fewer missing values with --columns"),
+            });
+        }
+        let columns: Vec<String> = choice.features.iter().map(|&i| names[i].clone()).collect();
+        let rows = Array2::from_shape_vec((count, columns.len()), values)
+            .map_err(|error| Error::failed(format!("reading {file}: {error}")))?;
+        let labels = choice.label.map(|column| Labels::from_text(&names[column], &labels));
+        let table = Table::new(columns, rows, labels)?;
+        if table.constant_columns().len() == table.width() {
+            return Err(Error::input(format!("{file}: every row has the same values"))
+                .help("choose at least one column that varies with --columns"));
+        }
+        Ok((table, dropped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_hold_no_data_file_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = |name: &str| {
+            let error = read(&folder.path().join(name), &ReadOptions::default()).unwrap_err();
+            assert_eq!(error.kind(), crate::error::Kind::Input);
+            assert!(error.message().contains(name), "{error}");
+            error.to_string()
+        };
+        assert!(message("none.csv").contains("there is no such file"));
+        std::fs::create_dir(folder.path().join("folder.csv")).unwrap();
+        assert!(message("folder.csv").contains("this is a folder"));
+        std::fs::write(folder.path().join("data.txt"), "a\n1\n2\n").unwrap();
+        assert!(message("data.txt").contains(".csv, .parquet or .npy"));
+        std::fs::write(folder.path().join("data"), "a\n1\n2\n").unwrap();
+        assert!(message("data").contains(".csv, .parquet or .npy"));
+        for name in ["empty.csv", "empty.npy", "empty.parquet"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+            assert!(message(name).contains("the file is empty"));
+        }
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_bytes_and_endings_ignore_case() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.CSV");
+        std::fs::write(&path, "a\n1\n2\n").unwrap();
+        let loaded = read(&path, &ReadOptions::default()).unwrap();
+        assert_eq!(loaded.hash, blake3::hash(b"a\n1\n2\n").to_hex().as_str());
+        assert_eq!((loaded.dropped, loaded.table.len()), (0, 2));
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    #[test]
+    fn a_build_without_parquet_says_how_to_get_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.parquet");
+        std::fs::write(&path, "PAR1").unwrap();
+        let error = read(&path, &ReadOptions::default()).unwrap_err();
+        assert!(error.remedy().unwrap().contains("--features parquet"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Which rows are held out, and which rows each training step sees.
+
+use crate::random::{Generator, Stream};
+
+/// Divides `0..rows` at random into training and held-out rows, each ascending.
+///
+/// `round(rows · held_out)` rows are held out: at least 1 where `held_out` > 0 and there are 2 rows
+/// or more, and never so many that no training row is left.
+pub fn split(rows: usize, held_out: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
+    let count = if held_out > 0.0 && rows >= 2 {
+        ((rows as f64 * held_out).round() as usize).clamp(1, rows - 1)
+    } else {
+        0
+    };
+    let mut held_out = Generator::new(seed, Stream::Split, 0).permutation(rows);
+    let mut training = held_out.split_off(count);
+    training.sort_unstable();
+    held_out.sort_unstable();
+    (training, held_out)
+}
+
+/// The batches of one epoch: `0..rows` in an order of the epoch's own, `batch` rows at a time. The
+/// last batch is short where `batch` does not divide `rows`.
+///
+/// # Panics
+/// Where `batch` is 0.
+pub fn batches(rows: usize, batch: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
+    let order = Generator::new(seed, Stream::Shuffle, epoch).permutation(rows);
+    order.chunks(batch).map(<[usize]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_holds_every_row_once_in_ascending_order() {
+        let (training, held_out) = split(1000, 0.1, 3);
+        assert_eq!((training.len(), held_out.len()), (900, 100));
+        assert!(training.is_sorted() && held_out.is_sorted());
+        let mut all = [training, held_out].concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..1000));
+    }
+
+    #[test]
+    fn a_split_rounds_and_leaves_a_row_on_each_side() {
+        let sizes = |rows, share| {
+            let (training, held_out) = split(rows, share, 1);
+            (training.len(), held_out.len())
+        };
+        assert_eq!(sizes(15, 0.1), (13, 2));
+        assert_eq!(sizes(14, 0.1), (13, 1));
+        assert_eq!(sizes(3, 0.1), (2, 1));
+        assert_eq!(sizes(2, 0.9), (1, 1));
+        assert_eq!(sizes(1, 0.5), (1, 0));
+        assert_eq!(sizes(0, 0.5), (0, 0));
+        assert_eq!(sizes(100, 0.0), (100, 0));
+    }
+
+    #[test]
+    fn a_split_depends_on_the_seed_alone_and_favours_no_row() {
+        assert_eq!(split(50, 0.2, 9), split(50, 0.2, 9));
+        let mut times = [0_u32; 20];
+        for seed in 0..2000 {
+            split(20, 0.25, seed).1.into_iter().for_each(|row| times[row] += 1);
+        }
+        // 500 expected, standard deviation √(2000 · ¼ · ¾) = 19.4.
+        assert!(times.iter().all(|&n| n.abs_diff(500) < 90), "{times:?}");
+    }
+
+    #[test]
+    fn batches_hold_every_row_once_and_change_with_the_epoch() {
+        let epoch = batches(100, 32, 1, 0);
+        assert_eq!(epoch.iter().map(Vec::len).collect::<Vec<_>>(), [32, 32, 32, 4]);
+        assert_ne!(epoch, batches(100, 32, 1, 1));
+        let mut rows = epoch.concat();
+        rows.sort_unstable();
+        assert!(rows.into_iter().eq(0..100));
+        assert!(batches(0, 32, 1, 0).is_empty());
+    }
+}

@@ -1,0 +1,137 @@
+//! A table of numbers: named columns, rows of `f32`, and optionally a label for each row.
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::error::{Error, Result};
+
+/// Rows of named numeric columns, with an optional label column that is not a feature.
+///
+/// Invariants, checked by [`Table::new`]: at least one column, one name a column, no name twice,
+/// every value finite, one label a row where there are labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    columns: Vec<String>,
+    rows: Array2<f32>,
+    labels: Option<Labels>,
+}
+
+/// A categorical column: the label of each row as an index into the names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Labels {
+    /// The column's name.
+    pub column: String,
+    /// The distinct labels: ascending as numbers where all are whole numbers, else as text.
+    pub names: Vec<String>,
+    /// For each row, the index of its label in `names`.
+    pub of_row: Vec<usize>,
+}
+
+impl Labels {
+    /// Labels from the text of each row's cell.
+    pub fn from_text(column: impl Into<String>, cells: &[String]) -> Self {
+        let mut names: Vec<String> = cells.to_vec();
+        names.sort();
+        names.dedup();
+        if names.iter().all(|name| name.parse::<i64>().is_ok()) {
+            names.sort_by_key(|name| name.parse::<i64>().unwrap_or_default());
+        }
+        let index: std::collections::HashMap<&str, usize> =
+            names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+        let of_row = cells.iter().map(|cell| index[cell.as_str()]).collect();
+        Self { column: column.into(), names, of_row }
+    }
+
+    fn select(&self, rows: &[usize]) -> Self {
+        Self { of_row: rows.iter().map(|&row| self.of_row[row]).collect(), ..self.clone() }
+    }
+}
+
+impl Table {
+    /// A table of `rows` (n × columns).
+    ///
+    /// # Errors
+    /// Where an invariant of [`Table`] does not hold; the message names the column.
+    pub fn new(columns: Vec<String>, rows: Array2<f32>, labels: Option<Labels>) -> Result<Self> {
+        if columns.is_empty() {
+            return Err(Error::input("the table has no feature column")
+                .help("choose at least one numeric column with --columns"));
+        }
+        if columns.len() != rows.ncols() {
+            let (names, width) = (columns.len(), rows.ncols());
+            return Err(Error::input(format!("{names} column names for {width} columns")));
+        }
+        for (i, name) in columns.iter().enumerate() {
+            if columns[..i].contains(name) {
+                return Err(Error::input(format!("two columns are called \"{name}\""))
+                    .help("rename one of them"));
+            }
+        }
+        if let Some(((row, column), _)) = rows.indexed_iter().find(|(_, value)| !value.is_finite())
+        {
+            let name = &columns[column];
+            return Err(Error::input(format!(
+                "row {} of column \"{name}\" is not a finite number",
+                row + 1
+            )));
+        }
+        if let Some(labels) = labels.as_ref().filter(|labels| labels.of_row.len() != rows.nrows()) {
+            let (given, wanted) = (labels.of_row.len(), rows.nrows());
+            return Err(Error::input(format!("{given} labels for {wanted} rows")));
+        }
+        Ok(Self { columns, rows, labels })
+    }
+
+    /// Names of the feature columns.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The values, n × columns.
+    pub fn rows(&self) -> ArrayView2<'_, f32> {
+        self.rows.view()
+    }
+
+    /// The label of each row, where the table has them.
+    pub fn labels(&self) -> Option<&Labels> {
+        self.labels.as_ref()
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.rows.nrows()
+    }
+
+    /// Whether the table has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of feature columns.
+    pub fn width(&self) -> usize {
+        self.rows.ncols()
+    }
+
+    /// The rows with these indices, in this order.
+    ///
+    /// # Panics
+    /// Where an index is not below [`len`](Self::len).
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self {
+            columns: self.columns.clone(),
+            rows: self.rows.select(Axis(0), rows),
+            labels: self.labels.as_ref().map(|labels| labels.select(rows)),
+        }
+    }
+
+    /// Names of the columns in which every row has the same value.
+    pub fn constant_columns(&self) -> Vec<&str> {
+        let constant = |column: ndarray::ArrayView1<f32>| column.iter().all(|&v| v == column[0]);
+        self.rows
+            .axis_iter(Axis(1))
+            .zip(&self.columns)
+            .filter(|(column, _)| column.is_empty() || constant(column.view()))
+            .map(|(_, name)| name.as_str())
+            .collect()
+    }
+}

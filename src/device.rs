@@ -1,0 +1,196 @@
+//! `--backend` becomes a burn device; what the adapters are.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use burn::tensor::Device;
+use burn::tensor::wgpu::{WgpuSetup, wgpu};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Backend;
+use crate::error::{Error, Result};
+
+/// A graphics adapter as its driver describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adapter {
+    /// The adapter's name.
+    pub name: String,
+    /// What kind of device it is.
+    pub kind: AdapterKind,
+    /// `Vulkan`, `Metal`, `Dx12` or `Gl`.
+    pub api: String,
+    /// The driver's name and version, as far as it tells them.
+    pub driver: String,
+}
+
+/// What kind of device an [`Adapter`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdapterKind {
+    /// A card of its own.
+    DiscreteGpu,
+    /// A part of the processor.
+    IntegratedGpu,
+    /// A share of a GPU given to a virtual machine.
+    VirtualGpu,
+    /// A software implementation that computes on the processor.
+    Software,
+    /// The driver does not say.
+    Unknown,
+}
+
+impl fmt::Display for AdapterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AdapterKind::DiscreteGpu => "discrete GPU",
+            AdapterKind::IntegratedGpu => "integrated GPU",
+            AdapterKind::VirtualGpu => "virtual GPU",
+            AdapterKind::Software => "software",
+            AdapterKind::Unknown => "unknown",
+        })
+    }
+}
+
+impl fmt::Display for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, kind, api, driver } = self;
+        write!(f, "{name} ({kind}, {api}, {driver})")
+    }
+}
+
+impl Adapter {
+    fn new(info: &wgpu::AdapterInfo) -> Self {
+        let driver = format!("{} {}", info.driver, info.driver_info);
+        Self {
+            name: info.name.clone(),
+            kind: match info.device_type {
+                wgpu::DeviceType::DiscreteGpu => AdapterKind::DiscreteGpu,
+                wgpu::DeviceType::IntegratedGpu => AdapterKind::IntegratedGpu,
+                wgpu::DeviceType::VirtualGpu => AdapterKind::VirtualGpu,
+                wgpu::DeviceType::Cpu => AdapterKind::Software,
+                wgpu::DeviceType::Other => AdapterKind::Unknown,
+            },
+            api: info.backend.to_string(),
+            driver: match driver.trim() {
+                "" => "driver not named".into(),
+                driver => driver.into(),
+            },
+        }
+    }
+
+    /// Whether it is hardware of its own, and not a program on the processor.
+    pub fn is_gpu(&self) -> bool {
+        self.kind != AdapterKind::Software
+    }
+}
+
+/// A device ready for tensors.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// The burn device.
+    pub device: Device,
+    /// The backend behind it; never [`Backend::Auto`].
+    pub backend: Backend,
+    /// The adapter, on wgpu.
+    pub adapter: Option<Adapter>,
+    /// Why this one, in words.
+    pub reason: String,
+}
+
+impl fmt::Display for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.backend, &self.adapter) {
+            (_, Some(adapter)) => write!(f, "wgpu on {adapter}: {}", self.reason),
+            (Backend::Ndarray, _) => write!(f, "CPU (burn ndarray): {}", self.reason),
+            _ => write!(f, "CPU (burn flex): {}", self.reason),
+        }
+    }
+}
+
+/// Every adapter that wgpu finds on this machine.
+pub fn adapters() -> Vec<Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    found.iter().map(|adapter| Adapter::new(&adapter.get_info())).collect()
+}
+
+/// What [`Backend::Auto`] takes among these adapters, and why.
+pub fn automatic(adapters: &[Adapter]) -> (Backend, String) {
+    if adapters.iter().any(Adapter::is_gpu) {
+        return (Backend::Wgpu, "chosen because this machine has a GPU".into());
+    }
+    let reason = match adapters {
+        [] => "chosen because wgpu finds no adapter here",
+        _ => "chosen because the only adapters here are software; --backend wgpu takes one anyway",
+    };
+    (Backend::Cpu, reason.into())
+}
+
+/// Opens the device for `backend`.
+///
+/// # Errors
+/// Where wgpu was asked for and there is no adapter, or it does not start. An explicit choice is
+/// never swapped for another.
+pub fn open(backend: Backend) -> Result<Chosen> {
+    let (backend, reason) = match backend {
+        Backend::Auto => automatic(&adapters()),
+        explicit => (explicit, "as asked".into()),
+    };
+    match backend {
+        Backend::Wgpu | Backend::Auto => {
+            let (device, adapter) = open_wgpu()?;
+            Ok(Chosen { device, backend: Backend::Wgpu, adapter: Some(adapter), reason })
+        }
+        Backend::Cpu => Ok(Chosen { device: Device::flex(), backend, adapter: None, reason }),
+        Backend::Ndarray => Ok(Chosen { device: ndarray(), backend, adapter: None, reason }),
+    }
+}
+
+/// burn deprecates its ndarray backend in favour of flex; it stays selectable because the project's
+/// users compare the two.
+#[allow(deprecated)]
+fn ndarray() -> Device {
+    Device::ndarray()
+}
+
+/// The wgpu device of this process: burn allows one initialisation per selector.
+fn open_wgpu() -> Result<(Device, Adapter)> {
+    static OPENED: OnceLock<std::result::Result<(Device, WgpuSetup), String>> = OnceLock::new();
+    let opened = OPENED.get_or_init(|| {
+        Device::wgpu_options().init_with_setup().map_err(|error| error.to_string())
+    });
+    match opened {
+        Ok((device, setup)) => Ok((device.clone(), Adapter::new(&setup.adapter.get_info()))),
+        Err(reason) => Err(Error::input(format!("--backend wgpu: no adapter could be opened: {reason}"))
+            .help(
+                "install a Vulkan driver (Debian: apt-get install mesa-vulkan-drivers for a software \
+                 one), see `modescope devices`, or use --backend cpu",
+            )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adapter(kind: AdapterKind) -> Adapter {
+        let text = |text: &str| text.to_owned();
+        Adapter { name: text("a"), kind, api: text("Vulkan"), driver: text("d") }
+    }
+
+    #[test]
+    fn auto_takes_a_gpu_and_nothing_less() {
+        let (gpu, software) = (adapter(AdapterKind::DiscreteGpu), adapter(AdapterKind::Software));
+        assert_eq!(automatic(&[software.clone(), gpu]).0, Backend::Wgpu);
+        assert_eq!(automatic(&[software]).0, Backend::Cpu);
+        assert_eq!(automatic(&[]).0, Backend::Cpu);
+    }
+
+    #[test]
+    fn explicit_cpu_backends_are_what_they_say() {
+        for backend in [Backend::Cpu, Backend::Ndarray] {
+            let chosen = open(backend).unwrap();
+            assert_eq!((chosen.backend, chosen.adapter), (backend, None));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The one error type: what is wrong, and what to do about it.
+
+use std::fmt;
+use std::path::Path;
+
+/// Shorthand for results that fail with [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Whose fault an [`Error`] is, which decides the exit code of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The run failed: a disk, a device, a defect of ours. Exit code 1.
+    Failed,
+    /// Bad usage or bad input: a file, an option, a setting. Exit code 2.
+    Input,
+    /// Training produced a number that is not finite. Exit code 3.
+    Diverged,
+    /// The user stopped the run. Exit code 130.
+    Interrupted,
+}
+
+impl Kind {
+    /// The process exit code for this kind of error.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Kind::Failed => 1,
+            Kind::Input => 2,
+            Kind::Diverged => 3,
+            Kind::Interrupted => 130,
+        }
+    }
+}
+
+/// An error as a person reads it: a message that names the place, and a remedy where there is one.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    help: Option<String>,
+}
+
+impl Error {
+    fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), help: None }
+    }
+
+    /// Bad usage or bad input.
+    pub fn input(message: impl Into<String>) -> Self {
+        Self::new(Kind::Input, message)
+    }
+
+    /// The work itself failed.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+
+    /// Training left the finite numbers.
+    pub fn diverged(message: impl Into<String>) -> Self {
+        Self::new(Kind::Diverged, message)
+    }
+
+    /// The user asked to stop.
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self::new(Kind::Interrupted, message)
+    }
+
+    /// An operating-system error while doing something (`"reading"`, `"writing"`) to a path.
+    pub fn io(doing: &str, path: &Path, error: std::io::Error) -> Self {
+        Self::failed(format!("{doing} {}: {error}", path.display()))
+    }
+
+    /// Adds what the user can do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Whose fault it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What is wrong, without the remedy.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The remedy, where one is known.
+    pub fn remedy(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "\n  help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The known name nearest to a mistyped one, for "did you mean" hints.
+///
+/// Nearness is the Damerau–Levenshtein distance; names further than a third of their length are
+/// no suggestion.
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&typed.to_lowercase(), &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
+        .min()
+        .map(|(_, name)| name)
+}

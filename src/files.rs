@@ -1,0 +1,43 @@
+//! Writing files so that nothing is ever half written: beside the target, then renamed over it.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// Writes a file through `write` into a temporary file in the same folder, syncs it and renames it
+/// to `path`. On any error the file that was there before is untouched.
+///
+/// # Errors
+/// What `write` returns, or the operating system's error with the path.
+pub fn write_atomically(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&mut std::fs::File>) -> Result<()>,
+) -> Result<()> {
+    let io = |error| Error::io("writing", path, error);
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(io)?;
+    let mut builder = tempfile::Builder::new();
+    // The mode is masked by the umask, as for a file made by `File::create`.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.prefix(".modescope-").tempfile_in(folder).map_err(io)?;
+    let mut buffer = BufWriter::new(file.as_file_mut());
+    write(&mut buffer)?;
+    buffer.flush().map_err(io)?;
+    drop(buffer);
+    file.as_file().sync_all().map_err(io)?;
+    file.persist(path).map_err(|error| io(error.error))?;
+    Ok(())
+}
+
+/// [`write_atomically`] for content that is already in memory.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically(path, |file| file.write_all(bytes).map_err(|e| Error::io("writing", path, e)))
+}

@@ -1,0 +1,33 @@
+//! modescope trains a variational autoencoder on numeric data, on any GPU through wgpu or on the
+//! CPU, draws samples from it, and says which modes of the data it learned, which it lost and why.
+//!
+//! Data flows one way through the rooms of this crate, and none imports one further down the line:
+//!
+//! ```text
+//! data ──► vae + train ──► sample ──► audit ──► plot ──► report
+//!              ▲                        ▲
+//!       device, model                  tsne
+//! ```
+//!
+//! [`run`] strings them together into stages that write one run folder; [`cli`] is the command
+//! line over it.
+
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod audit;
+pub mod cli;
+pub mod config;
+pub mod data;
+pub mod device;
+pub mod error;
+pub mod files;
+pub mod model;
+pub mod plot;
+pub mod random;
+pub mod report;
+pub mod run;
+pub mod train;
+pub mod tsne;
+pub mod vae;
+pub mod workload;

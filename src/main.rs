@@ -1,0 +1,7 @@
+//! The `modescope` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    modescope::cli::main()
+}

@@ -1,0 +1,80 @@
+//! `model.json`: everything needed to use the weights.
+
+use serde::{Deserialize, Serialize};
+
+use super::Architecture;
+use crate::config::{KlReduction, Likelihood};
+use crate::data::Scaling;
+
+/// The distribution that latents are drawn from when sampling.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Prior {
+    /// N(0, I).
+    StandardNormal,
+}
+
+/// The loss that the model was trained with.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objective {
+    /// Weight of the KL divergence as set.
+    pub beta: f32,
+    /// How it was reduced over the batch.
+    pub kl_reduction: KlReduction,
+    /// Rows of a full batch.
+    pub batch: usize,
+}
+
+impl Objective {
+    /// The weight of a KL divergence that is a mean over `rows` rows of a batch.
+    pub fn beta_per_row(&self, rows: usize) -> f32 {
+        match self.kl_reduction {
+            KlReduction::Mean => self.beta,
+            KlReduction::Sum => self.beta * rows as f32,
+        }
+    }
+}
+
+/// What `model.json` holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelCard {
+    /// Version of this format; readers refuse others.
+    pub format: u32,
+    /// Version of modescope that wrote it.
+    pub modescope: String,
+    /// Name of the recipe it was trained with.
+    pub recipe: String,
+    /// Seed of the training run.
+    pub seed: u64,
+    /// Names of the data's columns.
+    pub columns: Vec<String>,
+    /// Shapes of the networks.
+    pub architecture: Architecture,
+    /// How the data were scaled; decoded rows are in scaled units until this is inverted.
+    pub scaling: Scaling,
+    /// Where latents are drawn from.
+    pub prior: Prior,
+    /// The loss.
+    pub objective: Objective,
+}
+
+impl ModelCard {
+    /// The [`format`](Self::format) that this version writes and reads.
+    pub const FORMAT: u32 = 1;
+
+    /// Variance of the Gaussian likelihood in scaled units, given the learned σ if there is one.
+    ///
+    /// A mean squared error is a Gaussian too: (1/D)‖x−x̂‖² + β·KL is, up to the factor β and a
+    /// constant, the negative evidence lower bound with variance Dβ/2.
+    pub fn likelihood_variance(&self, sigma: Option<f32>) -> f64 {
+        match (self.architecture.likelihood, sigma) {
+            (Likelihood::LearnedSigma, Some(sigma)) => f64::from(sigma).powi(2),
+            _ => {
+                let beta = self.objective.beta_per_row(self.objective.batch);
+                self.architecture.features as f64 * f64::from(beta) / 2.0
+            }
+        }
+    }
+}

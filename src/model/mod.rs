@@ -1,0 +1,18 @@
+//! What a model is, without burn: its shapes, the layout of its parameters in one flat vector, and
+//! how it is written and read.
+//!
+//! Everything that trains or evaluates a model reads this room; it knows nothing of how.
+
+mod architecture;
+mod card;
+mod parameters;
+mod saved;
+
+pub use architecture::{Architecture, LOG_VARIANCE_RANGE, TensorSpec};
+pub use card::{ModelCard, Objective, Prior};
+pub use parameters::Parameters;
+pub use saved::SavedModel;
+
+/// A latent unit is active where the variance over the data of its posterior mean exceeds this
+/// (Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016, section 5.2).
+pub const ACTIVE_UNIT_VARIANCE: f64 = 0.01;

@@ -1,0 +1,106 @@
+//! A trained model on disk: `model.safetensors` and `model.json`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+
+use super::{ModelCard, Parameters};
+use crate::error::{Error, Result};
+use crate::files;
+
+/// A model that can be used: its card and its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SavedModel {
+    /// Everything but the weights.
+    pub card: ModelCard,
+    /// The weights.
+    pub parameters: Parameters,
+}
+
+impl SavedModel {
+    /// Name of the weights file in a run folder.
+    pub const WEIGHTS: &'static str = "model.safetensors";
+    /// Name of the card file in a run folder.
+    pub const CARD: &'static str = "model.json";
+
+    /// Writes both files into `folder`, each beside its old version and then renamed.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        let bytes: Vec<u8> = self.parameters.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let mut views = Vec::new();
+        for spec in self.card.architecture.layout() {
+            let range = spec.range();
+            let slice = &bytes[4 * range.start..4 * range.end];
+            let view = TensorView::new(Dtype::F32, spec.shape, slice)
+                .map_err(|error| Error::failed(format!("tensor {}: {error}", spec.name)))?;
+            views.push((spec.name, view));
+        }
+        let encoded = serialize(views, None)
+            .map_err(|error| Error::failed(format!("encoding the weights: {error}")))?;
+        let card = serde_json::to_vec_pretty(&self.card)
+            .map_err(|error| Error::failed(format!("encoding the model card: {error}")))?;
+        files::write_bytes(&folder.join(Self::WEIGHTS), &encoded)?;
+        files::write_bytes(&folder.join(Self::CARD), &card)
+    }
+
+    /// Reads a model from the two files in `folder`.
+    ///
+    /// # Errors
+    /// Where a file is missing, is of another format, or does not fit the other; the message names
+    /// the file and the tensor.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let card = read_card(&folder.join(Self::CARD))?;
+        let path = folder.join(Self::WEIGHTS);
+        let bytes = read(&path)?;
+        let wrong = |what: String| Error::input(format!("{}: {what}", path.display()));
+        let tensors = SafeTensors::deserialize(&bytes)
+            .map_err(|error| wrong(format!("not a safetensors file: {error}")))?;
+        let mut found: HashMap<String, TensorView> = tensors.tensors().into_iter().collect();
+
+        let mut values = Vec::with_capacity(card.architecture.parameter_count()?.min(bytes.len()));
+        for spec in card.architecture.layout() {
+            let name = &spec.name;
+            let tensor = found.remove(name).ok_or_else(|| wrong(format!("no tensor {name}")))?;
+            if tensor.dtype() != Dtype::F32 || tensor.shape() != spec.shape {
+                let (dtype, shape) = (tensor.dtype(), tensor.shape());
+                let wanted = &spec.shape;
+                return Err(wrong(format!("{name} is {dtype:?} {shape:?}, not F32 {wanted:?}")));
+            }
+            let words = tensor.data().chunks_exact(4);
+            values.extend(words.map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])));
+            if values[spec.range()].iter().any(|value| !value.is_finite()) {
+                return Err(wrong(format!("{name} holds values that are not finite")));
+            }
+        }
+        if let Some(name) = found.keys().min() {
+            return Err(wrong(format!("unexpected tensor {name}")));
+        }
+        let parameters = Parameters { architecture: card.architecture.clone(), values };
+        Ok(Self { card, parameters })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        Error::input(format!("reading {}: {error}", path.display()))
+            .help("name the folder of a finished training run")
+    })
+}
+
+fn read_card(path: &Path) -> Result<ModelCard> {
+    let wrong = |what: String| Error::input(format!("{}: {what}", path.display()));
+    let card: ModelCard =
+        serde_json::from_slice(&read(path)?).map_err(|error| wrong(error.to_string()))?;
+    if card.format != ModelCard::FORMAT {
+        let (found, known) = (card.format, ModelCard::FORMAT);
+        return Err(wrong(format!("model format {found}; this version reads format {known}")));
+    }
+    let features = card.architecture.features;
+    if card.columns.len() != features || card.scaling.shift.len() != features || card.scaling.scale.len() != features {
+        return Err(wrong(format!("columns and scaling do not fit {features} features")));
+    }
+    Ok(card)
+}

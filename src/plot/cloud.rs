@@ -1,0 +1,154 @@
+//! Sets of rows and how they are shown: by the number of columns, as a histogram, a scatter, a
+//! scatter in space or a matrix of pairs.
+
+use std::borrow::Borrow;
+
+use ndarray::ArrayView2;
+use plotters::prelude::*;
+
+use super::axis::{Axis, drawable};
+use super::canvas::{Area, Drawn};
+use super::latent::PriorComponent;
+use super::theme::{self, Style, class_style};
+use super::{histogram, pairs, plane, space};
+use crate::error::{Error, Result};
+
+/// Columns that a matrix of pairs shows.
+pub(super) const MOST_COLUMNS: usize = 6;
+/// Points in one panel, and in all panels of a matrix: an SVG has an element for each.
+const MOST_POINTS: usize = 2000;
+const MOST_POINTS_IN_ALL: usize = 12_000;
+
+/// How the rows of a cloud are coloured.
+#[derive(Clone, Copy)]
+pub(super) enum Colour<'a> {
+    One(Style),
+    Classes(&'a [usize]),
+}
+
+impl<'a> Colour<'a> {
+    /// By component where components are known, else as real data.
+    pub fn of(classes: Option<&'a [usize]>) -> Self {
+        classes.map_or(Colour::One(theme::REAL), Colour::Classes)
+    }
+
+    /// The style of a row.
+    pub fn style(self, row: usize) -> Style {
+        match self {
+            Colour::One(style) => style,
+            Colour::Classes(classes) => class_style(classes[row]),
+        }
+    }
+}
+
+/// Rows and their colours.
+#[derive(Clone, Copy)]
+pub(super) struct Cloud<'a> {
+    pub points: ArrayView2<'a, f32>,
+    pub colour: Colour<'a>,
+}
+
+impl Cloud<'_> {
+    pub fn column(&self, column: usize) -> impl Iterator<Item = f64> {
+        self.points.column(column).into_iter().map(|v| f64::from(*v))
+    }
+}
+
+/// Most points of a set in one of `panels` panels; the first rows are shown.
+pub(super) fn limit(panels: usize) -> usize {
+    MOST_POINTS.min(MOST_POINTS_IN_ALL / panels.max(1))
+}
+
+/// Radius of a point in pixels.
+pub(super) fn radius(rows: usize, panels: usize) -> i32 {
+    match (rows, panels) {
+        (..=300, 1) => 10,
+        (..=1000, 1) => 8,
+        (_, 1) => 6,
+        (..=300, ..=6) => 7,
+        (_, ..=6) => 5,
+        _ => 4,
+    }
+}
+
+/// Checks that names and classes fit the values.
+pub(super) fn check(
+    title: &str,
+    columns: &[String],
+    points: ArrayView2<f32>,
+    classes: Option<&[usize]>,
+) -> Result<()> {
+    let (rows, width) = points.dim();
+    if width == 0 {
+        return Err(Error::input(format!("figure \"{title}\": there is no column to show")));
+    }
+    if columns.len() != width {
+        let names = columns.len();
+        return Err(Error::input(format!("figure \"{title}\": {names} names for {width} columns")));
+    }
+    match classes {
+        Some(classes) if classes.len() != rows => {
+            let given = classes.len();
+            Err(Error::input(format!("figure \"{title}\": {given} classes for {rows} rows")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Width and height in CSS pixels of a figure of this many columns.
+pub(super) fn size(columns: usize) -> (u32, u32) {
+    match columns {
+        1 => (900, 520),
+        2 => (900, 700),
+        3 => (900, 740),
+        _ => (900, 990),
+    }
+}
+
+/// The names of the columns that are shown, in words.
+pub(super) fn shown_columns(columns: &[String]) -> String {
+    match columns {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] if columns.len() <= MOST_COLUMNS => {
+            format!("{} and {last}", first.join(", "))
+        }
+        _ => {
+            let shown = columns[..MOST_COLUMNS].join(", ");
+            format!("{shown} (the first {MOST_COLUMNS} of {} columns)", columns.len())
+        }
+    }
+}
+
+/// An axis over each of the first columns of all clouds.
+pub(super) fn axes(columns: &[String], clouds: &[Cloud]) -> Vec<Axis> {
+    let over = |(i, name): (usize, &String)| {
+        Axis::over(name, clouds.iter().flat_map(move |cloud| cloud.column(i)))
+    };
+    columns.iter().take(MOST_COLUMNS).enumerate().map(over).collect()
+}
+
+/// Whether axes are so alike in length that they share a unit, and so should share a scale.
+pub(super) fn alike<A: Borrow<Axis>>(axes: &[A]) -> bool {
+    let spans = || axes.iter().map(|axis| axis.borrow().span());
+    spans().fold(0.0, f64::max) <= 5.0 * spans().fold(f64::MAX, f64::min)
+}
+
+/// Shows clouds over axes, with a prior's outline under them.
+pub(super) fn view<DB: DrawingBackend>(
+    area: &Area<DB>,
+    axes: &[Axis],
+    clouds: &[Cloud],
+    prior: &[PriorComponent],
+) -> Drawn<DB> {
+    let any = clouds.iter().any(|cloud| cloud.points.iter().any(|v| drawable(f64::from(*v))));
+    if !any {
+        return plane::nothing(area, "no rows with finite values");
+    }
+    match axes {
+        [x] => histogram::draw(area, x, 0, clouds, prior),
+        [x, y] => plane::scatter(area, (x, y), clouds, prior, alike(axes)),
+        [x, y, z] if prior.is_empty() => space::scatter(area, [x, y, z], clouds),
+        _ => pairs::matrix(area, axes, clouds, prior),
+    }
+}

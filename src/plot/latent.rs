@@ -1,0 +1,242 @@
+//! The latent space: posterior means and the prior.
+
+use std::f64::consts::TAU;
+use std::path::Path;
+
+use ndarray::{Array1, Array2, ArrayView2};
+use plotters::prelude::*;
+
+use super::axis::{Axis, drawable};
+use super::canvas::{self, Area, Drawn, Figure, Picture};
+use super::cloud::{self, Cloud, Colour};
+use super::{legend, plane};
+use crate::error::{Error, Result};
+
+/// Latent dimensions that are shown.
+const MOST_DIMENSIONS: usize = 4;
+/// The means are zoomed into where they fill less than this part of every axis.
+const SMALL: f64 = 0.12;
+/// Points of an outline.
+const ROUND: usize = 90;
+
+/// Posterior means, coloured by component, over the prior's outline.
+///
+/// Where all means lie in a small part of the prior (a collapsed posterior), a second panel zooms
+/// into them.
+#[derive(Clone, Copy, Debug)]
+pub struct Latent<'a> {
+    /// Heading of the figure.
+    pub title: &'a str,
+    /// Posterior means, n × latent dimensions.
+    pub means: ArrayView2<'a, f32>,
+    /// For each row its component, an index into `class_names`; `None` draws all rows alike.
+    pub classes: Option<&'a [usize]>,
+    /// Names of the components, for the legend, which is left out above twelve of them.
+    pub class_names: &'a [String],
+    /// The prior as a Gaussian mixture. One Gaussian is outlined at 1, 2 and 3 σ, several at 2 σ
+    /// each, but for those that hold less than half a percent of the weight.
+    pub prior: &'a [PriorComponent],
+}
+
+/// One Gaussian of a prior.
+#[derive(Clone, Debug)]
+pub struct PriorComponent {
+    /// Its weight in the mixture.
+    pub weight: f64,
+    /// Its mean, one value a dimension.
+    pub mean: Array1<f64>,
+    /// Its covariance, dimensions × dimensions.
+    pub covariance: Array2<f64>,
+}
+
+impl Latent<'_> {
+    /// Draws the figure to `name.png` and `name.svg` in `folder`, which is made where
+    /// it does not exist.
+    ///
+    /// # Errors
+    /// Where there is no dimension, where classes or the prior do not match the means in number,
+    /// where the prior is not finite, or where a file cannot be written.
+    pub fn draw(&self, folder: &Path, name: &str) -> Result<Picture> {
+        canvas::draw(self, folder, name)
+    }
+
+    fn shown(&self) -> usize {
+        self.means.ncols().min(MOST_DIMENSIONS)
+    }
+
+    /// Axes over the means alone.
+    fn close_axes(&self) -> Vec<Axis> {
+        let over = |i| {
+            let values = self.means.column(i).into_iter().map(|v| f64::from(*v));
+            Axis::over(format!("z{}", i + 1), values)
+        };
+        (0..self.shown()).map(over).collect()
+    }
+
+    /// Axes over the means and three standard deviations of the prior, equal in length where they
+    /// are alike, so that a round prior looks round.
+    fn axes(&self) -> Vec<Axis> {
+        let widen = |(i, close): (usize, Axis)| {
+            let reach = outlined(self.prior).flat_map(|gaussian| {
+                let (mean, deviation) = (gaussian.mean[i], gaussian.covariance[[i, i]].sqrt());
+                [mean - 3.0 * deviation, mean + 3.0 * deviation]
+            });
+            let means = self.means.column(i).into_iter().map(|v| f64::from(*v));
+            Axis::over(close.name, means.chain(reach))
+        };
+        let axes: Vec<Axis> = self.close_axes().into_iter().enumerate().map(widen).collect();
+        if !cloud::alike(&axes) {
+            return axes;
+        }
+        let longest = axes.iter().map(Axis::span).fold(0.0, f64::max);
+        axes.iter().map(|axis| axis.spanning(longest)).collect()
+    }
+
+    /// Whether the means fill a small part of the prior only.
+    fn is_small(&self) -> bool {
+        let spread = |i: usize| {
+            let finite = self.means.column(i).into_iter().copied().filter(|v| v.is_finite());
+            let (lo, hi) = finite.fold((f32::MAX, f32::MIN), |(lo, hi), v| (lo.min(v), hi.max(v)));
+            f64::from(hi) - f64::from(lo)
+        };
+        let any = self.means.iter().any(|value| value.is_finite()) && !self.prior.is_empty();
+        any && self.axes().iter().enumerate().all(|(i, axis)| spread(i) < SMALL * axis.span())
+    }
+}
+
+impl Figure for Latent<'_> {
+    fn title(&self) -> &str {
+        self.title
+    }
+
+    fn alt(&self) -> String {
+        let (rows, dimensions) = self.means.dim();
+        let shown = match dimensions {
+            1 => "one latent dimension".to_string(),
+            2..=MOST_DIMENSIONS => format!("{dimensions} latent dimensions"),
+            _ => format!("the first {MOST_DIMENSIONS} of {dimensions} latent dimensions"),
+        };
+        let small = if self.is_small() {
+            " The means fill a small part of the prior; a second panel zooms into them."
+        } else {
+            ""
+        };
+        format!(
+            "{}: posterior means of {rows} rows in {shown}, over the outline \
+             of the prior.{small}",
+            self.title
+        )
+    }
+
+    fn size(&self) -> (u32, u32) {
+        match (self.is_small(), self.shown()) {
+            (true, 1) => (960, 480),
+            (true, 2) => (960, 600),
+            (true, _) => (1200, 700),
+            (false, 1) => (900, 520),
+            (false, 2) => (900, 800),
+            (false, _) => (900, 990),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let dimensions = self.means.ncols();
+        let names = vec![String::new(); dimensions];
+        cloud::check(self.title, &names, self.means, self.classes)?;
+        let fits = |gaussian: &PriorComponent| {
+            gaussian.mean.len() == dimensions
+                && gaussian.covariance.dim() == (dimensions, dimensions)
+        };
+        let finite = |gaussian: &PriorComponent| {
+            let values = gaussian.mean.iter().chain(&gaussian.covariance);
+            values.chain([&gaussian.weight]).all(|value| drawable(*value))
+        };
+        let title = self.title;
+        if !self.prior.iter().all(finite) {
+            return Err(Error::input(format!("figure \"{title}\": the prior is not finite")));
+        }
+        if self.prior.iter().all(fits) {
+            return Ok(());
+        }
+        Err(Error::input(format!("figure \"{title}\": the prior has not {dimensions} dimensions")))
+    }
+
+    fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
+        let mut entries = legend::of_classes(self.classes, self.class_names);
+        entries.extend(legend::thinned(self.means.nrows(), self.shown()));
+        let body = legend::draw(area, &entries)?;
+        let clouds = [Cloud { points: self.means, colour: Colour::of(self.classes) }];
+        let outline = match self.prior {
+            [] => "posterior means",
+            _ if self.shown() == 1 => "posterior means; line: the prior's density",
+            [_] => "posterior means; prior at 1, 2, 3 σ",
+            _ => "posterior means; prior's components at 2 σ",
+        };
+        if !self.is_small() {
+            let body = plane::headed(&body, outline)?;
+            return cloud::view(&body, &self.axes(), &clouds, self.prior);
+        }
+        let panels = body.split_evenly((1, 2));
+        cloud::view(&plane::headed(&panels[0], outline)?, &self.axes(), &clouds, self.prior)?;
+        let close = plane::headed(&panels[1], "zoomed into the means")?;
+        cloud::view(&close, &self.close_axes(), &clouds, &[])
+    }
+}
+
+/// The Gaussians of a prior that are outlined: those that hold at least half a percent of it, since
+/// the others would widen the axes for nothing.
+fn outlined(prior: &[PriorComponent]) -> impl Iterator<Item = &PriorComponent> {
+    let total: f64 = prior.iter().map(|gaussian| gaussian.weight).sum();
+    prior.iter().filter(move |gaussian| gaussian.weight >= 0.005 * total)
+}
+
+/// Outlines of a prior in two dimensions, each with its opacity: the points at 1, 2 and 3 standard
+/// deviations of one Gaussian, at 2 of each of several, the heavier the more opaque.
+///
+/// The points at distance r are m + r·L·(cos t, sin t) with L Lᵀ the covariance of the two
+/// dimensions.
+pub(super) fn rings(
+    prior: &[PriorComponent],
+    (i, j): (usize, usize),
+) -> Vec<(Vec<(f64, f64)>, f64)> {
+    let radii: &[f64] = if prior.len() == 1 { &[1.0, 2.0, 3.0] } else { &[2.0] };
+    let heaviest = prior.iter().map(|gaussian| gaussian.weight).fold(f64::MIN_POSITIVE, f64::max);
+    let mut rings = Vec::new();
+    for gaussian in outlined(prior) {
+        let c = &gaussian.covariance;
+        let a = c[[i, i]].max(0.0).sqrt();
+        let b = if a > 0.0 { c[[i, j]] / a } else { 0.0 };
+        let d = (c[[j, j]] - b * b).max(0.0).sqrt();
+        let opacity = 0.25 + 0.75 * (gaussian.weight / heaviest).clamp(0.0, 1.0);
+        for radius in radii {
+            let point = |step: usize| {
+                let (sin, cos) = (TAU * step as f64 / ROUND as f64).sin_cos();
+                (
+                    gaussian.mean[i] + radius * a * cos,
+                    gaussian.mean[j] + radius * (b * cos + d * sin),
+                )
+            };
+            rings.push(((0..=ROUND).map(point).collect(), opacity));
+        }
+    }
+    rings
+}
+
+/// The prior's marginal density in one dimension along an axis, as points of a curve; none where
+/// there is no prior.
+pub(super) fn density(prior: &[PriorComponent], i: usize, axis: &Axis) -> Vec<(f64, f64)> {
+    if prior.is_empty() {
+        return Vec::new();
+    }
+    let total = prior.iter().map(|gaussian| gaussian.weight).sum::<f64>().max(f64::MIN_POSITIVE);
+    let at = |x: f64| {
+        let part = |gaussian: &PriorComponent| {
+            let (d, v) = (x - gaussian.mean[i], gaussian.covariance[[i, i]].max(1e-12));
+            gaussian.weight / total * (-d * d / (2.0 * v)).exp() / (TAU * v).sqrt()
+        };
+        prior.iter().map(part).sum::<f64>()
+    };
+    let steps = 200;
+    let x = |step: usize| axis.lo + axis.span() * step as f64 / steps as f64;
+    (0..=steps).map(|step| (x(step), at(x(step)))).collect()
+}

@@ -1,0 +1,31 @@
+//! Figures: one struct a figure, drawn as PNG and SVG by [plotters](https://docs.rs/plotters).
+//!
+//! A figure takes plain numbers and names. `draw(folder, name)` writes `name.png` (two pixels for
+//! each CSS pixel) and `name.svg` into the folder and returns a [`Picture`] to put on a page.
+//! Values that are not finite are left out, and a figure with no values says so.
+
+mod axis;
+mod canvas;
+mod cloud;
+mod comparison;
+mod histogram;
+mod k_choice;
+mod latent;
+mod legend;
+mod losses;
+mod pairs;
+mod plane;
+mod scatter;
+mod space;
+#[cfg(test)]
+mod tests;
+pub mod theme;
+mod tsne;
+
+pub use canvas::Picture;
+pub use comparison::Comparison;
+pub use k_choice::{KChoice, KCurve};
+pub use latent::{Latent, PriorComponent};
+pub use losses::Losses;
+pub use scatter::Scatter;
+pub use tsne::{Tsne, TsnePanel};

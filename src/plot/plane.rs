@@ -1,0 +1,200 @@
+//! Charts in two dimensions.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::axis::{Axis, Ticked, drawable};
+use super::canvas::{Area, Drawn};
+use super::cloud::{self, Cloud};
+use super::latent::{self, PriorComponent};
+use super::theme::{self, Style};
+
+/// A chart whose axes, grid and labels are drawn.
+pub(super) struct Chart<DB: DrawingBackend> {
+    /// The whole figure, in pixels from its top left.
+    pub screen: Area<DB>,
+    plot: DrawingArea<DB, Cartesian2d<Ticked, Ticked>>,
+    /// The upright axis, which may be logarithmic.
+    y: Axis,
+}
+
+impl<DB: DrawingBackend> Chart<DB> {
+    /// The pixel of a position.
+    pub fn pixel(&self, x: f64, y: f64) -> (i32, i32) {
+        self.plot.map_coordinate(&(x, y))
+    }
+
+    /// A line through positions.
+    pub fn line(
+        &self,
+        points: impl IntoIterator<Item = (f64, f64)>,
+        style: impl Into<ShapeStyle>,
+    ) -> Drawn<DB> {
+        let pixels: Vec<_> = points.into_iter().map(|(x, y)| self.pixel(x, y)).collect();
+        self.screen.draw(&PathElement::new(pixels, style))
+    }
+
+    /// A curve through the values that can be drawn, with a marker at each where they are few.
+    pub fn curve(&self, values: impl IntoIterator<Item = (f64, f64)>, style: Style) -> Drawn<DB> {
+        let points: Vec<_> = values
+            .into_iter()
+            .map(|(x, value)| (x, self.y.position(value)))
+            .filter(|(_, y)| drawable(*y))
+            .collect();
+        if points.len() <= 25 {
+            for (x, y) in &points {
+                theme::mark(&self.screen, self.pixel(*x, *y), 9, style, 1.0)?;
+            }
+        }
+        self.line(points, style.color.stroke_width(4))
+    }
+}
+
+/// How a [`chart`] is laid out.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Layout {
+    /// Whether one axis is lengthened so that both have the same scale.
+    pub equal: bool,
+    /// Least room for the upright axis' labels in pixels, so that charts above each other align.
+    pub left: i32,
+}
+
+/// Draws axes with names, ticks and a light grid. An axis without a name gets no room for one.
+pub(super) fn chart<DB: DrawingBackend>(
+    area: &Area<DB>,
+    x: &Axis,
+    y: &Axis,
+    layout: Layout,
+) -> Drawn<DB, Chart<DB>> {
+    let (width, height) = area.dim_in_pixel();
+    let below = theme::TICK as i32 * 5 / 4 + name_room(x);
+    let tall = (height as i32 - below - 2 * theme::MARGIN).max(1);
+    let left = layout.left.max(left_room(y, tall));
+    let wide = (width as i32 - left - 2 * theme::MARGIN).max(1);
+    let (x, y) = if layout.equal { same_scale(x, y, wide, tall) } else { (x.clone(), y.clone()) };
+    let mut chart = ChartBuilder::on(area)
+        .margin(theme::MARGIN)
+        .x_label_area_size(below)
+        .y_label_area_size(left)
+        .build_cartesian_2d(Ticked::new(&x, count(wide, 170)), Ticked::new(&y, count(tall, 110)))?;
+    chart
+        .configure_mesh()
+        .bold_line_style(theme::GRID.stroke_width(2))
+        .axis_style(theme::INK.stroke_width(2))
+        .set_all_tick_mark_size(8)
+        .label_style(theme::text(theme::TICK))
+        .axis_desc_style(theme::text(theme::LABEL))
+        .x_desc(theme::fitted(&x.name, theme::LABEL, wide as u32))
+        .y_desc(theme::fitted(&y.name, theme::LABEL, tall as u32))
+        .draw()?;
+    let plot = chart.plotting_area().clone();
+    Ok(Chart { screen: plot.use_screen_coord(), plot, y: y.clone() })
+}
+
+/// Room for the name of an axis.
+fn name_room(axis: &Axis) -> i32 {
+    if axis.name.is_empty() { 0 } else { theme::LABEL as i32 * 5 / 4 }
+}
+
+/// Room that the labels of an upright axis of this many pixels need.
+pub(super) fn left_room(y: &Axis, tall: i32) -> i32 {
+    let widths =
+        y.ticks(count(tall, 90)).into_iter().map(|(_, text)| theme::width(&text, theme::TICK));
+    name_room(y) + widths.max().unwrap_or(0) as i32 + theme::TICK as i32 / 2
+}
+
+/// How many ticks fit into so many pixels, one in each `each`.
+fn count(pixels: i32, each: i32) -> usize {
+    (pixels / each).clamp(2, 8) as usize
+}
+
+/// Lengthens the axis that has more pixels a unit.
+fn same_scale(x: &Axis, y: &Axis, wide: i32, tall: i32) -> (Axis, Axis) {
+    let unit = (x.span() / f64::from(wide)).max(y.span() / f64::from(tall));
+    (x.spanning(unit * f64::from(wide)), y.spanning(unit * f64::from(tall)))
+}
+
+/// Writes a heading over an area and returns what is below it.
+pub(super) fn headed<DB: DrawingBackend>(area: &Area<DB>, heading: &str) -> Drawn<DB, Area<DB>> {
+    let style = theme::text(theme::LABEL).pos(Pos::new(HPos::Left, VPos::Top));
+    let room = area.dim_in_pixel().0.saturating_sub(2 * theme::MARGIN as u32);
+    let heading = theme::fitted(heading, theme::LABEL, room);
+    area.draw_text(&heading, &style, (theme::MARGIN, theme::MARGIN / 2))?;
+    Ok(area.split_vertically(theme::LABEL as i32).1)
+}
+
+/// Says in the middle of an area why it is empty.
+pub(super) fn nothing<DB: DrawingBackend>(area: &Area<DB>, why: &str) -> Drawn<DB> {
+    let (width, height) = area.dim_in_pixel();
+    let style = theme::text(theme::LABEL).pos(Pos::new(HPos::Center, VPos::Center));
+    area.draw_text(why, &style, (width as i32 / 2, height as i32 / 2))
+}
+
+/// A scatter of the first two columns, with the prior's outline under it.
+pub(super) fn scatter<DB: DrawingBackend>(
+    area: &Area<DB>,
+    (x, y): (&Axis, &Axis),
+    clouds: &[Cloud],
+    prior: &[PriorComponent],
+    equal: bool,
+) -> Drawn<DB> {
+    let chart = chart(area, x, y, Layout { equal, ..Layout::default() })?;
+    outlines(&chart, prior, (0, 1))?;
+    points(&chart, clouds, (0, 1), 1)
+}
+
+/// The prior's outline in dimensions `i` and `j`.
+pub(super) fn outlines<DB: DrawingBackend>(
+    chart: &Chart<DB>,
+    prior: &[PriorComponent],
+    dimensions: (usize, usize),
+) -> Drawn<DB> {
+    for (ring, opacity) in latent::rings(prior, dimensions) {
+        chart.line(ring, theme::OUTLINE.mix(opacity).stroke_width(3))?;
+    }
+    Ok(())
+}
+
+/// The points of columns `i` and `j`, of all clouds in turn so that none hides another.
+pub(super) fn points<DB: DrawingBackend>(
+    chart: &Chart<DB>,
+    clouds: &[Cloud],
+    (i, j): (usize, usize),
+    panels: usize,
+) -> Drawn<DB> {
+    let rows = clouds.iter().map(|cloud| cloud.points.nrows()).max().unwrap_or(0);
+    let radius = cloud::radius(rows, panels);
+    for row in 0..rows.min(cloud::limit(panels)) {
+        for cloud in clouds.iter().filter(|cloud| row < cloud.points.nrows()) {
+            let at = |column| f64::from(cloud.points[[row, column]]);
+            if drawable(at(i)) && drawable(at(j)) {
+                let pixel = chart.pixel(at(i), at(j));
+                theme::mark(&chart.screen, pixel, radius, cloud.colour.style(row), 0.6)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A chart without labels that fills its area: a cell of a matrix.
+pub(super) fn cell<DB: DrawingBackend>(
+    area: &Area<DB>,
+    x: &Axis,
+    y: &Axis,
+    ticks: usize,
+) -> Drawn<DB, Chart<DB>> {
+    let mut chart =
+        ChartBuilder::on(area).build_cartesian_2d(Ticked::new(x, ticks), Ticked::new(y, ticks))?;
+    chart.configure_mesh().bold_line_style(theme::GRID.stroke_width(2)).draw()?;
+    frame(area)?;
+    let plot = chart.plotting_area().clone();
+    Ok(Chart { screen: plot.use_screen_coord(), plot, y: y.clone() })
+}
+
+/// A thin line around an area.
+fn frame<DB: DrawingBackend>(area: &Area<DB>) -> Drawn<DB> {
+    let (width, height) = area.dim_in_pixel();
+    let (right, bottom) = (width as i32 - 1, height as i32 - 1);
+    let corners = vec![(0, 0), (right, 0), (right, bottom), (0, bottom), (0, 0)];
+    area.draw(&PathElement::new(corners, theme::OUTLINE.stroke_width(2)))
+}

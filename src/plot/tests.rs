@@ -1,0 +1,302 @@
+use std::path::Path;
+
+use ndarray::{Array2, array};
+
+use super::axis::Axis;
+use super::*;
+use crate::error::Kind;
+
+/// Made-up values: a fixed sequence without pattern, in (−1, 1).
+fn values(rows: usize, columns: usize) -> Array2<f32> {
+    Array2::from_shape_fn((rows, columns), |(row, column)| {
+        ((row * 7919 + column * 104_729 + 1) as f32 * 0.618_034).fract() * 2.0 - 1.0
+    })
+}
+
+fn names(count: usize) -> Vec<String> {
+    (0..count).map(|i| format!("x{i}")).collect()
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn standard_normal(dimensions: usize) -> PriorComponent {
+    PriorComponent {
+        weight: 1.0,
+        mean: ndarray::Array1::zeros(dimensions),
+        covariance: Array2::eye(dimensions),
+    }
+}
+
+/// Width and height in a PNG's header (<https://www.w3.org/TR/png/#11IHDR>).
+fn png_size(path: &Path) -> (u32, u32) {
+    let png = std::fs::read(path).unwrap();
+    assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+    assert_eq!(&png[12..16], b"IHDR");
+    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
+/// The value of an attribute in an element.
+fn attribute<'a>(element: &'a str, name: &str) -> &'a str {
+    element.split(&format!(" {name}=\"")).nth(1).unwrap().split('"').next().unwrap()
+}
+
+/// Both files are there, of one size, and the SVG is safe to put into a page.
+fn check(folder: &Path, picture: &Picture) {
+    let (name, svg) = (&picture.name, &picture.svg);
+    assert_eq!(&std::fs::read_to_string(folder.join(format!("{name}.svg"))).unwrap(), svg);
+    let head = svg.split('>').next().unwrap();
+    let number = |name| attribute(head, name).parse::<u32>().unwrap();
+    let (width, height) = (number("width"), number("height"));
+    assert_eq!(attribute(head, "viewBox"), format!("0 0 {} {}", 2 * width, 2 * height));
+    assert_eq!(png_size(&folder.join(format!("{name}.png"))), (2 * width, 2 * height));
+    assert_eq!(svg.matches("<svg").count(), 1);
+    assert!(svg.trim_end().ends_with("</svg>"));
+    for unsafe_part in [" id=", "<style", "href", "<script", "NaN", "inf"] {
+        assert!(!svg.contains(unsafe_part), "{name} has {unsafe_part}");
+    }
+    assert!(!picture.alt.is_empty());
+}
+
+fn scatter(points: &Array2<f32>, classes: Option<&[usize]>, folder: &Path) -> Picture {
+    let columns = names(points.ncols());
+    let class_names = names(classes.map_or(0, |classes| classes.iter().max().unwrap() + 1));
+    let points = points.view();
+    let figure =
+        Scatter { title: "Rows", columns: &columns, points, classes, class_names: &class_names };
+    figure.draw(folder, "scatter").unwrap()
+}
+
+#[test]
+fn every_number_of_columns_is_drawn() {
+    let folder = folder();
+    for columns in 1..=8 {
+        let (real, generated) = (values(60, columns), values(40, columns));
+        let classes: Vec<usize> = (0..60).map(|row| row % 25).collect();
+        check(folder.path(), &scatter(&real, Some(&classes), folder.path()));
+        let figure = Comparison {
+            title: "Real and generated",
+            columns: &names(columns),
+            real: real.view(),
+            generated: generated.view(),
+        };
+        check(folder.path(), &figure.draw(folder.path(), "comparison").unwrap());
+        for scale in [1.0, 1e-3] {
+            let means = real.mapv(|value| value * scale);
+            let figure = Latent {
+                title: "Latent space",
+                means: means.view(),
+                classes: Some(&classes),
+                class_names: &names(25),
+                prior: &[standard_normal(columns)],
+            };
+            check(folder.path(), &figure.draw(folder.path(), "latent").unwrap());
+        }
+    }
+}
+
+/// Both formats share all code but plotters' own, so most odd values are drawn as SVG only, which is
+/// much faster.
+#[test]
+fn odd_values_are_drawn_without_panic() {
+    let draw = |points: &Array2<f32>| {
+        let columns = names(points.ncols());
+        let (classes, class_names, points) = (None, &[], points.view());
+        let rows = Scatter { title: "Rows", columns: &columns, points, classes, class_names };
+        let prior = &[standard_normal(columns.len())];
+        let latent = Latent { title: "Latent", means: points, classes, class_names, prior };
+        for svg in [canvas::svg(&rows).unwrap(), canvas::svg(&latent).unwrap()] {
+            assert!(!svg.contains("NaN") && !svg.contains("inf"));
+        }
+    };
+    for columns in [1, 2, 3, 4] {
+        for value in [0.0, -3.0, 1e30, -1e30, f32::MAX, f32::MIN_POSITIVE, f32::NAN, f32::INFINITY]
+        {
+            // A constant table, a single row, none at all, and one odd value among others.
+            for rows in [0, 1, 5] {
+                draw(&Array2::from_elem((rows, columns), value));
+            }
+            let mut odd = values(30, columns);
+            odd[[3, columns - 1]] = value;
+            draw(&odd);
+        }
+        let folder = folder();
+        let mut odd = values(30, columns);
+        odd[[3, columns - 1]] = f32::MAX;
+        check(folder.path(), &scatter(&odd, None, folder.path()));
+    }
+}
+
+#[test]
+fn curves_are_drawn() {
+    let folder = folder();
+    let series: [&[f64]; 5] = [
+        &[],
+        &[1.0],
+        &[3.0, 0.3, 1e-6],
+        &[f64::NAN, f64::INFINITY, -1.0, 0.0],
+        &[1e300, 1e-320, 0.0, 5.0],
+    ];
+    for curve in series {
+        let figure = Losses {
+            title: "Losses",
+            epochs: &(0..curve.len()).collect::<Vec<_>>(),
+            loss: curve,
+            held_out: Some(curve),
+            reconstruction: curve,
+            kl: curve,
+            loss_unit: "nats a row",
+            kl_unit: "nats a row",
+        };
+        check(folder.path(), &figure.draw(folder.path(), "losses").unwrap());
+        let k: Vec<usize> = (2..2 + curve.len()).collect();
+        let style = theme::REAL;
+        let curve =
+            KCurve { name: "real", k: &k, silhouette: curve, inertia: curve, chosen: 3, style };
+        let figure = KChoice { title: "Choice of k", curves: &[curve, curve] };
+        check(folder.path(), &figure.draw(folder.path(), "k").unwrap());
+    }
+}
+
+#[test]
+fn text_is_escaped() {
+    let folder = folder();
+    let columns = [r#"a<b>&"c""#.to_string(), "</svg><script>\u{0}\n".to_string()];
+    let points = values(5, 2);
+    let figure = Scatter {
+        title: "<i>title</i> & \"more\"",
+        columns: &columns,
+        points: points.view(),
+        classes: Some(&[0, 0, 0, 0, 0]),
+        class_names: &["<u>".to_string()],
+    };
+    let picture = figure.draw(folder.path(), "escaped").unwrap();
+    check(folder.path(), &picture);
+    assert!(picture.svg.contains("a&lt;b&gt;&amp;&quot;c&quot;"));
+    assert!(picture.svg.contains("&lt;u&gt;"));
+    for raw in ["<b>", "<i>", "<u>", "\u{0}"] {
+        assert!(!picture.svg.contains(raw), "{raw:?} is not escaped");
+    }
+}
+
+#[test]
+fn collapsed_rows_are_small_in_shared_axes() {
+    let folder = folder();
+    let (real, generated) = (values(200, 2), values(200, 2).mapv(|value| value * 0.05));
+    let figure = Comparison {
+        title: "Real and generated",
+        columns: &names(2),
+        real: real.view(),
+        generated: generated.view(),
+    };
+    let svg = figure.draw(folder.path(), "collapsed").unwrap().svg;
+    let extent = |fill: &str| {
+        let of_fill = |line: &&str| line.starts_with("<circle") && line.contains(fill);
+        let x =
+            svg.lines().filter(of_fill).map(|line| attribute(line, "cx").parse::<i32>().unwrap());
+        let (lo, hi) = x.fold((i32::MAX, 0), |(lo, hi), x| (lo.min(x), hi.max(x)));
+        f64::from(hi - lo)
+    };
+    let ratio = extent("#E69F00") / extent("#0072B2");
+    assert!((ratio - 0.05).abs() < 0.005, "{ratio}");
+}
+
+#[test]
+fn components_look_alike_in_every_figure() {
+    let styles: Vec<_> = (0..32).map(theme::class_style).collect();
+    for (i, style) in styles.iter().enumerate() {
+        assert!(!styles[..i].contains(style), "component {i} looks like another");
+    }
+    let folder = folder();
+    let points = values(3, 2);
+    let classes = [9, 9, 9];
+    let scatter = scatter(&points, Some(&classes), folder.path());
+    let panels = [TsnePanel { heading: "perplexity 5", points: points.view() }];
+    let class_names = names(10);
+    let figure = Tsne {
+        title: "t-SNE",
+        panels: &panels,
+        classes: Some(&classes),
+        class_names: &class_names,
+    };
+    let tsne = figure.draw(folder.path(), "tsne").unwrap();
+    check(folder.path(), &tsne);
+    let color = theme::class_style(9).color;
+    let fill = format!("fill=\"#{:02X}{:02X}{:02X}\"", color.0, color.1, color.2);
+    // Three points and one entry of the legend.
+    for picture in [scatter, tsne] {
+        assert_eq!(picture.svg.matches(&fill).count(), 4);
+    }
+}
+
+#[test]
+fn numbers_that_do_not_match_are_errors() {
+    let folder = folder();
+    let points = values(4, 2);
+    let none = Array2::zeros((4, 0));
+    let draw = |columns: usize, points: &Array2<f32>, classes: Option<&[usize]>| {
+        let (columns, points) = (names(columns), points.view());
+        let figure =
+            Scatter { title: "Rows", columns: &columns, points, classes, class_names: &[] };
+        figure.draw(folder.path(), "wrong").unwrap_err().kind()
+    };
+    assert_eq!(draw(3, &points, None), Kind::Input);
+    assert_eq!(draw(2, &points, Some(&[1])), Kind::Input);
+    assert_eq!(draw(0, &none, None), Kind::Input);
+    let latent = |prior: PriorComponent| {
+        let means = points.view();
+        let figure = Latent { title: "", means, classes: None, class_names: &[], prior: &[prior] };
+        figure.draw(folder.path(), "wrong").unwrap_err().kind()
+    };
+    assert_eq!(latent(standard_normal(3)), Kind::Input);
+    assert_eq!(latent(PriorComponent { weight: f64::NAN, ..standard_normal(2) }), Kind::Input);
+    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
+}
+
+#[test]
+fn ticks_are_round_numbers() {
+    let labels = |axis: &Axis, count| -> Vec<String> {
+        axis.ticks(count).into_iter().map(|(_, label)| label).collect()
+    };
+    assert_eq!(labels(&Axis::over("", [-1.0, 1.0]), 4), ["−1.0", "−0.5", "0", "0.5", "1.0"]);
+    assert_eq!(labels(&Axis::over("", [0.0, 3e6]), 3), ["0", "1e6", "2e6", "3e6"]);
+    assert_eq!(labels(&Axis::whole("", [2.0, 4.0]), 9), ["2", "3", "4"]);
+    let wide = Axis::log_if_wide("", &[1e-6, 1e-2]);
+    assert_eq!(labels(&wide, 5), ["1e−6", "1e−5", "1e−4", "1e−3", "0.01"]);
+    assert_eq!(labels(&Axis::log_if_wide("", &[0.0, 4.0]), 2), ["0", "2", "4"]);
+    assert_eq!(labels(&Axis::bare("", [0.0, 4.0]), 2), [""; 0]);
+}
+
+/// A ring at r standard deviations is where the squared Mahalanobis distance is r².
+#[test]
+fn rings_have_the_distance_they_claim() {
+    let covariance = array![[2.0, 0.6, 0.1], [0.6, 0.5, 0.0], [0.1, 0.0, 1.0]];
+    let prior = [PriorComponent { weight: 1.0, mean: array![1.0, -2.0, 0.5], covariance }];
+    let rings = latent::rings(&prior, (0, 1));
+    assert_eq!(rings.len(), 3);
+    let determinant = 2.0 * 0.5 - 0.6 * 0.6;
+    for (ring, radius) in rings.iter().zip([1.0, 2.0, 3.0]) {
+        for (x, y) in &ring.0 {
+            let (x, y) = (x - 1.0, y + 2.0);
+            let squared = (0.5 * x * x - 1.2 * x * y + 2.0 * y * y) / determinant;
+            assert!((squared - radius * radius).abs() < 1e-9, "{squared} for {radius}");
+        }
+    }
+}
+
+/// A density integrates to 1, and the standard normal's is 1/√(2π) at 0.
+#[test]
+fn density_is_a_density() {
+    let axis = Axis::over("", [-8.0, 8.0]);
+    let far = PriorComponent { weight: 3.0, mean: array![2.0], covariance: array![[0.25]] };
+    for prior in [vec![standard_normal(1)], vec![standard_normal(1), far]] {
+        let curve = latent::density(&prior, 0, &axis);
+        let step = curve[1].0 - curve[0].0;
+        let whole: f64 = curve.iter().map(|(_, density)| density * step).sum();
+        assert!((whole - 1.0).abs() < 1e-6, "{whole}");
+    }
+    let curve = latent::density(&[standard_normal(1)], 0, &axis);
+    assert!((curve[100].1 - 0.398_942_280_401).abs() < 1e-9);
+}

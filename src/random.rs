@@ -1,0 +1,229 @@
+//! The counter-based random generator and its named streams.
+//!
+//! Every draw of the program is a pure function of `(seed, stream, member, step, element)`, so
+//! results depend neither on the number of threads nor on what was drawn before, and a resumed run
+//! needs no generator state. The function is Philox4x32-10 of Salmon, Moraes, Dror and Shaw,
+//! "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
+
+use std::convert::Infallible;
+
+use rand::TryRng;
+
+const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+const ROUNDS: usize = 10;
+
+/// Philox4x32-10: one block of four random words from a counter and a key.
+pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let ([mut c0, mut c1, mut c2, mut c3], [mut k0, mut k1]) = (counter, key);
+    for _ in 0..ROUNDS {
+        let low = u64::from(c0) * u64::from(MULTIPLIERS[0]);
+        let high = u64::from(c2) * u64::from(MULTIPLIERS[1]);
+        (c0, c1, c2, c3) = (
+            (high >> 32) as u32 ^ c1 ^ k0,
+            high as u32,
+            (low >> 32) as u32 ^ c3 ^ k1,
+            low as u32,
+        );
+        k0 = k0.wrapping_add(WEYL[0]);
+        k1 = k1.wrapping_add(WEYL[1]);
+    }
+    [c0, c1, c2, c3]
+}
+
+/// What a draw is for. Streams never overlap, so adding one changes no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stream {
+    /// Initial weights; the step is the index of the parameter tensor.
+    Weights = 1,
+    /// Order of the rows; the step is the epoch.
+    Shuffle = 2,
+    /// Noise of the reparameterised posterior sample; the step is the epoch, an element is
+    /// `position in the epoch × latent + unit`.
+    PosteriorNoise = 3,
+    /// Noise of the posterior sample on held-out rows.
+    HeldOutNoise = 4,
+    /// Draws from the prior when sampling.
+    PriorDraw = 5,
+    /// Observation noise when sampling.
+    ObservationNoise = 6,
+    /// Means, weights and covariances of a generated mixture.
+    MixtureShape = 7,
+    /// Rows of a generated mixture; the step tells the training, held-out and further sets apart.
+    MixtureRows = 8,
+    /// Which rows are held out.
+    Split = 9,
+    /// Seeds of the clustering restarts.
+    Clustering = 10,
+}
+
+/// The generator of one stream at one step.
+///
+/// [`words`](Self::words), [`uniform`](Self::uniform) and [`normal`](Self::normal) address elements
+/// directly; [`draws`](Self::draws) serves libraries that expect a sequence.
+#[derive(Clone, Copy, Debug)]
+pub struct Generator {
+    key: [u32; 2],
+    stream: u32,
+    step: u64,
+}
+
+impl Generator {
+    /// The generator for `seed`, `stream` and `step`.
+    pub fn new(seed: u64, stream: Stream, step: u64) -> Self {
+        Self { key: [seed as u32, (seed >> 32) as u32], stream: stream as u32, step }
+    }
+
+    /// The block of four random words with this index.
+    pub fn words(&self, block: u32) -> [u32; 4] {
+        let counter = [block, self.step as u32, (self.step >> 32) as u32, self.stream];
+        philox4x32(counter, self.key)
+    }
+
+    /// Fills `out` with uniform draws from `[0, 1)` in steps of 2⁻²⁴; element `i` depends on `i`
+    /// alone.
+    pub fn uniform(&self, out: &mut [f32]) {
+        for (block, chunk) in out.chunks_mut(4).enumerate() {
+            for (value, word) in chunk.iter_mut().zip(self.words(block as u32)) {
+                *value = unit(word);
+            }
+        }
+    }
+
+    /// Fills `out` with standard normal draws by the Box–Muller transform; element `i` depends on
+    /// `i` alone.
+    pub fn normal(&self, out: &mut [f32]) {
+        for (block, chunk) in out.chunks_mut(4).enumerate() {
+            let words = self.words(block as u32);
+            let pairs = [box_muller(words[0], words[1]), box_muller(words[2], words[3])];
+            for (value, draw) in chunk.iter_mut().zip(pairs.into_iter().flatten()) {
+                *value = draw;
+            }
+        }
+    }
+
+    /// A random order of `0..n`: Fisher–Yates, every order equally likely up to 2⁻³² per swap.
+    pub fn permutation(&self, n: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..n).collect();
+        let mut draws = self.draws();
+        for last in (1..n).rev() {
+            let pick = (draws.next_word() as u64 * (last as u64 + 1)) >> 32;
+            order.swap(last, pick as usize);
+        }
+        order
+    }
+
+    /// The same words as a sequence, for the `rand` crate's distributions.
+    pub fn draws(&self) -> Draws {
+        Draws { generator: *self, block: 0, words: [0; 4], used: 4 }
+    }
+}
+
+/// The top 24 bits of a word as a number in `[0, 1)`.
+fn unit(word: u32) -> f32 {
+    (word >> 8) as f32 * (1.0 / 16_777_216.0)
+}
+
+/// Two independent standard normal draws from two random words.
+fn box_muller(first: u32, second: u32) -> [f32; 2] {
+    // 1 − u lies in (0, 1], so the logarithm is finite.
+    let radius = (-2.0 * (1.0 - unit(first)).ln()).sqrt();
+    let (sin, cos) = (std::f32::consts::TAU * unit(second)).sin_cos();
+    [radius * cos, radius * sin]
+}
+
+/// A [`Generator`] read word after word; see [`Generator::draws`].
+#[derive(Clone, Debug)]
+pub struct Draws {
+    generator: Generator,
+    block: u32,
+    words: [u32; 4],
+    used: usize,
+}
+
+impl Draws {
+    fn next_word(&mut self) -> u32 {
+        if self.used == 4 {
+            self.words = self.generator.words(self.block);
+            self.block = self.block.wrapping_add(1);
+            self.used = 0;
+        }
+        self.used += 1;
+        self.words[self.used - 1]
+    }
+}
+
+impl TryRng for Draws {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.next_word())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let low = u64::from(self.next_word());
+        Ok(low | u64::from(self.next_word()) << 32)
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(4) {
+            let word = self.next_word().to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Known answers of Random123 1.14 (`tests/kat_vectors`, philox4x32 with 10 rounds).
+    #[test]
+    fn philox_gives_random123s_known_answers() {
+        let zeros = philox4x32([0; 4], [0; 2]);
+        assert_eq!(zeros, [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        let ones = philox4x32([u32::MAX; 4], [u32::MAX; 2]);
+        assert_eq!(ones, [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+        let pi = philox4x32(
+            [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
+            [0xa409_3822, 0x299f_31d0],
+        );
+        assert_eq!(pi, [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]);
+    }
+
+    #[test]
+    fn normal_draws_have_the_moments_of_a_standard_normal() {
+        let mut draws = vec![0.0; 200_000];
+        Generator::new(7, Stream::PosteriorNoise, 3).normal(&mut draws);
+        let n = draws.len() as f64;
+        let moment = |p: i32| draws.iter().map(|&x| f64::from(x).powi(p)).sum::<f64>() / n;
+        // Four standard errors of each sample moment.
+        assert!(moment(1).abs() < 4.0 / n.sqrt());
+        assert!((moment(2) - 1.0).abs() < 4.0 * (2.0 / n).sqrt());
+        assert!(moment(3).abs() < 4.0 * (15.0 / n).sqrt());
+        assert!((moment(4) - 3.0).abs() < 4.0 * (96.0 / n).sqrt());
+    }
+
+    #[test]
+    fn an_element_depends_on_its_index_alone() {
+        let generator = Generator::new(1, Stream::Weights, 0);
+        let (mut short, mut long) = (vec![0.0; 5], vec![0.0; 50]);
+        generator.normal(&mut short);
+        generator.normal(&mut long);
+        assert_eq!(short[..], long[..5]);
+        generator.uniform(&mut short);
+        generator.uniform(&mut long);
+        assert_eq!(short[..], long[..5]);
+    }
+
+    #[test]
+    fn a_permutation_holds_every_row_once_and_differs_by_epoch() {
+        let order = |epoch| Generator::new(1, Stream::Shuffle, epoch).permutation(1000);
+        let mut sorted = order(0);
+        assert_ne!(sorted, order(1));
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..1000));
+    }
+}

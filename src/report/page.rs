@@ -1,0 +1,250 @@
+//! The page.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde::{Deserialize, Serialize};
+
+use super::rows_of_interest;
+use crate::audit::clusters::KChoice;
+use crate::audit::findings::{Findings, collapsed};
+use crate::model::ACTIVE_UNIT_VARIANCE;
+use crate::train::EpochRecord;
+
+const STYLE: &str = include_str!("style.css");
+
+/// What a picture shows, in words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Caption {
+    /// Name of its files, without ending.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// Text in its place for those who cannot see it.
+    pub alt: String,
+}
+
+/// A picture on the page.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// What it shows.
+    pub caption: Caption,
+    /// The SVG document.
+    pub svg: String,
+}
+
+/// Everything the page shows.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Where the data come from, in words.
+    pub source: String,
+    /// Name of the recipe.
+    pub recipe: String,
+    /// Training rows and held-out rows.
+    pub rows: (usize, usize),
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// One record an epoch.
+    pub history: Vec<EpochRecord>,
+    /// What the analysis found.
+    pub findings: Findings,
+    /// The pictures in order.
+    pub figures: Vec<Figure>,
+    /// `config.toml`.
+    pub settings: String,
+    /// What a reader should know of the data.
+    pub notes: Vec<String>,
+    /// Whether the data are the reference's kind of generated mixture.
+    pub generated: bool,
+}
+
+impl Page {
+    /// The HTML document. All text from data and settings is escaped.
+    pub fn render(&self) -> String {
+        let heading = format!("modescope: {}", self.recipe);
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (heading) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    main {
+                        (self.top())
+                        (self.answers())
+                        (self.figures())
+                        (self.losses())
+                        (self.latent_units())
+                        (self.clusters())
+                        (self.settings())
+                    }
+                }
+            }
+        };
+        page.into_string()
+    }
+
+    fn top(&self) -> Markup {
+        let (training, held_out) = self.rows;
+        html! {
+            h1 { "What the model learned" }
+            p.verdict { (verdict(&self.findings)) }
+            p.facts {
+                "Recipe " b { (self.recipe) } " on " (self.source) ": " (training)
+                " rows to train on, " (held_out) " held out, " (self.columns.len()) " columns ("
+                (self.columns.join(", ")) ")."
+            }
+            @for note in &self.notes { p.note { (note) } }
+        }
+    }
+
+    fn answers(&self) -> Markup {
+        html! {
+            h2 { "The questions, answered" }
+            @for answer in &self.findings.answers {
+                section.answer {
+                    h3 { (answer.question) }
+                    p { (answer.answer) }
+                    p.evidence { (answer.evidence) }
+                }
+            }
+        }
+    }
+
+    fn figures(&self) -> Markup {
+        html! {
+            h2 { "Pictures" }
+            @for figure in &self.figures {
+                figure {
+                    div role="img" aria-label=(figure.caption.alt) { (PreEscaped(&figure.svg)) }
+                    figcaption { (figure.caption.alt) }
+                }
+            }
+        }
+    }
+
+    fn losses(&self) -> Markup {
+        html! {
+            h2 { "Loss by epoch" }
+            @if self.generated {
+                p {
+                    "Beside the losses that the reference experiment reported for its own draw of a \
+                     ten-component mixture. Only recipe " code { "classic" } " has the same objective."
+                }
+            }
+            div.scroll { table {
+                thead { tr {
+                    th { "epoch" } th { "loss" }
+                    @if self.generated { th { "reference" } }
+                    th { "reconstruction" } th { "KL" } th { "β" } th { "σ" } th { "active units" }
+                    th { "held-out ELBO" }
+                } }
+                tbody { @for (record, reference) in rows_of_interest(&self.history) {
+                    tr {
+                        td { (record.epoch) }
+                        td { (format!("{:.6}", record.loss)) }
+                        @if self.generated { td { (format!("{reference:.6}")) } }
+                        td { (format!("{:.6}", record.reconstruction)) }
+                        td { (format!("{:.2e}", record.kl)) }
+                        td { (record.beta) }
+                        td { (format!("{:.3}", record.sigma)) }
+                        td { (record.active_units) }
+                        td { @match record.held_out_elbo {
+                            Some(elbo) => (format!("{elbo:.3}")),
+                            None => "–",
+                        } }
+                    }
+                } }
+            } }
+            p.evidence {
+                "β is the weight of the KL in a full batch, σ the noise level in scaled units (learned, \
+                 or implied by the squared error and β), the ELBO in nats a row in the data's own units."
+            }
+        }
+    }
+
+    fn latent_units(&self) -> Markup {
+        let latent = &self.findings.latent;
+        html! {
+            h2 { "Latent units" }
+            div.scroll { table {
+                thead { tr { th { "unit" } th { "variance of the posterior mean" } th { "KL (nats)" } th { "active" } } }
+                tbody { @for (unit, (variance, kl)) in
+                    latent.mean_variance.iter().zip(&latent.kl_per_unit).enumerate() {
+                    tr {
+                        td { (unit) }
+                        td { (format!("{variance:.3e}")) }
+                        td { (format!("{kl:.3e}")) }
+                        td { (if *variance > ACTIVE_UNIT_VARIANCE { "yes" } else { "no" }) }
+                    }
+                } }
+            } }
+        }
+    }
+
+    fn clusters(&self) -> Markup {
+        let clusters = &self.findings.counts.clusters;
+        let sets = [
+            ("generated, min–max scaled", &clusters.scaled),
+            ("generated, as they are", &clusters.raw),
+            ("real", &clusters.real),
+            ("posterior means", &self.findings.latent_clusters),
+        ];
+        let mixtures = &self.findings.counts.mixtures;
+        html! {
+            h2 { "Choice of k" }
+            div.scroll { table {
+                thead { tr {
+                    th { "rows" } th { "k by silhouette" } th { "k by elbow" }
+                    th { "k by mini-batch K-means" } th { "silhouettes, k = 2, 3, …" }
+                } }
+                tbody { @for (name, choice) in sets { tr {
+                    td { (name) }
+                    td { (choice.by_silhouette) }
+                    td { (choice.by_elbow) }
+                    td { (choice.mini_batch_by_silhouette) }
+                    td { (silhouettes(choice)) }
+                } } }
+            } }
+            p.evidence {
+                "Mini-batch K-means takes batches of 20 rows. Gaussian mixtures chosen by BIC have "
+                (mixtures.real.best) " components on the real rows, " (mixtures.generated.best)
+                " on the generated ones and " (self.findings.latent_mixture.best)
+                " on the posterior means."
+            }
+        }
+    }
+
+    fn settings(&self) -> Markup {
+        html! {
+            h2 { "Settings" }
+            details { summary { "config.toml" } pre { (self.settings) } }
+        }
+    }
+}
+
+fn silhouettes(choice: &KChoice) -> String {
+    let values = choice.fits.iter().map(|fit| format!("{:.3}", fit.silhouette));
+    values.collect::<Vec<_>>().join("  ")
+}
+
+/// The findings in one sentence.
+pub fn verdict(findings: &Findings) -> String {
+    let latent = &findings.latent;
+    let (active, units) = (latent.active_units, latent.kl_per_unit.len());
+    let spread = 100.0 * findings.counts.spread_ratio;
+    if collapsed(active) {
+        return format!(
+            "The posterior collapsed: 0 of {units} latent units are active and the generated rows \
+             spread over {spread:.1} % of the data's standard deviation. The model learned the mean \
+             of the data and no mode of it."
+        );
+    }
+    let clusters = &findings.counts.clusters;
+    format!(
+        "{active} of {units} latent units are active; the generated rows spread over {spread:.0} % of \
+         the data's standard deviation. K-means sees {} clusters in them and {} in the real rows.",
+        clusters.raw.by_silhouette, clusters.real.by_silhouette
+    )
+}

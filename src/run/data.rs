@@ -1,0 +1,153 @@
+//! Stage `data`: what is trained on, what is held out, and the truth where it is known.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Plan, RunDir, Source};
+use crate::config::Settings;
+use crate::data::{Mixture, ReadOptions, Table, read, split, write_csv};
+use crate::error::{Error, Result};
+
+/// Fresh rows drawn as held-out rows of a generated mixture.
+const FRESH_ROWS: usize = 1000;
+/// Above so many values the run refers to the data in place of copying them.
+const LARGEST_COPY: usize = 1_000_000;
+
+/// The steps of the mixture's random stream, one for each set of rows drawn from it.
+pub(super) mod draw {
+    pub const TRAINING: u64 = 0;
+    pub const HELD_OUT: u64 = 1;
+    pub const MORE_ROWS: u64 = 2;
+}
+
+/// The data of a run.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// Every row given or generated, fresh held-out rows left out.
+    pub table: Table,
+    /// The rows trained on.
+    pub training: Table,
+    /// The rows held out; may be none.
+    pub held_out: Table,
+    /// The truth, where the data were generated.
+    pub mixture: Option<Mixture>,
+    /// Where they came from.
+    pub source: Source,
+    /// What a user should hear about them.
+    pub notes: Vec<String>,
+}
+
+/// `data.json`: where a large data set is.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reference {
+    path: PathBuf,
+    hash: String,
+    shape: (usize, usize),
+}
+
+impl Dataset {
+    /// Reads `path`, or generates the mixture that the settings describe.
+    ///
+    /// # Errors
+    /// Where the file cannot be used or the mixture cannot be generated.
+    pub fn prepare(path: Option<&Path>, settings: &Settings) -> Result<Self> {
+        match path {
+            Some(path) => Self::from_file(path, settings),
+            None => {
+                let mixture = Mixture::generate(&settings.mixture, settings.seed)?;
+                Ok(Self::from_mixture(mixture, settings))
+            }
+        }
+    }
+
+    fn from_mixture(mixture: Mixture, settings: &Settings) -> Self {
+        let draw = |rows, step| mixture.draw(rows, settings.seed, step);
+        let table = draw(settings.mixture.rows, draw::TRAINING);
+        Self {
+            training: table.clone(),
+            held_out: draw(FRESH_ROWS, draw::HELD_OUT),
+            table,
+            mixture: Some(mixture),
+            source: Source::Mixture,
+            notes: Vec::new(),
+        }
+    }
+
+    fn from_file(path: &Path, settings: &Settings) -> Result<Self> {
+        let options = ReadOptions {
+            columns: settings.data.columns.clone(),
+            labels: settings.data.labels.clone(),
+            drop_missing: settings.data.drop_missing,
+        };
+        let loaded = read(path, &options)?;
+        let mut notes = Vec::new();
+        if loaded.dropped > 0 {
+            notes.push(format!("{} rows with missing values were dropped", loaded.dropped));
+        }
+        notes.extend(loaded.table.constant_columns().into_iter().map(|name| {
+            format!("column \"{name}\" is constant: it is kept, but there is nothing in it to learn")
+        }));
+        let source = Source::File { path: path.into(), hash: loaded.hash };
+        let (training, held_out) = split(loaded.table.len(), settings.data.held_out, settings.seed);
+        Ok(Self {
+            training: loaded.table.select(&training),
+            held_out: loaded.table.select(&held_out),
+            table: loaded.table,
+            mixture: None,
+            source,
+            notes,
+        })
+    }
+
+    /// The data of a finished run, from its folder.
+    ///
+    /// # Errors
+    /// Where its files are missing, or a large data set that it refers to has changed.
+    pub fn load(dir: &RunDir, plan: &Plan) -> Result<Self> {
+        let Source::File { path, hash } = &plan.decided.source else {
+            let mixture = Mixture::read(&dir.file(RunDir::MIXTURE))?;
+            return Ok(Self::from_mixture(mixture, &plan.settings));
+        };
+        if !dir.file(RunDir::DATA_REFERENCE).exists() {
+            let copy = Self::from_file(&dir.file(RunDir::DATA), &plan.settings)?;
+            return Ok(Self { source: plan.decided.source.clone(), ..copy });
+        }
+        let dataset = Self::from_file(path, &plan.settings)?;
+        match &dataset.source {
+            Source::File { hash: found, .. } if found != hash => {
+                Err(Error::input(format!("{} has changed since the run", path.display()))
+                    .help("put the file back as it was, or run again with --force"))
+            }
+            _ => Ok(dataset),
+        }
+    }
+
+    /// The first `rows` training rows: what clustering, t-SNE and pictures use.
+    pub fn first(&self, rows: usize) -> Table {
+        let rows: Vec<usize> = (0..self.training.len().min(rows)).collect();
+        self.training.select(&rows)
+    }
+}
+
+/// The first rows of a matrix, at most `rows`.
+pub(super) fn first_rows(matrix: &Array2<f32>, rows: usize) -> Array2<f32> {
+    matrix.slice(ndarray::s![..rows.min(matrix.nrows()), ..]).to_owned()
+}
+
+pub(super) fn stage(context: &Context) -> Result<()> {
+    let table = &context.dataset.table;
+    if let Some(mixture) = &context.dataset.mixture {
+        mixture.write(&context.dir.file(RunDir::MIXTURE))?;
+    }
+    match &context.dataset.source {
+        Source::File { path, hash } if table.len() * table.width() > LARGEST_COPY => {
+            let (path, hash) = (path.clone(), hash.clone());
+            let shape = (table.len(), table.width());
+            context.dir.write_json(RunDir::DATA_REFERENCE, &Reference { path, hash, shape })
+        }
+        _ => write_csv(&context.dir.file(RunDir::DATA), table),
+    }
+}

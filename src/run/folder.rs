@@ -1,0 +1,214 @@
+//! The run folder: the names of its files, who may write into it, and the stamps of its stages.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::model::SavedModel;
+
+/// What to do with a folder that already holds a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse to touch it.
+    Refuse,
+    /// Remove the run's files, and only those, and start afresh.
+    Replace,
+    /// Go on where stamps are missing.
+    Resume,
+}
+
+/// A run folder that this process alone may write into, by an operating-system lock that ends with
+/// the process.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl RunDir {
+    /// Resolved settings and what was decided.
+    pub const CONFIG: &'static str = "config.toml";
+    /// What was trained on.
+    pub const DATA: &'static str = "data.csv";
+    /// Where a large data set is, in place of a copy.
+    pub const DATA_REFERENCE: &'static str = "data.json";
+    /// The truth behind generated data.
+    pub const MIXTURE: &'static str = "mixture.json";
+    /// One row an epoch.
+    pub const HISTORY: &'static str = "history.csv";
+    /// Generated rows.
+    pub const SAMPLES: &'static str = "samples.csv";
+    /// Posterior of each row.
+    pub const LATENTS: &'static str = "latents.csv";
+    /// Embeddings.
+    pub const TSNE: &'static str = "tsne.csv";
+    /// Everything the analysis found.
+    pub const AUDIT: &'static str = "audit.json";
+    /// What a larger data set would change.
+    pub const MORE_ROWS: &'static str = "more_rows.json";
+    /// Folder of the pictures.
+    pub const PLOTS: &'static str = "plots";
+    /// The page to open.
+    pub const REPORT: &'static str = "report.html";
+
+    const STAMPS: &'static str = ".stamps";
+    const LOCK: &'static str = ".lock";
+    const FILES: [&'static str; 13] = [
+        Self::CONFIG,
+        Self::DATA,
+        Self::DATA_REFERENCE,
+        Self::MIXTURE,
+        SavedModel::WEIGHTS,
+        SavedModel::CARD,
+        Self::HISTORY,
+        Self::SAMPLES,
+        Self::LATENTS,
+        Self::TSNE,
+        Self::AUDIT,
+        Self::MORE_ROWS,
+        Self::REPORT,
+    ];
+    const FOLDERS: [&'static str; 2] = [Self::PLOTS, Self::STAMPS];
+
+    /// Takes a folder for writing a run, making it where it is absent.
+    ///
+    /// # Errors
+    /// Where it holds a run and `existing` is [`Existing::Refuse`], another process holds it, or it
+    /// cannot be written.
+    pub fn create(path: &Path, existing: Existing) -> Result<Self> {
+        let held: Vec<&str> =
+            Self::FILES.into_iter().filter(|name| path.join(name).exists()).collect();
+        if let (Existing::Refuse, Some(name)) = (existing, held.first()) {
+            return Err(Error::input(format!("{} already holds {name}", path.display()))
+                .help("--force replaces that run, --resume goes on with it, --out names another folder"));
+        }
+        fs::create_dir_all(path).map_err(|error| Error::io("making", path, error))?;
+        let run = Self::lock(path)?;
+        if existing == Existing::Replace {
+            run.clear()?;
+        }
+        Ok(run)
+    }
+
+    /// Takes a folder that holds a run.
+    ///
+    /// # Errors
+    /// Where it holds none, or another process holds it.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.join(Self::CONFIG).is_file() {
+            return Err(Error::input(format!("{} holds no run", path.display()))
+                .help(format!("a run folder has a {}; `modescope run` makes one", Self::CONFIG)));
+        }
+        Self::lock(path)
+    }
+
+    fn lock(path: &Path) -> Result<Self> {
+        let lock_path = path.join(Self::LOCK);
+        let lock =
+            File::create(&lock_path).map_err(|error| Error::io("opening", &lock_path, error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.into(), _lock: lock }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::input(format!("another process is writing to {}", path.display()))
+                    .help("wait for it to end, or choose another folder with --out"))
+            }
+            Err(TryLockError::Error(error)) => Err(Error::io("locking", &lock_path, error)),
+        }
+    }
+
+    fn clear(&self) -> Result<()> {
+        let files = Self::FILES.iter().map(|name| (name, fs::remove_file(self.file(name))));
+        let folders = Self::FOLDERS.iter().map(|name| (name, fs::remove_dir_all(self.file(name))));
+        for (name, removed) in files.chain(folders) {
+            match removed {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("removing", &self.file(name), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a value as JSON.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let path = self.file(name);
+        let bytes = serde_json::to_vec_pretty(value)
+            .map_err(|error| Error::failed(format!("encoding {}: {error}", path.display())))?;
+        files::write_bytes(&path, &bytes)
+    }
+
+    /// Reads a value from JSON.
+    ///
+    /// # Errors
+    /// Where the file is missing or does not hold such a value.
+    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let path = self.file(name);
+        let bytes = fs::read(&path).map_err(|error| {
+            Error::input(format!("reading {}: {error}", path.display()))
+                .help("the run is incomplete: `modescope run --resume` finishes it")
+        })?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::input(format!("{}: {error}", path.display())))
+    }
+
+    /// Whether the stage was finished with this key.
+    pub(super) fn is_stamped(&self, stage: &str, key: &str) -> bool {
+        fs::read_to_string(self.stamp(stage)).is_ok_and(|found| found == key)
+    }
+
+    /// Records that the stage is finished.
+    pub(super) fn write_stamp(&self, stage: &str, key: &str) -> Result<()> {
+        files::write_bytes(&self.stamp(stage), key.as_bytes())
+    }
+
+    fn stamp(&self, stage: &str) -> PathBuf {
+        self.path.join(Self::STAMPS).join(stage)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_a_run_is_refused_and_replaced_only_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        fs::write(folder.path().join(RunDir::CONFIG), "seed = 1").unwrap();
+        let refused = RunDir::create(folder.path(), Existing::Refuse).unwrap_err();
+        assert!(refused.message().ends_with("already holds config.toml"), "{refused}");
+        RunDir::create(folder.path(), Existing::Resume).unwrap();
+        assert!(folder.path().join(RunDir::CONFIG).exists());
+        RunDir::create(folder.path(), Existing::Replace).unwrap();
+        assert!(!folder.path().join(RunDir::CONFIG).exists());
+        assert!(folder.path().join("notes.txt").exists());
+    }
+
+    #[test]
+    fn a_held_folder_is_refused_until_it_is_let_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = RunDir::create(folder.path(), Existing::Refuse).unwrap();
+        let error = RunDir::create(folder.path(), Existing::Refuse).unwrap_err();
+        assert!(error.message().starts_with("another process"), "{error}");
+        drop(held);
+        RunDir::create(folder.path(), Existing::Refuse).unwrap();
+    }
+}

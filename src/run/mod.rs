@@ -1,0 +1,25 @@
+//! The pipeline: from data to a report, as stages that each write their files into one run folder
+//! and then a stamp.
+//!
+//! [`Plan`] decides everything once, before anything is written. A stage whose stamp matches the
+//! plan is not run again, so an interrupted run goes on where it stopped.
+
+mod audit;
+mod data;
+mod folder;
+mod more_rows;
+mod plan;
+mod plot;
+mod progress;
+mod report;
+mod sample;
+mod stage;
+mod train;
+mod tsne;
+
+pub use data::Dataset;
+pub use folder::{Existing, RunDir};
+pub use plan::{Facts, Plan, Source};
+pub use progress::{Progress, Silent, Task, interruptible};
+pub use stage::{Context, STAGES, Stage, execute, redo};
+pub use tsne::EmbeddingRow;

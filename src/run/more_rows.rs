@@ -1,0 +1,67 @@
+//! Stage `more-rows`: what a larger data set would change, where it can be drawn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ndarray::{Array2, ArrayView2};
+
+use super::data::{draw, first_rows};
+use super::train::{Watcher, fit};
+use super::{Context, RunDir, interruptible};
+use crate::audit::counts::{Counts, count, ticks};
+use crate::audit::findings::MoreRows;
+use crate::audit::latent::summarise;
+use crate::config::TrainingSettings;
+use crate::error::Result;
+use crate::vae::Model;
+
+/// Restarts of K-means on the larger sets, whose optima differ little from start to start.
+const RESTARTS: usize = 3;
+
+pub(super) fn stage(context: &Context) -> Result<()> {
+    let plan = context.plan;
+    let (settings, rows) = (&plan.settings, plan.settings.analysis.more_rows);
+    let Some(mixture) = context.dataset.mixture.as_ref().filter(|_| rows > plan.decided.training_rows)
+    else {
+        return Ok(());
+    };
+    let table = mixture.draw(rows, settings.seed, draw::MORE_ROWS);
+    // As many steps as on the smaller set, so that only the data differ.
+    let steps_per_epoch = |rows: usize| rows.div_ceil(plan.decided.batch);
+    let steps = steps_per_epoch(plan.decided.training_rows) * settings.training.epochs;
+    let epochs = steps.div_ceil(steps_per_epoch(rows));
+    let training = TrainingSettings { epochs, patience: None, ..settings.training.clone() };
+    let mut watcher = Watcher::new(context, "training on more rows", rows, &training);
+    let none = Array2::zeros((0, table.width()));
+    let saved = fit(context, table.rows(), none.view(), &training, &mut watcher)?;
+    drop(watcher);
+
+    let model = Model::new(saved, context.device);
+    let generated = model.sample(rows, settings.seed)?;
+    let latents = model.encode(table.rows())?;
+    let latent = summarise(latents.means.view(), latents.log_variances.view());
+    let counts = counted(context, "clustering more rows", table.rows(), generated, RESTARTS)?;
+    let steps = epochs * steps_per_epoch(rows);
+    let found = MoreRows { rows, steps, active_units: latent.active_units, counts };
+    context.dir.write_json(RunDir::MORE_ROWS, &found)
+}
+
+/// [`count`] on as many generated rows as real ones, with progress and a way to stop.
+pub(super) fn counted(
+    context: &Context,
+    name: &str,
+    real: ArrayView2<f32>,
+    generated: Array2<f32>,
+    restarts: usize,
+) -> Result<Counts> {
+    let settings = &context.plan.settings;
+    let (max_clusters, seed) = (settings.analysis.max_clusters, settings.seed);
+    let task = context.progress.begin(name, ticks(max_clusters));
+    let generated = first_rows(&generated, real.nrows());
+    let real = real.to_owned();
+    let done = Arc::new(AtomicU64::new(0));
+    interruptible(&context.interrupt, move || {
+        let tick = || task.update(done.fetch_add(1, Ordering::Relaxed) + 1, "");
+        count(real.view(), generated.view(), max_clusters, restarts, seed, &tick)
+    })
+}

@@ -1,0 +1,252 @@
+//! The plan: everything a run decides, decided once, before anything is written.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::RunDir;
+use crate::config::{Backend, Settings};
+use crate::device::Adapter;
+use crate::error::{Error, Result};
+use crate::files;
+
+/// Rows a step where the settings name none.
+const DEFAULT_BATCH: usize = 32;
+
+/// Where the data come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Source {
+    /// Drawn from the mixture that the settings describe.
+    Mixture,
+    /// Read from a file.
+    File {
+        /// As given on the command line.
+        path: PathBuf,
+        /// BLAKE3 of its bytes, in hexadecimal.
+        hash: String,
+    },
+}
+
+/// What a plan needs to know of data and machine.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Where the data come from.
+    pub source: Source,
+    /// Rows to train on.
+    pub training_rows: usize,
+    /// Rows kept out of training.
+    pub held_out_rows: usize,
+    /// The backend that was opened; never `auto`.
+    pub backend: Backend,
+    /// Its adapter, on wgpu.
+    pub adapter: Option<Adapter>,
+}
+
+/// A run, decided. `config.toml` holds it: the settings, and under `[run]` what became of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The settings as resolved from every layer.
+    pub settings: Settings,
+    /// What was decided.
+    pub decided: Decided,
+    /// Decisions that a user should hear of.
+    pub notes: Vec<String>,
+}
+
+/// What a plan decided beyond the settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decided {
+    /// Version of modescope.
+    pub modescope: String,
+    /// The backend.
+    pub backend: Backend,
+    /// The trainer; `autodiff` is the only one so far.
+    pub engine: String,
+    /// Rows a step.
+    pub batch: usize,
+    /// Rows trained on.
+    pub training_rows: usize,
+    /// Rows kept out of training.
+    pub held_out_rows: usize,
+    /// Perplexities that the number of rows allows.
+    pub perplexities: Vec<f64>,
+    /// Where the data came from.
+    pub source: Source,
+    /// The adapter, on wgpu.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<Adapter>,
+}
+
+impl Plan {
+    /// Decides everything; a pure function of its arguments.
+    ///
+    /// # Errors
+    /// Settings that the data do not allow.
+    pub fn resolve(settings: Settings, facts: Facts) -> Result<Self> {
+        let mut notes = Vec::new();
+        let rows = facts.training_rows;
+        let batch = match settings.training.batch {
+            Some(batch) if batch > rows => {
+                return Err(Error::input(format!(
+                    "setting training.batch is {batch}, but there are {rows} rows to train on"
+                ))
+                .help(format!("set it to at most {rows}, or leave it out")));
+            }
+            Some(batch) => batch,
+            None if rows < DEFAULT_BATCH => {
+                notes.push(format!("batch size {rows}: there are only so many rows to train on"));
+                rows
+            }
+            None => DEFAULT_BATCH,
+        };
+        if settings.training.patience.is_some() && facts.held_out_rows == 0 {
+            return Err(Error::input("early stopping (training.patience) needs held-out rows")
+                .help("set data.held_out above 0, or leave training.patience out"));
+        }
+        let embedded = rows.min(settings.analysis.rows);
+        let fits = |perplexity: &f64| 3.0 * perplexity < embedded as f64 - 1.0;
+        let (perplexities, too_large): (Vec<f64>, Vec<f64>) =
+            settings.analysis.perplexities.iter().partition(|p| fits(p));
+        notes.extend(too_large.iter().map(|perplexity| {
+            format!("t-SNE at perplexity {perplexity} left out: it needs more than {} rows", 3.0 * perplexity + 1.0)
+        }));
+        let decided = Decided {
+            modescope: env!("CARGO_PKG_VERSION").into(),
+            backend: facts.backend,
+            engine: "autodiff".into(),
+            batch,
+            training_rows: rows,
+            held_out_rows: facts.held_out_rows,
+            perplexities,
+            source: facts.source,
+            adapter: facts.adapter,
+        };
+        Ok(Self { settings, decided, notes })
+    }
+
+    fn to_table(&self) -> Result<Table> {
+        let encode = |error| Error::failed(format!("encoding the settings: {error}"));
+        let mut table = Table::try_from(&self.settings).map_err(encode)?;
+        table.insert("run".into(), Value::try_from(&self.decided).map_err(encode)?);
+        Ok(table)
+    }
+
+    /// Writes `config.toml`.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let text = toml::to_string(&self.to_table()?)
+            .map_err(|error| Error::failed(format!("encoding the settings: {error}")))?;
+        files::write_bytes(&folder.join(RunDir::CONFIG), text.as_bytes())
+    }
+
+    /// Reads `config.toml`.
+    ///
+    /// # Errors
+    /// Where it is missing or is no plan.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(RunDir::CONFIG);
+        let wrong = |what: String| Error::input(format!("{}: {what}", path.display()));
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let mut table: Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+        let decided = table.remove("run").ok_or_else(|| wrong("no [run] table".into()))?;
+        Ok(Self {
+            settings: table.try_into().map_err(|error| wrong(error.to_string()))?,
+            decided: decided.try_into().map_err(|error| wrong(error.to_string()))?,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The first difference from another plan, as `key: this, not that`.
+    ///
+    /// # Errors
+    /// Where a plan cannot be encoded.
+    pub fn difference(&self, other: &Self) -> Result<Option<String>> {
+        let (ours, theirs) = (flatten(&self.to_table()?), flatten(&other.to_table()?));
+        let absent = "not set".to_owned();
+        let keys = ours.keys().chain(theirs.keys());
+        let get = |map: &std::collections::BTreeMap<String, String>, key: &str| {
+            map.get(key).unwrap_or(&absent).clone()
+        };
+        Ok(keys
+            .map(|key| (key, get(&ours, key), get(&theirs, key)))
+            .find(|(_, ours, theirs)| ours != theirs)
+            .map(|(key, ours, theirs)| format!("{key} is {ours}, not {theirs}")))
+    }
+}
+
+/// Dotted keys and the text of their values.
+fn flatten(table: &Table) -> std::collections::BTreeMap<String, String> {
+    let mut flat = std::collections::BTreeMap::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => {
+                flat.extend(flatten(inner).into_iter().map(|(k, v)| (format!("{key}.{k}"), v)));
+            }
+            value => {
+                flat.insert(key.clone(), value.to_string());
+            }
+        }
+    }
+    flat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(rows: usize) -> Facts {
+        let file = Source::File { path: "my.csv".into(), hash: "00".into() };
+        Facts {
+            source: file,
+            training_rows: rows,
+            held_out_rows: 0,
+            backend: Backend::Cpu,
+            adapter: None,
+        }
+    }
+
+    #[test]
+    fn the_default_batch_shrinks_and_says_so_an_explicit_one_is_refused() {
+        let plan = Plan::resolve(Settings::default(), facts(20)).unwrap();
+        assert_eq!(plan.decided.batch, 20);
+        assert!(plan.notes[0].starts_with("batch size 20"), "{:?}", plan.notes);
+        let mut settings = Settings::default();
+        settings.training.batch = Some(21);
+        let error = Plan::resolve(settings, facts(20)).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "setting training.batch is 21, but there are 20 rows to train on"
+        );
+    }
+
+    #[test]
+    fn perplexities_that_the_rows_do_not_allow_are_left_out_aloud() {
+        let plan = Plan::resolve(Settings::default(), facts(60)).unwrap();
+        assert_eq!(plan.decided.perplexities, [5.0]);
+        assert!(plan.notes[0].contains("perplexity 30"), "{:?}", plan.notes);
+    }
+
+    #[test]
+    fn early_stopping_without_held_out_rows_is_refused() {
+        let mut settings = Settings::default();
+        settings.training.patience = Some(5);
+        assert!(Plan::resolve(settings, facts(60)).unwrap_err().message().contains("held-out"));
+    }
+
+    #[test]
+    fn a_plan_survives_its_file_and_differences_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan::resolve(Settings::default(), facts(1000)).unwrap();
+        plan.write(folder.path()).unwrap();
+        let read = Plan::read(folder.path()).unwrap();
+        assert_eq!(plan.difference(&read).unwrap(), None);
+        let settings = Settings { seed: 2, ..Settings::default() };
+        let other = Plan::resolve(settings, facts(1000)).unwrap();
+        assert_eq!(other.difference(&read).unwrap().as_deref(), Some("seed is 2, not 1"));
+    }
+}

@@ -1,0 +1,143 @@
+//! Stage `plot`: the pictures, from the run's files.
+
+use ndarray::{Array1, Array2, s};
+
+use super::audit::{read_latents, read_rows};
+use super::data::first_rows;
+use super::tsne::read_embeddings;
+use super::{Context, EmbeddingRow, RunDir};
+use crate::audit::clusters::{KChoice, KSummary};
+use crate::audit::findings::Findings;
+use crate::config::{Likelihood, ScalingKind};
+use crate::data::{Scaling, Table};
+use crate::error::{Error, Result};
+use crate::plot::{
+    Comparison, KChoice as KFigure, KCurve, Latent, Losses, Picture, PriorComponent, Scatter, Tsne,
+    TsnePanel,
+};
+use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
+use crate::report::Caption;
+use crate::train::read_history;
+
+/// Name of the list of pictures in the folder of the pictures.
+pub(super) const INDEX: &str = "plots/index.json";
+
+pub(super) fn stage(context: &Context) -> Result<()> {
+    let folder = context.dir.file(RunDir::PLOTS);
+    std::fs::create_dir_all(&folder).map_err(|error| Error::io("making", &folder, error))?;
+    let rows = context.plan.settings.analysis.rows;
+    let real = context.dataset.first(rows);
+    let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, real.len());
+    let task = context.progress.begin("drawing", 7);
+    let mut pictures = Vec::new();
+    let mut add = |picture: Picture| {
+        pictures.push(Caption { name: picture.name, title: picture.title, alt: picture.alt });
+        task.update(pictures.len() as u64, "");
+    };
+
+    let (classes, names) = classes(&real);
+    let data = Scatter {
+        title: "The data",
+        columns: real.columns(),
+        points: real.rows(),
+        classes,
+        class_names: names,
+    };
+    add(data.draw(&folder, "data")?);
+    add(losses(context, &folder)?);
+    let compare = |title, real: &Array2<f32>, generated: &Array2<f32>, name| {
+        let (columns, real, generated) =
+            (context.dataset.table.columns(), real.view(), generated.view());
+        Comparison { title, columns, real, generated }.draw(&folder, name)
+    };
+    let real_rows = real.rows().to_owned();
+    add(compare("Real and generated rows", &real_rows, &generated, "real-and-generated")?);
+    let scale = |rows: &Array2<f32>| Scaling::fit(ScalingKind::MinMax, rows.view()).apply(rows.view());
+    let title = "Real and generated rows, each min–max scaled on its own";
+    add(compare(title, &scale(&real_rows), &scale(&generated), "real-and-generated-scaled")?);
+    add(k_choice(context, &folder)?);
+
+    let latents = first_rows(&read_latents(context)?, rows);
+    let units = latents.ncols() / 2;
+    let (mean, covariance) = (Array1::zeros(units), Array2::eye(units));
+    let prior = PriorComponent { weight: 1.0, mean, covariance };
+    let latent = Latent {
+        title: "The latent space: posterior means over the prior",
+        means: latents.slice(s![.., ..units]),
+        classes,
+        class_names: names,
+        prior: &[prior],
+    };
+    add(latent.draw(&folder, "latent")?);
+    if !context.plan.decided.perplexities.is_empty() {
+        add(tsne(context, &real, &folder)?);
+    }
+    context.dir.write_json(INDEX, &pictures)
+}
+
+/// The class of each row and the names of the classes, as figures take them.
+fn classes(table: &Table) -> (Option<&[usize]>, &[String]) {
+    match table.labels() {
+        Some(labels) => (Some(&labels.of_row), &labels.names),
+        None => (None, &[]),
+    }
+}
+
+fn losses(context: &Context, folder: &std::path::Path) -> Result<Picture> {
+    let history = read_history(&context.dir.file(RunDir::HISTORY))?;
+    let epochs: Vec<usize> = history.iter().map(|record| record.epoch).collect();
+    let column = |get: fn(&crate::train::EpochRecord) -> f64| history.iter().map(get).collect();
+    let (loss, reconstruction, kl): (Vec<f64>, Vec<f64>, Vec<f64>) =
+        (column(|r| r.loss), column(|r| r.reconstruction), column(|r| r.kl));
+    let loss_unit = match context.plan.settings.model.likelihood {
+        Likelihood::MeanSquaredError => "squared scaled units",
+        Likelihood::LearnedSigma => "nats a row",
+    };
+    let (title, kl_unit) = ("Loss, reconstruction and KL by epoch", "nats a row");
+    let (loss, reconstruction, kl) = (&loss, &reconstruction, &kl);
+    let figure =
+        Losses { title, epochs: &epochs, loss, held_out: None, reconstruction, kl, loss_unit, kl_unit };
+    figure.draw(folder, "losses")
+}
+
+fn k_choice(context: &Context, folder: &std::path::Path) -> Result<Picture> {
+    let findings: Findings = context.dir.read_json(RunDir::AUDIT)?;
+    let clusters = &findings.counts.clusters;
+    let sets = [
+        ("generated, as they are", &clusters.raw, GENERATED),
+        ("generated, min–max scaled", &clusters.scaled, GENERATED_SCALED),
+        ("real", &clusters.real, REAL),
+    ];
+    type Column = fn(&KSummary) -> f64;
+    let columns = |choice: &KChoice, get: Column| choice.fits.iter().map(get).collect::<Vec<f64>>();
+    let ks = sets.map(|(_, choice, _)| choice.fits.iter().map(|fit| fit.k).collect::<Vec<_>>());
+    let silhouettes = sets.map(|(_, choice, _)| columns(choice, |fit| fit.silhouette));
+    let inertias = sets.map(|(_, choice, _)| columns(choice, |fit| fit.inertia));
+    let curves: [KCurve; 3] = std::array::from_fn(|i| KCurve {
+        name: sets[i].0,
+        k: &ks[i],
+        silhouette: &silhouettes[i],
+        inertia: &inertias[i],
+        chosen: sets[i].1.by_silhouette,
+        style: sets[i].2,
+    });
+    KFigure { title: "How many clusters K-means sees", curves: &curves }.draw(folder, "k-choice")
+}
+
+fn tsne(context: &Context, real: &Table, folder: &std::path::Path) -> Result<Picture> {
+    let rows = read_embeddings(&context.dir.file(RunDir::TSNE))?;
+    let embedding = |perplexity: f64| {
+        let of = |row: &&EmbeddingRow| row.perplexity == perplexity;
+        let points: Vec<[f32; 2]> = rows.iter().filter(of).map(|row| [row.x, row.y]).collect();
+        (format!("perplexity {perplexity}"), ndarray::arr2(&points))
+    };
+    let embeddings: Vec<(String, Array2<f32>)> =
+        context.plan.decided.perplexities.iter().map(|&p| embedding(p)).collect();
+    let panels: Vec<TsnePanel> = embeddings
+        .iter()
+        .map(|(heading, points)| TsnePanel { heading, points: points.view() })
+        .collect();
+    let (classes, class_names) = classes(real);
+    let title = "t-SNE of the posterior means";
+    Tsne { title, panels: &panels, classes, class_names }.draw(folder, "tsne")
+}

@@ -1,0 +1,60 @@
+//! `history.csv`: what happened in each epoch.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::files;
+
+/// One epoch of training. Losses are means over the epoch's rows, in scaled units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// From 0.
+    pub epoch: usize,
+    /// `reconstruction + beta · kl`.
+    pub loss: f64,
+    /// Mean squared error, or −log p(x|z) in nats a row.
+    pub reconstruction: f64,
+    /// KL(q(z|x) ‖ p(z)) in nats a row.
+    pub kl: f64,
+    /// The weight of `kl` in the loss of a full batch.
+    pub beta: f64,
+    /// Adam's rate in the epoch's last step.
+    pub learning_rate: f64,
+    /// Standard deviation of the likelihood in scaled units, after the epoch: learned, or implied
+    /// by the squared error and β.
+    pub sigma: f64,
+    /// Latent units whose posterior mean varies by more than 0.01 over the rows.
+    pub active_units: usize,
+    /// Evidence lower bound of the held-out rows in nats a row, in the data's own units; empty
+    /// where no rows are held out.
+    pub held_out_elbo: Option<f64>,
+    /// Seconds of training since the start, evaluation left out.
+    pub seconds: f64,
+}
+
+/// Writes the history.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write_history(path: &Path, history: &[EpochRecord]) -> Result<()> {
+    files::write_atomically(path, |file| {
+        let mut writer = csv::Writer::from_writer(file);
+        let io = |error: csv::Error| Error::io("writing", path, error.into());
+        for record in history {
+            let seconds = (record.seconds * 1e6).round() / 1e6;
+            writer.serialize(EpochRecord { seconds, ..record.clone() }).map_err(io)?;
+        }
+        writer.flush().map_err(|error| Error::io("writing", path, error))
+    })
+}
+
+/// Reads a history back.
+///
+/// # Errors
+/// Where the file is missing or not a history.
+pub fn read_history(path: &Path) -> Result<Vec<EpochRecord>> {
+    let wrong = |error: csv::Error| Error::input(format!("{}: {error}", path.display()));
+    csv::Reader::from_path(path).map_err(wrong)?.deserialize().map(|row| row.map_err(wrong)).collect()
+}

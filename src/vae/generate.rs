@@ -1,0 +1,127 @@
+//! A trained model in use: drawing samples and encoding rows, in the data's own units.
+
+use burn::tensor::Device;
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+
+use super::{Vae, to_array, to_tensor};
+use crate::data::{Labels, Table};
+use crate::error::{Error, Result};
+use crate::model::{ModelCard, Prior, SavedModel};
+use crate::random::{Generator, Stream};
+
+/// Rows computed at once. It also keys the random streams, so changing it changes the samples.
+const CHUNK: usize = 4096;
+
+/// A trained model on a device.
+#[derive(Debug)]
+pub struct Model {
+    card: ModelCard,
+    sigma: Option<f32>,
+    vae: Vae,
+    device: Device,
+}
+
+/// The posterior of each row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latents {
+    /// Posterior means, n × latent.
+    pub means: Array2<f32>,
+    /// Natural logarithms of the posterior variances, n × latent.
+    pub log_variances: Array2<f32>,
+}
+
+impl Latents {
+    /// A table with the columns `mean0…` and `log_variance0…`, and labels where rows have them.
+    ///
+    /// # Errors
+    /// Where a value is not finite or the labels are not one a row.
+    pub fn to_table(&self, labels: Option<Labels>) -> Result<Table> {
+        let units = 0..self.means.ncols();
+        let names = units.clone().map(|i| format!("mean{i}"));
+        let columns = names.chain(units.map(|i| format!("log_variance{i}"))).collect();
+        let values = concatenate(Axis(1), &[self.means.view(), self.log_variances.view()])
+            .map_err(|error| Error::failed(format!("latents: {error}")))?;
+        Table::new(columns, values, labels)
+    }
+}
+
+impl Model {
+    /// Puts a saved model on a device.
+    pub fn new(saved: SavedModel, device: &Device) -> Self {
+        Self {
+            vae: Vae::new(&saved.parameters, device),
+            sigma: saved.parameters.sigma(),
+            card: saved.card,
+            device: device.clone(),
+        }
+    }
+
+    /// What the model is.
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    /// Draws `rows` rows in the data's units: z from the prior, decoded; where the likelihood's σ
+    /// is learned, with its noise σ·ε added. Row i depends on the seed and i alone.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn sample(&self, rows: usize, seed: u64) -> Result<Array2<f32>> {
+        let mut out = Array2::zeros((rows, self.card.architecture.features));
+        for (index, mut chunk) in out.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
+            let draw = |stream, columns| standard_normal(seed, stream, index, chunk.nrows(), columns);
+            let z = match self.card.prior {
+                Prior::StandardNormal => draw(Stream::PriorDraw, self.card.architecture.latent),
+            };
+            let noise = self.sigma.map(|sigma| draw(Stream::ObservationNoise, chunk.ncols()) * sigma);
+            let mut decoded = to_array(self.vae.decode(to_tensor(z.view(), &self.device)))?;
+            if let Some(noise) = noise {
+                decoded += &noise;
+            }
+            chunk.assign(&self.card.scaling.invert(decoded.view()));
+        }
+        if out.iter().any(|value| !value.is_finite()) {
+            return Err(Error::failed("the model generates values that are not finite")
+                .help("train again with a lower training.learning_rate"));
+        }
+        Ok(out)
+    }
+
+    /// The posteriors of rows given in the data's units (n × features).
+    ///
+    /// # Errors
+    /// Where the columns are not as many as the model's, or the device fails.
+    pub fn encode(&self, rows: ArrayView2<f32>) -> Result<Latents> {
+        let features = self.card.architecture.features;
+        if rows.ncols() != features {
+            let found = rows.ncols();
+            return Err(Error::input(format!("{found} columns for a model of {features}"))
+                .help(format!("the model was trained on: {}", self.card.columns.join(", "))));
+        }
+        let shape = (rows.nrows(), self.card.architecture.latent);
+        let mut latents =
+            Latents { means: Array2::zeros(shape), log_variances: Array2::zeros(shape) };
+        for (index, chunk) in rows.axis_chunks_iter(Axis(0), CHUNK).enumerate() {
+            let scaled = self.card.scaling.apply(chunk);
+            let posterior = self.vae.encode(to_tensor(scaled.view(), &self.device));
+            let place = s![index * CHUNK..index * CHUNK + chunk.nrows(), ..];
+            latents.means.slice_mut(place).assign(&to_array(posterior.mean)?);
+            latents.log_variances.slice_mut(place).assign(&to_array(posterior.log_variance)?);
+        }
+        Ok(latents)
+    }
+}
+
+fn standard_normal(
+    seed: u64,
+    stream: Stream,
+    chunk: usize,
+    rows: usize,
+    columns: usize,
+) -> Array2<f32> {
+    let mut draws = Array2::zeros((rows, columns));
+    if let Some(values) = draws.as_slice_mut() {
+        Generator::new(seed, stream, chunk as u64).normal(values);
+    }
+    draws
+}

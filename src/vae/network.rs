@@ -1,0 +1,158 @@
+//! Encoder, decoder and learned noise.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor, TensorData, activation};
+
+use super::to_vec;
+use crate::config::{Activation, PosteriorVariance};
+use crate::error::Result;
+use crate::model::{Architecture, LOG_VARIANCE_RANGE, Parameters};
+
+/// The smallest variance of a softplus posterior, so that its logarithm stays finite.
+const SMALLEST_VARIANCE: f32 = 1e-12;
+
+/// A VAE of dense layers with the shapes of an [`Architecture`].
+#[derive(Module, Debug)]
+pub struct Vae {
+    encoder: Vec<Linear>,
+    decoder: Vec<Linear>,
+    log_sigma: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    posterior_variance: PosteriorVariance,
+}
+
+/// The approximate posterior q(z|x) of each row: a diagonal Gaussian.
+#[derive(Clone, Debug)]
+pub struct Posterior {
+    /// n × latent.
+    pub mean: Tensor<2>,
+    /// n × latent.
+    pub variance: Tensor<2>,
+    /// n × latent.
+    pub log_variance: Tensor<2>,
+}
+
+impl Posterior {
+    /// z = μ + √variance · ε for standard normal `noise` (n × latent): the reparameterised sample
+    /// (Kingma and Welling 2014, §2.4).
+    pub fn sample(&self, noise: Tensor<2>) -> Tensor<2> {
+        self.mean.clone() + (self.log_variance.clone() * 0.5).exp() * noise
+    }
+}
+
+impl Vae {
+    /// A network on `device` with these parameters.
+    ///
+    /// On a device with automatic differentiation the parameters are tracked.
+    ///
+    /// # Panics
+    /// Where the values do not fill the architecture's layout, which every constructor of
+    /// [`Parameters`] guarantees.
+    pub fn new(parameters: &Parameters, device: &Device) -> Self {
+        let architecture = &parameters.architecture;
+        let layout = architecture.layout();
+        let mut tensors =
+            layout.iter().map(|spec| (spec.shape.as_slice(), &parameters.values[spec.range()]));
+        let mut next = || tensors.next().expect("the layout ends with the last layer");
+        let mut layers = |widths: Vec<usize>| -> Vec<Linear> {
+            let linear = |_| {
+                let (weight, bias) = (param(next(), device), param(next(), device));
+                Linear { weight, bias: Some(bias) }
+            };
+            widths.windows(2).map(linear).collect()
+        };
+        let encoder = layers(architecture.encoder_widths());
+        let decoder = layers(architecture.decoder_widths());
+        Self {
+            encoder,
+            decoder,
+            log_sigma: architecture.learns_sigma().then(|| param(next(), device)),
+            activation: architecture.activation,
+            posterior_variance: architecture.posterior_variance,
+        }
+    }
+
+    /// Copies the parameters back from the device.
+    ///
+    /// # Errors
+    /// Where the device fails to give them back.
+    pub fn parameters(&self, architecture: &Architecture) -> Result<Parameters> {
+        let mut collect = Collect { values: Vec::new(), error: None };
+        self.visit(&mut collect);
+        match collect.error {
+            Some(error) => Err(error),
+            None => Ok(Parameters { architecture: architecture.clone(), values: collect.values }),
+        }
+    }
+
+    /// q(z|x) of rows `x` (n × features).
+    pub fn encode(&self, x: Tensor<2>) -> Posterior {
+        let output = self.forward(&self.encoder, x);
+        let latent = output.dims()[1] / 2;
+        let mean = output.clone().narrow(1, 0, latent);
+        let head = output.narrow(1, latent, latent);
+        match self.posterior_variance {
+            PosteriorVariance::Exp => {
+                let (low, high) = LOG_VARIANCE_RANGE;
+                let log_variance = head.clamp(low, high);
+                Posterior { mean, variance: log_variance.clone().exp(), log_variance }
+            }
+            PosteriorVariance::Softplus => {
+                let variance =
+                    activation::softplus(head * 0.5, 1.0).clamp_min(SMALLEST_VARIANCE);
+                Posterior { mean, log_variance: variance.clone().log(), variance }
+            }
+        }
+    }
+
+    /// The mean of p(x|z) for latents `z` (n × latent): n × features.
+    pub fn decode(&self, z: Tensor<2>) -> Tensor<2> {
+        self.forward(&self.decoder, z)
+    }
+
+    /// log σ of the likelihood (shape `[1]`), where it is learned.
+    pub fn log_sigma(&self) -> Option<Tensor<1>> {
+        self.log_sigma.as_ref().map(Param::val)
+    }
+
+    fn forward(&self, layers: &[Linear], input: Tensor<2>) -> Tensor<2> {
+        layers.iter().enumerate().fold(input, |hidden, (i, layer)| {
+            let output = layer.forward(hidden);
+            if i + 1 == layers.len() { output } else { self.activate(output) }
+        })
+    }
+
+    fn activate(&self, hidden: Tensor<2>) -> Tensor<2> {
+        match self.activation {
+            Activation::Relu => activation::relu(hidden),
+            Activation::Silu => activation::silu(hidden),
+            Activation::Tanh => activation::tanh(hidden),
+            Activation::Gelu => activation::gelu(hidden),
+        }
+    }
+}
+
+fn param<const D: usize>(
+    (shape, values): (&[usize], &[f32]),
+    device: &Device,
+) -> Param<Tensor<D>> {
+    Param::from_data(TensorData::new(values.to_vec(), shape.to_vec()), device)
+}
+
+/// Reads every parameter in the order of the layout, which is the order of the module's fields.
+struct Collect {
+    values: Vec<f32>,
+    error: Option<crate::error::Error>,
+}
+
+impl ModuleVisitor for Collect {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        match to_vec(param.val()) {
+            Ok(values) => self.values.extend(values),
+            Err(error) => self.error = Some(error),
+        }
+    }
+}

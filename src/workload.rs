@@ -1,0 +1,95 @@
+//! The jobs that the benches and `modescope bench` time.
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+use ndarray::Array2;
+
+use crate::config::{ScalingKind, Settings};
+use crate::data::{Mixture, Scaling};
+use crate::error::{Error, Result};
+use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior, SavedModel};
+use crate::train::{Job, train};
+use crate::vae::Model;
+
+/// A model and batch to time, on the reference mixture with the default recipe.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    /// Rows a step.
+    pub batch: usize,
+    /// Width of both hidden layers.
+    pub hidden: usize,
+}
+
+/// The workloads that are reported: the reference job, and one that fills a GPU.
+pub const WORKLOADS: [Workload; 2] =
+    [Workload { batch: 32, hidden: 128 }, Workload { batch: 1024, hidden: 512 }];
+
+impl std::fmt::Display for Workload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "batch {}, hidden {}", self.batch, self.hidden)
+    }
+}
+
+impl Workload {
+    fn model(&self) -> Result<(Settings, SavedModel)> {
+        let mut settings = Settings::default();
+        settings.model.hidden = vec![self.hidden; 2];
+        let features = settings.mixture.dimensions;
+        let architecture = Architecture::new(&settings.model, features);
+        let parameters = Parameters::initialise(architecture.clone(), 1.0, settings.seed)?;
+        let card = ModelCard {
+            format: ModelCard::FORMAT,
+            modescope: env!("CARGO_PKG_VERSION").into(),
+            recipe: settings.recipe.clone(),
+            seed: settings.seed,
+            columns: (0..features).map(|i| format!("x{i}")).collect(),
+            architecture,
+            scaling: Scaling::fit(ScalingKind::None, Array2::zeros((1, features)).view()),
+            prior: Prior::StandardNormal,
+            objective: Objective {
+                beta: settings.training.beta,
+                kl_reduction: settings.training.kl_reduction,
+                batch: self.batch,
+            },
+        };
+        Ok((settings, SavedModel { card, parameters }))
+    }
+
+    /// The time that `steps` training steps take.
+    ///
+    /// # Errors
+    /// Where training fails or is interrupted.
+    pub fn train(&self, steps: usize, device: &Device, interrupt: &AtomicBool) -> Result<Duration> {
+        let (mut settings, model) = self.model()?;
+        settings.training.epochs = 1;
+        let mixture = Mixture::generate(&settings.mixture, settings.seed)?;
+        let table = mixture.draw(self.batch * steps, settings.seed, 0);
+        let rows = Scaling::fit(ScalingKind::Rms, table.rows()).apply(table.rows());
+        let none = Array2::zeros((0, rows.ncols()));
+        let job = Job {
+            card: &model.card,
+            settings: &settings.training,
+            device,
+            rows: rows.view(),
+            held_out: none.view(),
+        };
+        let history = train(job, &model.parameters, interrupt, &mut ())?.history;
+        let seconds = history.last().map(|record| record.seconds);
+        seconds
+            .map(Duration::from_secs_f64)
+            .ok_or_else(|| Error::failed("training recorded no epoch"))
+    }
+
+    /// The time that drawing `rows` samples takes.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn sample(&self, rows: usize, device: &Device) -> Result<Duration> {
+        let model = Model::new(self.model()?.1, device);
+        let clock = Instant::now();
+        model.sample(rows, 1)?;
+        Ok(clock.elapsed())
+    }
+}

@@ -34,7 +34,9 @@ impl Recipe {
             let known = names().collect::<Vec<_>>().join(", ");
             let error = Error::input(format!("there is no recipe \"{name}\""));
             match nearest(name, names()) {
-                Some(guess) => error.help(format!("did you mean \"{guess}\"? The recipes are: {known}")),
+                Some(guess) => {
+                    error.help(format!("did you mean \"{guess}\"? The recipes are: {known}"))
+                }
                 None => error.help(format!("the recipes are: {known}")),
             }
         })
@@ -66,6 +68,16 @@ choice! {
         Cpu,
         /// burn's ndarray backend: deprecated upstream and slower, kept for comparison
         Ndarray,
+    }
+}
+
+choice! {
+    /// Who takes the training steps.
+    Engine {
+        /// The fastest that does what the settings ask for
+        Auto,
+        /// burn's automatic differentiation: every recipe, the reference
+        Autodiff,
     }
 }
 
@@ -172,6 +184,8 @@ pub struct Settings {
     pub seed: u64,
     /// Where to compute.
     pub backend: Backend,
+    /// Who takes the training steps.
+    pub engine: Engine,
     /// Rows to generate from the trained model.
     pub samples: usize,
     /// How the data are read and split.
@@ -236,7 +250,7 @@ pub struct ModelSettings {
     /// What the decoder's output means.
     pub likelihood: Likelihood,
     /// Standard deviation at the start of training where it is learned, in scaled units.
-    pub initial_sigma: f32,
+    pub initial_sigma: f64,
     /// How the encoder's second output becomes the posterior's variance.
     pub posterior_variance: PosteriorVariance,
 }
@@ -251,17 +265,17 @@ pub struct TrainingSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
     /// Weight of the KL divergence.
-    pub beta: f32,
+    pub beta: f64,
     /// How the KL divergence is reduced over the batch.
     pub kl_reduction: KlReduction,
     /// Adam's learning rate.
     pub learning_rate: f64,
     /// Adam's decay of the first moment.
-    pub adam_beta1: f32,
+    pub adam_beta1: f64,
     /// Adam's decay of the second moment.
-    pub adam_beta2: f32,
+    pub adam_beta2: f64,
     /// Adam's ε.
-    pub adam_epsilon: f32,
+    pub adam_epsilon: f64,
     /// How the learning rate changes.
     pub schedule: RateSchedule,
     /// Steps over which the learning rate rises linearly from 0.
@@ -270,7 +284,7 @@ pub struct TrainingSettings {
     pub final_rate: f64,
     /// Largest Euclidean norm of the whole gradient; longer ones are shortened to it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gradient_clip: Option<f32>,
+    pub gradient_clip: Option<f64>,
     /// Stop after this many epochs without a better held-out ELBO, and keep the best weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
@@ -299,6 +313,7 @@ impl Default for Settings {
             recipe: RECIPES[0].name.into(),
             seed: 1,
             backend: Backend::Auto,
+            engine: Engine::Auto,
             samples: 10_000,
             data: DataSettings::default(),
             mixture: MixtureSettings::default(),
@@ -369,7 +384,13 @@ impl Default for TrainingSettings {
 
 impl Default for AnalysisSettings {
     fn default() -> Self {
-        Self { max_clusters: 10, restarts: 20, perplexities: vec![5.0, 30.0], rows: 1000, more_rows: 10_000 }
+        Self {
+            max_clusters: 10,
+            restarts: 20,
+            perplexities: vec![5.0, 30.0],
+            rows: 1000,
+            more_rows: 10_000,
+        }
     }
 }
 
@@ -394,7 +415,8 @@ impl Settings {
     /// message names the file, line and column or the key.
     pub fn resolve(layers: &Layers) -> Result<Self> {
         let file = layers.file.map(read_file).transpose()?;
-        let file_recipe = file.as_ref().and_then(|table| table.get("recipe")).and_then(Value::as_str);
+        let file_recipe =
+            file.as_ref().and_then(|table| table.get("recipe")).and_then(Value::as_str);
         let recipe = Recipe::find(layers.recipe.or(file_recipe).unwrap_or(RECIPES[0].name))?;
 
         let mut merged = Table::try_from(Self::default())
@@ -429,19 +451,23 @@ impl Settings {
             ("data.held_out", "in [0, 0.9]", (0.0..=0.9).contains(&self.data.held_out)),
             ("model.latent", "at least 1", model.latent >= 1),
             ("model.hidden", "a list of widths of at least 1", !model.hidden.contains(&0)),
-            ("model.initial_sigma", "positive and finite", positive(model.initial_sigma.into())),
+            ("model.initial_sigma", "positive and finite", positive(model.initial_sigma)),
             ("training.epochs", "at least 1", training.epochs >= 1),
             ("training.batch", "at least 1", training.batch != Some(0)),
-            ("training.beta", "at least 0 and finite", training.beta >= 0.0 && training.beta.is_finite()),
+            (
+                "training.beta",
+                "at least 0 and finite",
+                training.beta >= 0.0 && training.beta.is_finite(),
+            ),
             ("training.learning_rate", "positive and finite", positive(training.learning_rate)),
             ("training.adam_beta1", "in [0, 1)", (0.0..1.0).contains(&training.adam_beta1)),
             ("training.adam_beta2", "in [0, 1)", (0.0..1.0).contains(&training.adam_beta2)),
-            ("training.adam_epsilon", "positive and finite", positive(training.adam_epsilon.into())),
+            ("training.adam_epsilon", "positive and finite", positive(training.adam_epsilon)),
             ("training.final_rate", "in [0, 1]", (0.0..=1.0).contains(&training.final_rate)),
             (
                 "training.gradient_clip",
                 "positive and finite",
-                training.gradient_clip.is_none_or(|norm| positive(norm.into())),
+                training.gradient_clip.is_none_or(positive),
             ),
             ("training.patience", "at least 1", training.patience != Some(0)),
             ("analysis.max_clusters", "at least 2", self.analysis.max_clusters >= 2),

@@ -107,10 +107,17 @@ impl fmt::Display for Chosen {
     }
 }
 
-/// Every adapter that wgpu finds on this machine.
+/// Every adapter that wgpu finds on this machine: those of Vulkan, Metal and DX12, and only where
+/// there are none those of OpenGL, whose loaders print complaints of their own.
 pub fn adapters() -> Vec<Adapter> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let tiers = [wgpu::Backends::PRIMARY, wgpu::Backends::SECONDARY];
+    tiers.into_iter().map(adapters_of).find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+fn adapters_of(backends: wgpu::Backends) -> Vec<Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = backends;
+    let found = pollster::block_on(wgpu::Instance::new(descriptor).enumerate_adapters(backends));
     found.iter().map(|adapter| Adapter::new(&adapter.get_info())).collect()
 }
 
@@ -161,11 +168,13 @@ fn open_wgpu() -> Result<(Device, Adapter)> {
     });
     match opened {
         Ok((device, setup)) => Ok((device.clone(), Adapter::new(&setup.adapter.get_info()))),
-        Err(reason) => Err(Error::input(format!("--backend wgpu: no adapter could be opened: {reason}"))
-            .help(
-                "install a Vulkan driver (Debian: apt-get install mesa-vulkan-drivers for a software \
+        Err(reason) => Err(Error::input(format!(
+            "--backend wgpu: no adapter could be opened: {reason}"
+        ))
+        .help(
+            "install a Vulkan driver (Debian: apt-get install mesa-vulkan-drivers for a software \
                  one), see `modescope devices`, or use --backend cpu",
-            )),
+        )),
     }
 }
 

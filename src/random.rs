@@ -19,12 +19,8 @@ pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     for _ in 0..ROUNDS {
         let low = u64::from(c0) * u64::from(MULTIPLIERS[0]);
         let high = u64::from(c2) * u64::from(MULTIPLIERS[1]);
-        (c0, c1, c2, c3) = (
-            (high >> 32) as u32 ^ c1 ^ k0,
-            high as u32,
-            (low >> 32) as u32 ^ c3 ^ k1,
-            low as u32,
-        );
+        (c0, c1, c2, c3) =
+            ((high >> 32) as u32 ^ c1 ^ k0, high as u32, (low >> 32) as u32 ^ c3 ^ k1, low as u32);
         k0 = k0.wrapping_add(WEYL[0]);
         k1 = k1.wrapping_add(WEYL[1]);
     }

@@ -84,7 +84,11 @@ impl Evidence<'_> {
             self.counts.mixtures.generated.best,
             self.counts.mixtures.real.best,
         );
-        Answer { question: "How many components are effectively captured?".into(), answer, evidence }
+        Answer {
+            question: "How many components are effectively captured?".into(),
+            answer,
+            evidence,
+        }
     }
 
     fn missing(&self) -> Answer {
@@ -110,9 +114,10 @@ impl Evidence<'_> {
                  {real} in the real rows."
             ),
         };
-        let evidence = "K-means counts modes only where they stand about 6 standard deviations apart; \
+        let evidence =
+            "K-means counts modes only where they stand about 6 standard deviations apart; \
                         nearer ones are merged, in real and in generated rows alike."
-            .into();
+                .into();
         Answer { question: "How many modes are missing?".into(), answer, evidence }
     }
 
@@ -159,7 +164,9 @@ impl Evidence<'_> {
                 "For the model, no: trained on {rows} rows it collapses just the same, because the \
                  objective is best served by ignoring the latent, however many rows there are."
             ),
-            (true, false) => format!("For the model, yes: trained on {rows} rows it does not collapse."),
+            (true, false) => {
+                format!("For the model, yes: trained on {rows} rows it does not collapse.")
+            }
             (false, _) => format!(
                 "For the model, little: trained on {rows} rows for as many steps, its samples show {} \
                  components by BIC, against {} before.",

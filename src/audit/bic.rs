@@ -18,6 +18,8 @@ const TOLERANCE: f64 = 1e-4;
 const MAX_ITERATIONS: u64 = 1000;
 /// Added to every variance, as a share of the data's mean variance.
 const VARIANCE_FLOOR: f64 = 1e-6;
+/// Components beyond the best that must fail to improve on it.
+pub const PATIENCE: usize = 3;
 /// The steps of the clustering stream that are not K-means'.
 const FIRST_STEP: u64 = 1 << 32;
 
@@ -42,8 +44,9 @@ pub struct BicChoice {
     pub best: usize,
 }
 
-/// Fits Gaussian mixtures with full covariances to `rows` (n × columns) for k = 1..=`max_k`, or up to
-/// n where that is less, and chooses k by the Bayesian information criterion.
+/// Fits Gaussian mixtures with full covariances to `rows` (n × columns) for k = 1, 2, … and chooses k
+/// by the Bayesian information criterion. It stops at `max_k` or n, or where [`PATIENCE`] further
+/// components have not improved on the best.
 ///
 /// EM by linfa from the best of ten K-means clusterings, `restarts` times; the likeliest fit is
 /// kept. One or two restarts do. The covariances get 10⁻⁶ of the data's mean variance on their
@@ -65,20 +68,27 @@ pub fn choose_components(
     let (n, columns) = rows.dim();
     // The log-determinant of the scaling, which turns scaled densities into densities of the data.
     let unscaling = rows.len() as f64 * scaled.scale.ln();
-    let fits: Vec<BicFit> = (1..=max_k.min(n))
-        .into_par_iter()
-        .filter_map(|k| {
-            let generator = Generator::new(seed, Stream::Clustering, FIRST_STEP + k as u64);
-            let runs: Vec<f64> = (0..restarts)
-                .into_par_iter()
-                .filter_map(|restart| fit(scaled.rows.view(), k, generator.words(restart as u32)))
-                .collect();
-            let best = runs.into_iter().max_by(f64::total_cmp)?;
-            let log_likelihood = best - unscaling;
-            Some(BicFit { k, log_likelihood, bic: bic(log_likelihood, k, columns, n) })
-        })
-        .collect();
-    let best = fits.iter().min_by(|a, b| a.bic.total_cmp(&b.bic)).map_or(1, |fit| fit.k);
+    let judged = |k: usize| {
+        let generator = Generator::new(seed, Stream::Clustering, FIRST_STEP + k as u64);
+        let runs: Vec<f64> = (0..restarts)
+            .into_par_iter()
+            .filter_map(|restart| fit(scaled.rows.view(), k, generator.words(restart as u32)))
+            .collect();
+        let best = runs.into_iter().max_by(f64::total_cmp)?;
+        let log_likelihood = best - unscaling;
+        Some(BicFit { k, log_likelihood, bic: bic(log_likelihood, k, columns, n) })
+    };
+    let (mut fits, mut best): (Vec<BicFit>, _) = (Vec::new(), 1);
+    let largest = max_k.min(n);
+    // A whole wave is fitted at once, which keeps the threads busy and the result apart from them.
+    for first in (1..=largest).step_by(PATIENCE) {
+        let last = largest.min(first + PATIENCE - 1);
+        fits.par_extend((first..=last).into_par_iter().filter_map(judged));
+        best = fits.iter().min_by(|a, b| a.bic.total_cmp(&b.bic)).map_or(1, |fit| fit.k);
+        if best + PATIENCE <= last {
+            break;
+        }
+    }
     Ok(BicChoice { fits, best })
 }
 

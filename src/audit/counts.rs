@@ -73,7 +73,8 @@ pub fn count(
     let scaled = Scaling::fit(ScalingKind::MinMax, generated).apply(generated);
     let clusters = |rows: ArrayView2<f32>| choose_k(rows, max_clusters, restarts, seed, tick);
     let mixture = |rows: ArrayView2<f32>| {
-        let choice = choose_components(rows, max_clusters + EXTRA_COMPONENTS, MIXTURE_RESTARTS, seed);
+        let choice =
+            choose_components(rows, max_clusters + EXTRA_COMPONENTS, MIXTURE_RESTARTS, seed);
         tick();
         choice
     };

@@ -46,7 +46,10 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         backends.push(Backend::Wgpu);
     }
     let task = Display::new(output).begin("bench", (backends.len() * WORKLOADS.len()) as u64);
-    let mut lines = vec![format!("{:46}  {:>24}  {:>12}  {:>14}", "backend", "workload", "steps/s", "samples/s")];
+    let mut lines = vec![format!(
+        "{:46}  {:>24}  {:>12}  {:>14}",
+        "backend", "workload", "steps/s", "samples/s"
+    )];
     let mut figures = Vec::new();
     for backend in backends {
         let chosen = device::open(backend)?;
@@ -58,7 +61,10 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
             let steps = steps_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;
             workload.sample(SAMPLED, &chosen.device)?;
             let samples = SAMPLED as f64 / workload.sample(SAMPLED, &chosen.device)?.as_secs_f64();
-            lines.push(format!("{name:46}  {:>24}  {steps:>12.1}  {samples:>14.0}", workload.to_string()));
+            lines.push(format!(
+                "{name:46}  {:>24}  {steps:>12.1}  {samples:>14.0}",
+                workload.to_string()
+            ));
             figures.push(json!({
                 "backend": backend,
                 "adapter": chosen.adapter,

@@ -10,7 +10,8 @@ use crate::run::{Progress, Silent, Task};
 
 /// Seconds between two plain lines of one task.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
-const BAR: &str = "{prefix:>22} {bar:24.cyan/dim} {percent:>3}%  {per_sec:>12}  {eta:>4} left  {wide_msg}";
+const BAR: &str =
+    "{prefix:>22} {bar:24.cyan/dim} {percent:>3}%  {per_sec:>12}  {eta:>4} left  {wide_msg}";
 
 /// How this process shows progress.
 pub enum Display {
@@ -103,7 +104,9 @@ impl Lines {
     fn print(&self, state: &State) {
         let elapsed = self.start.elapsed();
         let rate = state.done as f64 / elapsed.as_secs_f64().max(1e-9);
-        let left = Duration::from_secs_f64((self.total - state.done.min(self.total)) as f64 / rate.max(1e-9));
+        let left = Duration::from_secs_f64(
+            (self.total - state.done.min(self.total)) as f64 / rate.max(1e-9),
+        );
         let (name, done, total, message) = (&self.name, state.done, self.total, &state.message);
         let time = match done < total {
             true => format!("{} left", HumanDuration(left)),

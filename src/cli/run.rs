@@ -59,7 +59,8 @@ pub struct Job {
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     let samples = arguments.samples.map(|n| ("samples", integer(n)));
-    let finished = arguments.job.execute(output, interrupt, samples.into_iter().collect(), "report")?;
+    let finished =
+        arguments.job.execute(output, interrupt, samples.into_iter().collect(), "report")?;
     let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
     let sentence = verdict(&findings);
     let report = finished.dir.file(RunDir::REPORT);
@@ -95,10 +96,12 @@ impl Job {
         let earlier = self.earlier()?;
         let file = earlier.as_ref().map(|(folder, _)| folder.join(RunDir::CONFIG));
         let settings = self.settings.resolve(Some(&self.table), flags, file)?;
-        let data = self.data.clone().or_else(|| earlier.as_ref().and_then(|(_, plan)| source(plan)));
+        let data =
+            self.data.clone().or_else(|| earlier.as_ref().and_then(|(_, plan)| source(plan)));
         let dataset = Dataset::prepare(data.as_deref(), &settings)?;
         let chosen = device::open(settings.backend)?;
-        let out = self.out.clone().unwrap_or_else(|| default_out(data.as_deref(), &settings.recipe));
+        let out =
+            self.out.clone().unwrap_or_else(|| default_out(data.as_deref(), &settings.recipe));
         let facts = Facts {
             source: dataset.source.clone(),
             training_rows: dataset.training.len(),
@@ -110,19 +113,25 @@ impl Job {
         if let Some((folder, earlier)) = &earlier
             && let Some(difference) = plan.difference(earlier)?
         {
-            return Err(Error::input(format!("{} cannot be resumed: {difference}", folder.display()))
-                .help("leave the option out, or start afresh with --force"));
+            return Err(Error::input(format!(
+                "{} cannot be resumed: {difference}",
+                folder.display()
+            ))
+            .help("leave the option out, or start afresh with --force"));
         }
 
         display.note(&chosen.to_string());
-        dataset.notes.iter().chain(&plan.notes).for_each(|note| display.note(&format!("note: {note}")));
+        dataset
+            .notes
+            .iter()
+            .chain(&plan.notes)
+            .for_each(|note| display.note(&format!("note: {note}")));
         let existing = match (self.force, earlier.is_some()) {
             (true, _) => Existing::Replace,
             (false, true) => Existing::Resume,
             (false, false) => Existing::Refuse,
         };
         let dir = RunDir::create(&out, existing)?;
-        plan.write(dir.path())?;
         let context = Context {
             dir: &dir,
             plan: &plan,
@@ -132,8 +141,9 @@ impl Job {
             interrupt,
         };
         execute(&context, last).map_err(|error| match error.kind() {
-            crate::error::Kind::Interrupted => Error::interrupted(error.message().to_owned())
-                .help(format!("finished stages are kept: --resume --out {} goes on", out.display())),
+            crate::error::Kind::Interrupted => Error::interrupted(error.message().to_owned()).help(
+                format!("finished stages are kept: --resume --out {} goes on", out.display()),
+            ),
             _ => error,
         })?;
         Ok(Finished { dir, plan })

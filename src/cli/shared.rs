@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use toml::Value;
 
-use crate::config::{Backend, Layers, Settings};
+use crate::config::{Backend, Engine, Layers, Settings};
 use crate::error::{Error, Result};
 
 /// Where to compute.
@@ -34,6 +34,9 @@ pub struct SettingsArguments {
     /// Passes over the data
     #[arg(long, value_name = "N")]
     pub epochs: Option<u64>,
+    /// Who takes the training steps
+    #[arg(long, value_enum)]
+    pub engine: Option<Engine>,
     #[command(flatten)]
     pub backend: BackendArgument,
 }
@@ -95,10 +98,12 @@ impl SettingsArguments {
         if let Some(epochs) = self.epochs {
             flags.push(("training.epochs", integer(epochs)));
         }
+        let encode = |error| Error::failed(format!("encoding the flags: {error}"));
         if let Some(backend) = self.backend.backend {
-            let name = Value::try_from(backend)
-                .map_err(|error| Error::failed(format!("encoding --backend: {error}")))?;
-            flags.push(("backend", name));
+            flags.push(("backend", Value::try_from(backend).map_err(encode)?));
+        }
+        if let Some(engine) = self.engine {
+            flags.push(("engine", Value::try_from(engine).map_err(encode)?));
         }
         Settings::resolve(&Layers {
             recipe: self.recipe.as_deref(),

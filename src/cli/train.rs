@@ -34,7 +34,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let finished = arguments.job.execute(output, interrupt, Vec::new(), "train")?;
     let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
     let last = history.last().ok_or_else(|| Error::failed("the history is empty"))?;
-    let elbo = last.held_out_elbo.map_or_else(String::new, |elbo| format!(", held-out ELBO {elbo:.3}"));
+    let elbo =
+        last.held_out_elbo.map_or_else(String::new, |elbo| format!(", held-out ELBO {elbo:.3}"));
     let text = format!(
         "Trained {} epochs: loss {:.6}, {} active units{elbo}\nModel: {}",
         history.len(),

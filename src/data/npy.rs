@@ -243,10 +243,7 @@ mod tests {
         let header =
             "{'descr': [('a', '<f4'), ('b', '<i4')], 'fortran_order': False, 'shape': (2,), }";
         assert!(refusal(&with_header(header, &[0; 16])).contains("cannot be read"));
-        assert_eq!(
-            refusal(&bytes::<f32>(&[], &[0, 3], Order::C)),
-            ": the file has no row; at least 2 are needed"
-        );
+        assert_eq!(refusal(&bytes::<f32>(&[], &[0, 3], Order::C)), ": the file has no row");
     }
 
     #[test]

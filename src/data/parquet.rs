@@ -203,8 +203,7 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             read_table(&path, &ReadOptions::default()).err()
         };
-        let constant = attempt(&bytes).unwrap();
-        assert!(constant.message().ends_with("every row has the same values"), "{constant}");
+        assert!(attempt(&bytes).is_none());
         for end in (1..bytes.len()).step_by(7) {
             let error = attempt(&bytes[..end]).unwrap();
             assert!(error.message().contains("not a readable Parquet file"), "{error}");

@@ -46,8 +46,8 @@ pub struct Loaded {
 ///
 /// # Errors
 /// A file that cannot be read or has another ending; an unknown, nameless or repeated column; a
-/// cell that is no number, lies beyond f32's range, or is missing and not to be dropped; fewer than
-/// 2 rows; no column that varies. The message names the file, the line (or row) and the column.
+/// cell that is no number, lies beyond f32's range, or is missing and not to be dropped; no rows.
+/// The message names the file, the line (or row) and the column.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     let mut file = open(path)?;
     let reading = |error| Error::io("reading", path, error);
@@ -278,29 +278,18 @@ impl<'a> Rows<'a> {
     fn into_table(self) -> Result<(Table, usize)> {
         let Self { path, names, choice, values, labels, count, dropped, .. } = self;
         let file = path.display();
-        if count < 2 {
-            let found = match count {
-                0 => "no row".into(),
-                n => format!("{n} row"),
-            };
+        if count == 0 {
             return Err(match dropped {
-                0 => Error::input(format!("{file}: the file has {found}; at least 2 are needed")),
-                _ => Error::input(format!(
-                    "{file}: {found} is left after dropping {dropped} with missing values"
-                ))
-                .help("choose columns with fewer missing values with --columns"),
+                0 => Error::input(format!("{file}: the file has no row")),
+                _ => Error::input(format!("{file}: all {dropped} rows have missing values"))
+                    .help("choose columns with fewer missing values with --columns"),
             });
         }
         let columns: Vec<String> = choice.features.iter().map(|&i| names[i].clone()).collect();
         let rows = Array2::from_shape_vec((count, columns.len()), values)
             .map_err(|error| Error::failed(format!("reading {file}: {error}")))?;
         let labels = choice.label.map(|column| Labels::from_text(&names[column], &labels));
-        let table = Table::new(columns, rows, labels)?;
-        if table.constant_columns().len() == table.width() {
-            return Err(Error::input(format!("{file}: every row has the same values"))
-                .help("choose at least one column that varies with --columns"));
-        }
-        Ok((table, dropped))
+        Ok((Table::new(columns, rows, labels)?, dropped))
     }
 }
 

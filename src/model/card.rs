@@ -19,7 +19,7 @@ pub enum Prior {
 #[serde(deny_unknown_fields)]
 pub struct Objective {
     /// Weight of the KL divergence as set.
-    pub beta: f32,
+    pub beta: f64,
     /// How it was reduced over the batch.
     pub kl_reduction: KlReduction,
     /// Rows of a full batch.
@@ -28,10 +28,10 @@ pub struct Objective {
 
 impl Objective {
     /// The weight of a KL divergence that is a mean over `rows` rows of a batch.
-    pub fn beta_per_row(&self, rows: usize) -> f32 {
+    pub fn beta_per_row(&self, rows: usize) -> f64 {
         match self.kl_reduction {
             KlReduction::Mean => self.beta,
-            KlReduction::Sum => self.beta * rows as f32,
+            KlReduction::Sum => self.beta * rows as f64,
         }
     }
 }
@@ -73,7 +73,7 @@ impl ModelCard {
             (Likelihood::LearnedSigma, Some(sigma)) => f64::from(sigma).powi(2),
             _ => {
                 let beta = self.objective.beta_per_row(self.objective.batch);
-                self.architecture.features as f64 * f64::from(beta) / 2.0
+                self.architecture.features as f64 * beta / 2.0
             }
         }
     }

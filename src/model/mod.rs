@@ -14,5 +14,5 @@ pub use parameters::Parameters;
 pub use saved::SavedModel;
 
 /// A latent unit is active where the variance over the data of its posterior mean exceeds this
-/// (Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016, section 5.2).
+/// (Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016).
 pub const ACTIVE_UNIT_VARIANCE: f64 = 0.01;

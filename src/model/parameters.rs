@@ -22,8 +22,8 @@ impl Parameters {
     ///
     /// # Errors
     /// As [`Architecture::parameter_count`].
-    pub fn initialise(architecture: Architecture, initial_sigma: f32, seed: u64) -> Result<Self> {
-        let mut values = vec![initial_sigma.ln(); architecture.parameter_count()?];
+    pub fn initialise(architecture: Architecture, initial_sigma: f64, seed: u64) -> Result<Self> {
+        let mut values = vec![initial_sigma.ln() as f32; architecture.parameter_count()?];
         for (index, spec) in architecture.layout().iter().enumerate() {
             if spec.fan_in == 0 {
                 continue;

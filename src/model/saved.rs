@@ -70,7 +70,8 @@ impl SavedModel {
                 return Err(wrong(format!("{name} is {dtype:?} {shape:?}, not F32 {wanted:?}")));
             }
             let words = tensor.data().chunks_exact(4);
-            values.extend(words.map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])));
+            values
+                .extend(words.map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])));
             if values[spec.range()].iter().any(|value| !value.is_finite()) {
                 return Err(wrong(format!("{name} holds values that are not finite")));
             }
@@ -99,7 +100,10 @@ fn read_card(path: &Path) -> Result<ModelCard> {
         return Err(wrong(format!("model format {found}; this version reads format {known}")));
     }
     let features = card.architecture.features;
-    if card.columns.len() != features || card.scaling.shift.len() != features || card.scaling.scale.len() != features {
+    if card.columns.len() != features
+        || card.scaling.shift.len() != features
+        || card.scaling.scale.len() != features
+    {
         return Err(wrong(format!("columns and scaling do not fit {features} features")));
     }
     Ok(card)

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Plan, RunDir, Source};
 use crate::config::Settings;
-use crate::data::{Mixture, ReadOptions, Table, read, split, write_csv};
+use crate::data::{Loaded, Mixture, ReadOptions, Table, read, split, write_csv};
 use crate::error::{Error, Result};
 
 /// Fresh rows drawn as held-out rows of a generated mixture.
@@ -83,12 +83,15 @@ impl Dataset {
             drop_missing: settings.data.drop_missing,
         };
         let loaded = read(path, &options)?;
+        check_trainable(path, &loaded)?;
         let mut notes = Vec::new();
         if loaded.dropped > 0 {
             notes.push(format!("{} rows with missing values were dropped", loaded.dropped));
         }
         notes.extend(loaded.table.constant_columns().into_iter().map(|name| {
-            format!("column \"{name}\" is constant: it is kept, but there is nothing in it to learn")
+            format!(
+                "column \"{name}\" is constant: it is kept, but there is nothing in it to learn"
+            )
         }));
         let source = Source::File { path: path.into(), hash: loaded.hash };
         let (training, held_out) = split(loaded.table.len(), settings.data.held_out, settings.seed);
@@ -130,6 +133,25 @@ impl Dataset {
         let rows: Vec<usize> = (0..self.training.len().min(rows)).collect();
         self.training.select(&rows)
     }
+}
+
+/// Refuses a table that holds nothing to learn.
+fn check_trainable(path: &Path, loaded: &Loaded) -> Result<()> {
+    let (table, file) = (&loaded.table, path.display());
+    if table.len() < 2 {
+        let left = match loaded.dropped {
+            0 => String::new(),
+            dropped => format!(" after dropping {dropped} with missing values"),
+        };
+        return Err(Error::input(format!(
+            "{file}: there is only 1 row{left}; training needs 2 or more"
+        )));
+    }
+    if table.constant_columns().len() == table.width() {
+        return Err(Error::input(format!("{file}: every row has the same values"))
+            .help("choose at least one column that varies with --columns"));
+    }
+    Ok(())
 }
 
 /// The first rows of a matrix, at most `rows`.

@@ -83,8 +83,9 @@ impl RunDir {
         let held: Vec<&str> =
             Self::FILES.into_iter().filter(|name| path.join(name).exists()).collect();
         if let (Existing::Refuse, Some(name)) = (existing, held.first()) {
-            return Err(Error::input(format!("{} already holds {name}", path.display()))
-                .help("--force replaces that run, --resume goes on with it, --out names another folder"));
+            return Err(Error::input(format!("{} already holds {name}", path.display())).help(
+                "--force replaces that run, --resume goes on with it, --out names another folder",
+            ));
         }
         fs::create_dir_all(path).map_err(|error| Error::io("making", path, error))?;
         let run = Self::lock(path)?;

@@ -21,7 +21,8 @@ const RESTARTS: usize = 3;
 pub(super) fn stage(context: &Context) -> Result<()> {
     let plan = context.plan;
     let (settings, rows) = (&plan.settings, plan.settings.analysis.more_rows);
-    let Some(mixture) = context.dataset.mixture.as_ref().filter(|_| rows > plan.decided.training_rows)
+    let Some(mixture) =
+        context.dataset.mixture.as_ref().filter(|_| rows > plan.decided.training_rows)
     else {
         return Ok(());
     };

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::RunDir;
-use crate::config::{Backend, Settings};
+use crate::config::{Backend, Engine, Settings};
 use crate::device::Adapter;
 use crate::error::{Error, Result};
 use crate::files;
@@ -63,8 +63,8 @@ pub struct Decided {
     pub modescope: String,
     /// The backend.
     pub backend: Backend,
-    /// The trainer; `autodiff` is the only one so far.
-    pub engine: String,
+    /// The trainer; never `auto`.
+    pub engine: Engine,
     /// Rows a step.
     pub batch: usize,
     /// Rows trained on.
@@ -111,12 +111,15 @@ impl Plan {
         let (perplexities, too_large): (Vec<f64>, Vec<f64>) =
             settings.analysis.perplexities.iter().partition(|p| fits(p));
         notes.extend(too_large.iter().map(|perplexity| {
-            format!("t-SNE at perplexity {perplexity} left out: it needs more than {} rows", 3.0 * perplexity + 1.0)
+            format!(
+                "t-SNE at perplexity {perplexity} left out: it needs more than {} rows",
+                3.0 * perplexity + 1.0
+            )
         }));
         let decided = Decided {
             modescope: env!("CARGO_PKG_VERSION").into(),
             backend: facts.backend,
-            engine: "autodiff".into(),
+            engine: Engine::Autodiff,
             batch,
             training_rows: rows,
             held_out_rows: facts.held_out_rows,
@@ -152,7 +155,8 @@ impl Plan {
         let path = folder.join(RunDir::CONFIG);
         let wrong = |what: String| Error::input(format!("{}: {what}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
-        let mut table: Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+        let mut table: Table =
+            text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
         let decided = table.remove("run").ok_or_else(|| wrong("no [run] table".into()))?;
         Ok(Self {
             settings: table.try_into().map_err(|error| wrong(error.to_string()))?,

@@ -11,11 +11,11 @@ use crate::audit::findings::Findings;
 use crate::config::{Likelihood, ScalingKind};
 use crate::data::{Scaling, Table};
 use crate::error::{Error, Result};
+use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
     Comparison, KChoice as KFigure, KCurve, Latent, Losses, Picture, PriorComponent, Scatter, Tsne,
     TsnePanel,
 };
-use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::report::Caption;
 use crate::train::read_history;
 
@@ -52,7 +52,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     };
     let real_rows = real.rows().to_owned();
     add(compare("Real and generated rows", &real_rows, &generated, "real-and-generated")?);
-    let scale = |rows: &Array2<f32>| Scaling::fit(ScalingKind::MinMax, rows.view()).apply(rows.view());
+    let scale =
+        |rows: &Array2<f32>| Scaling::fit(ScalingKind::MinMax, rows.view()).apply(rows.view());
     let title = "Real and generated rows, each min–max scaled on its own";
     add(compare(title, &scale(&real_rows), &scale(&generated), "real-and-generated-scaled")?);
     add(k_choice(context, &folder)?);
@@ -95,8 +96,16 @@ fn losses(context: &Context, folder: &std::path::Path) -> Result<Picture> {
     };
     let (title, kl_unit) = ("Loss, reconstruction and KL by epoch", "nats a row");
     let (loss, reconstruction, kl) = (&loss, &reconstruction, &kl);
-    let figure =
-        Losses { title, epochs: &epochs, loss, held_out: None, reconstruction, kl, loss_unit, kl_unit };
+    let figure = Losses {
+        title,
+        epochs: &epochs,
+        loss,
+        held_out: None,
+        reconstruction,
+        kl,
+        loss_unit,
+        kl_unit,
+    };
     figure.draw(folder, "losses")
 }
 

@@ -58,9 +58,9 @@ pub fn interruptible<T: Send + 'static>(
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                let panic = worker.join().err();
-                let text = panic.as_ref().and_then(|panic| panic.downcast_ref::<String>());
-                let why = text.map_or("no message", String::as_str);
+                let panic = worker.join().err().unwrap_or_else(|| Box::new("no message"));
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let why = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
                 return Err(Error::failed(format!("a library failed: {why}")));
             }
         }

@@ -98,11 +98,12 @@ impl Stage {
     }
 }
 
-/// Runs the stages up to and with `last`, passing over those whose stamps match the plan.
+/// Writes the plan and runs the stages up to and with `last`, passing over those whose stamps match.
 ///
 /// # Errors
 /// What a stage returns; the stages before it are finished and stamped.
 pub fn execute(context: &Context, last: &str) -> Result<()> {
+    context.plan.write(context.dir.path())?;
     for stage in STAGES {
         let key = stage.key(context.plan);
         if !context.dir.is_stamped(stage.name, &key) {

@@ -68,5 +68,9 @@ fn write_rows(path: &Path, rows: impl Iterator<Item = EmbeddingRow>) -> Result<(
 /// Reads `tsne.csv`.
 pub(super) fn read_embeddings(path: &Path) -> Result<Vec<EmbeddingRow>> {
     let wrong = |error: csv::Error| Error::input(format!("{}: {error}", path.display()));
-    csv::Reader::from_path(path).map_err(wrong)?.deserialize().map(|row| row.map_err(wrong)).collect()
+    csv::Reader::from_path(path)
+        .map_err(wrong)?
+        .deserialize()
+        .map(|row| row.map_err(wrong))
+        .collect()
 }

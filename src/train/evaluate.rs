@@ -51,12 +51,15 @@ impl<'a> Evaluation<'a> {
         Ok(Measured {
             variance,
             active_units: self.active_units(model)?,
-            held_out_elbo: held_out.map(|rows| self.elbo(model, rows, variance, epoch)).transpose()?,
+            held_out_elbo: held_out
+                .map(|rows| self.elbo(model, rows, variance, epoch))
+                .transpose()?,
         })
     }
 
     fn active_units(&self, model: &Vae) -> Result<usize> {
-        let variances = to_vec(model.encode(self.rows.clone()).mean.var_bias(0).flatten::<1>(0, 1))?;
+        let variances =
+            to_vec(model.encode(self.rows.clone()).mean.var_bias(0).flatten::<1>(0, 1))?;
         Ok(variances.iter().filter(|&&variance| f64::from(variance) > ACTIVE_UNIT_VARIANCE).count())
     }
 

@@ -56,5 +56,9 @@ pub fn write_history(path: &Path, history: &[EpochRecord]) -> Result<()> {
 /// Where the file is missing or not a history.
 pub fn read_history(path: &Path) -> Result<Vec<EpochRecord>> {
     let wrong = |error: csv::Error| Error::input(format!("{}: {error}", path.display()));
-    csv::Reader::from_path(path).map_err(wrong)?.deserialize().map(|row| row.map_err(wrong)).collect()
+    csv::Reader::from_path(path)
+        .map_err(wrong)?
+        .deserialize()
+        .map(|row| row.map_err(wrong))
+        .collect()
 }

@@ -69,11 +69,13 @@ impl Model {
     pub fn sample(&self, rows: usize, seed: u64) -> Result<Array2<f32>> {
         let mut out = Array2::zeros((rows, self.card.architecture.features));
         for (index, mut chunk) in out.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
-            let draw = |stream, columns| standard_normal(seed, stream, index, chunk.nrows(), columns);
+            let draw =
+                |stream, columns| standard_normal(seed, stream, index, chunk.nrows(), columns);
             let z = match self.card.prior {
                 Prior::StandardNormal => draw(Stream::PriorDraw, self.card.architecture.latent),
             };
-            let noise = self.sigma.map(|sigma| draw(Stream::ObservationNoise, chunk.ncols()) * sigma);
+            let noise =
+                self.sigma.map(|sigma| draw(Stream::ObservationNoise, chunk.ncols()) * sigma);
             let mut decoded = to_array(self.vae.decode(to_tensor(z.view(), &self.device)))?;
             if let Some(noise) = noise {
                 decoded += &noise;

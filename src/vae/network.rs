@@ -1,5 +1,7 @@
 //! Encoder, decoder and learned noise.
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
@@ -101,8 +103,7 @@ impl Vae {
                 Posterior { mean, variance: log_variance.clone().exp(), log_variance }
             }
             PosteriorVariance::Softplus => {
-                let variance =
-                    activation::softplus(head * 0.5, 1.0).clamp_min(SMALLEST_VARIANCE);
+                let variance = activation::softplus(head * 0.5, 1.0).clamp_min(SMALLEST_VARIANCE);
                 Posterior { mean, log_variance: variance.clone().log(), variance }
             }
         }
@@ -130,15 +131,16 @@ impl Vae {
             Activation::Relu => activation::relu(hidden),
             Activation::Silu => activation::silu(hidden),
             Activation::Tanh => activation::tanh(hidden),
-            Activation::Gelu => activation::gelu(hidden),
+            // Spelled out, because on most backends burn's own gelu differentiates another function,
+            // the approximation by tanh.
+            Activation::Gelu => {
+                (hidden.clone() * FRAC_1_SQRT_2).erf().add_scalar(1.0) * hidden * 0.5
+            }
         }
     }
 }
 
-fn param<const D: usize>(
-    (shape, values): (&[usize], &[f32]),
-    device: &Device,
-) -> Param<Tensor<D>> {
+fn param<const D: usize>((shape, values): (&[usize], &[f32]), device: &Device) -> Param<Tensor<D>> {
     Param::from_data(TensorData::new(values.to_vec(), shape.to_vec()), device)
 }
 

@@ -16,9 +16,19 @@ pub struct Losses {
     pub kl: Tensor<1>,
 }
 
+impl Losses {
+    /// The same values without their history of operations.
+    #[must_use]
+    pub fn inner(self) -> Self {
+        let [loss, reconstruction, kl] =
+            [self.loss, self.reconstruction, self.kl].map(Tensor::inner);
+        Self { loss, reconstruction, kl }
+    }
+}
+
 /// The loss of rows `x` (n × features) with standard normal `noise` (n × latent) and weight `beta`
 /// on the KL divergence a row.
-pub fn losses(vae: &Vae, x: Tensor<2>, noise: Tensor<2>, beta: f32) -> Losses {
+pub fn losses(vae: &Vae, x: Tensor<2>, noise: Tensor<2>, beta: f64) -> Losses {
     let posterior = vae.encode(x.clone());
     let residual = x - vae.decode(posterior.sample(noise));
     let reconstruction = match vae.log_sigma() {

@@ -1,0 +1,61 @@
+//! Backends side by side: training steps and samples.
+//!
+//! `cargo bench --bench backends`; `modescope bench` prints a quicker table.
+
+use std::sync::atomic::AtomicBool;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use modescope::config::Backend;
+use modescope::device::{self, Chosen};
+use modescope::workload::WORKLOADS;
+
+const SAMPLED: usize = 65_536;
+
+/// The CPU backends, and wgpu where there is an adapter.
+fn backends() -> Vec<Chosen> {
+    let mut backends = vec![Backend::Cpu, Backend::Ndarray];
+    if !device::adapters().is_empty() {
+        backends.push(Backend::Wgpu);
+    }
+    backends.into_iter().map(|backend| device::open(backend).expect("the backend opens")).collect()
+}
+
+fn name(chosen: &Chosen) -> String {
+    match &chosen.adapter {
+        Some(adapter) => format!("wgpu ({})", adapter.name),
+        None => format!("{:?}", chosen.backend).to_lowercase(),
+    }
+}
+
+fn training(criterion: &mut Criterion) {
+    let running = AtomicBool::new(false);
+    for workload in WORKLOADS {
+        let mut group = criterion.benchmark_group(format!("training step, {workload}"));
+        group.throughput(Throughput::Elements(workload.batch as u64)).sample_size(10);
+        for chosen in backends() {
+            group.bench_function(name(&chosen), |bencher| {
+                bencher.iter_custom(|steps| {
+                    workload.train(steps as usize, &chosen.device, &running).expect("it trains")
+                });
+            });
+        }
+    }
+}
+
+fn sampling(criterion: &mut Criterion) {
+    for workload in WORKLOADS {
+        let mut group = criterion.benchmark_group(format!("sampling, hidden {}", workload.hidden));
+        group.throughput(Throughput::Elements(SAMPLED as u64)).sample_size(10);
+        for chosen in backends() {
+            group.bench_function(name(&chosen), |bencher| {
+                bencher.iter_custom(|times| {
+                    let once = |_| workload.sample(SAMPLED, &chosen.device).expect("it samples");
+                    (0..times).map(once).sum()
+                });
+            });
+        }
+    }
+}
+
+criterion_group!(benches, training, sampling);
+criterion_main!(benches);

@@ -17,6 +17,11 @@ pub struct Recipe {
     pub toml: &'static str,
 }
 
+/// Most rows that are generated, by a mixture or from a model, in one go.
+pub const MOST_ROWS: usize = 100_000_000;
+/// Most values that are generated in one go: 4 GB.
+pub const MOST_VALUES: usize = 1_000_000_000;
+
 /// Every recipe, the default first.
 pub const RECIPES: &[Recipe] = &[
     Recipe { name: "standard", toml: include_str!("../recipes/standard.toml") },
@@ -435,9 +440,9 @@ impl Settings {
             set(&mut merged, key, value.clone())?;
         }
         merged.insert("recipe".into(), recipe.name.into());
-        let settings: Self = merged
-            .try_into()
-            .map_err(|error| Error::input(format!("settings: {}", error.to_string().trim_end())))?;
+        let settings: Self = merged.try_into().map_err(|error| {
+            Error::input(format!("settings: {}", error.to_string().trim_end())).help(HELP)
+        })?;
         settings.validate()?;
         Ok(settings)
     }
@@ -447,12 +452,12 @@ impl Settings {
         self.mixture.validate()?;
         let (model, training) = (&self.model, &self.training);
         check(&[
-            ("samples", "at least 2", self.samples >= 2),
+            ("samples", "in [2, 10^8]", (2..=MOST_ROWS).contains(&self.samples)),
             ("data.held_out", "in [0, 0.9]", (0.0..=0.9).contains(&self.data.held_out)),
             ("model.latent", "at least 1", model.latent >= 1),
             ("model.hidden", "a list of widths of at least 1", !model.hidden.contains(&0)),
             ("model.initial_sigma", "positive and finite", positive(model.initial_sigma)),
-            ("training.epochs", "at least 1", training.epochs >= 1),
+            ("training.epochs", "in [1, 10^9]", (1..=1_000_000_000).contains(&training.epochs)),
             ("training.batch", "at least 1", training.batch != Some(0)),
             (
                 "training.beta",
@@ -491,7 +496,12 @@ impl MixtureSettings {
         check(&[
             ("mixture.components", "at least 1", self.components >= 1),
             ("mixture.dimensions", "at least 1", self.dimensions >= 1),
-            ("mixture.rows", "at least 2", self.rows >= 2),
+            ("mixture.rows", "in [2, 10^8]", (2..=MOST_ROWS).contains(&self.rows)),
+            (
+                "mixture.dimensions",
+                "such that rows × dimensions is at most 10^9",
+                self.rows.checked_mul(self.dimensions).is_some_and(|n| n <= MOST_VALUES),
+            ),
             ("mixture.spread", "positive and finite", positive(self.spread)),
         ])
     }
@@ -500,7 +510,8 @@ impl MixtureSettings {
 /// Each check is a setting, the rule it must follow, and whether it does.
 fn check(checks: &[(&str, &str, bool)]) -> Result<()> {
     match checks.iter().find(|(.., holds)| !holds) {
-        Some((key, rule, _)) => Err(Error::input(format!("setting {key} must be {rule}"))),
+        Some((key, rule, _)) => Err(Error::input(format!("setting {key} must be {rule}"))
+            .help(format!("change it with --set {key}=VALUE, or in the file given to --config"))),
         None => Ok(()),
     }
 }
@@ -508,6 +519,9 @@ fn check(checks: &[(&str, &str, bool)]) -> Result<()> {
 fn positive(value: f64) -> bool {
     value > 0.0 && value.is_finite()
 }
+
+const HELP: &str =
+    "`modescope recipes NAME` prints a recipe, whose keys and values show what can be set";
 
 /// Reads `--config FILE` and checks its keys on their own, so that errors carry its lines.
 ///
@@ -518,7 +532,7 @@ fn read_file(path: &Path) -> Result<Table> {
             .help("give --config the path of a TOML file; `modescope recipes NAME` prints one to start from")
     })?;
     let place = |error: toml::de::Error| {
-        Error::input(format!("{}: {}", path.display(), error.to_string().trim_end()))
+        Error::input(format!("{}: {}", path.display(), error.to_string().trim_end())).help(HELP)
     };
     let mut table: Table = text.parse().map_err(place)?;
     if table.remove("run").is_none() {

@@ -69,6 +69,14 @@ impl Error {
         Self::failed(format!("{doing} {}: {error}", path.display()))
     }
 
+    /// A file of ours that cannot be used any more.
+    pub fn damaged(path: &Path, what: impl fmt::Display) -> Self {
+        Self::input(format!("{}: {what}", path.display())).help(
+            "the file is damaged or of another version: put back a good copy, or make the run again \
+             with `modescope run --force`",
+        )
+    }
+
     /// Adds what the user can do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {

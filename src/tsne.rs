@@ -142,7 +142,8 @@ fn kl_divergence(affinities: &SparseAffinities<f32>, layout: &[f32]) -> f64 {
 /// Refuses what bhtsne would panic at.
 fn check(n: usize, perplexity: f64) -> Result<()> {
     if n < 5 {
-        return Err(Error::input(format!("t-SNE needs at least 5 rows, and there are {n}")));
+        return Err(Error::input(format!("t-SNE needs at least 5 rows, and there are {n}"))
+            .help("embed a larger table"));
     }
     let limit = (n - 1) as f64;
     if perplexity >= 1.0 && 3.0 * perplexity < limit {

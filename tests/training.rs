@@ -40,6 +40,7 @@ fn run(recipe: &str, seed: u64) -> Run {
     let dataset = Dataset::prepare(None, &settings).unwrap();
     let facts = Facts {
         source: dataset.source.clone(),
+        columns: dataset.table.width(),
         training_rows: dataset.training.len(),
         held_out_rows: dataset.held_out.len(),
         backend: Backend::Cpu,

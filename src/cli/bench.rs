@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         let chosen = device::open(backend)?;
         let name = match &chosen.adapter {
             Some(adapter) => format!("wgpu: {} ({})", adapter.name, adapter.kind),
-            None => format!("{}", json!(backend).as_str().unwrap_or_default()),
+            None => json!(backend).as_str().unwrap_or_default().to_owned(),
         };
         for workload in WORKLOADS {
             let steps = steps_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;

@@ -6,18 +6,20 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::Output;
+use super::progress::Display;
 use super::shared::{BackendArgument, TableArguments, check_target};
 use crate::config::Backend;
-use crate::data::{read, write_csv};
+use crate::data::{dropped_note, read, write_csv};
 use crate::device;
 use crate::error::Result;
 use crate::model::SavedModel;
+use crate::run::Progress;
 use crate::vae::Model;
 
 /// Encode rows: posterior means and log-variances
 ///
 /// Reads model.safetensors and model.json from the folder and nothing else. Columns are found by
-/// the names the model was trained on.
+/// the names the model was trained on; --columns names others, in the model's order.
 #[derive(Args)]
 #[command(after_help = "Examples:
   modescope encode runs/mine my.csv --out latents.csv
@@ -50,6 +52,9 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
     let latents = Model::new(saved, &chosen.device).encode(loaded.table.rows())?;
     write_csv(&arguments.out, &latents.to_table(loaded.table.labels().cloned())?)?;
+    if let Some(note) = dropped_note(loaded.dropped) {
+        Display::new(output).note(&format!("note: {note}"));
+    }
     let rows = loaded.table.len();
     let text = format!("{rows} rows: {}", arguments.out.display());
     let dropped = loaded.dropped;

@@ -104,9 +104,9 @@ impl Lines {
     fn print(&self, state: &State) {
         let elapsed = self.start.elapsed();
         let rate = state.done as f64 / elapsed.as_secs_f64().max(1e-9);
-        let left = Duration::from_secs_f64(
-            (self.total - state.done.min(self.total)) as f64 / rate.max(1e-9),
-        );
+        let seconds = (self.total - state.done.min(self.total)) as f64 / rate.max(1e-9);
+        // An estimate beyond what a duration holds is forever.
+        let left = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         let (name, done, total, message) = (&self.name, state.done, self.total, &state.message);
         let time = match done < total {
             true => format!("{} left", HumanDuration(left)),
@@ -133,6 +133,9 @@ impl Task for Lines {
 impl Drop for Lines {
     fn drop(&mut self) {
         let state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.print(&state);
+        // Work that never began has nothing to say.
+        if state.done > 0 {
+            self.print(&state);
+        }
     }
 }

@@ -28,8 +28,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     let dir = RunDir::open(&arguments.run)?;
+    dir.check_finished()?;
     let plan = Plan::read(&arguments.run)?;
-    let dataset = Dataset::load(&dir, &plan)?;
+    let dataset = Dataset::load(&arguments.run, &plan)?;
     let context = Context {
         dir: &dir,
         plan: &plan,

@@ -9,12 +9,12 @@ use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{SettingsArguments, TableArguments, integer};
+use super::shared::{SettingsArguments, TableArguments, count};
 use crate::audit::findings::Findings;
 use crate::device;
 use crate::error::{Error, Result};
 use crate::report::verdict;
-use crate::run::{Context, Dataset, Existing, Facts, Plan, Progress, RunDir, Source, execute};
+use crate::run::{Context, Dataset, Existing, Facts, Plan, Progress, RunDir, execute};
 
 /// Do the whole job: data, training, samples, analysis, pictures, report
 ///
@@ -32,8 +32,8 @@ pub struct Arguments {
     #[command(flatten)]
     pub job: Job,
     /// Rows to generate
-    #[arg(long, value_name = "N")]
-    samples: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = count())]
+    samples: Option<i64>,
 }
 
 /// What `run` and `train` share.
@@ -58,7 +58,7 @@ pub struct Job {
 }
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
-    let samples = arguments.samples.map(|n| ("samples", integer(n)));
+    let samples = arguments.samples.map(|n| ("samples", toml::Value::Integer(n)));
     let finished =
         arguments.job.execute(output, interrupt, samples.into_iter().collect(), "report")?;
     let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
@@ -96,14 +96,16 @@ impl Job {
         let earlier = self.earlier()?;
         let file = earlier.as_ref().map(|(folder, _)| folder.join(RunDir::CONFIG));
         let settings = self.settings.resolve(Some(&self.table), flags, file)?;
-        let data =
-            self.data.clone().or_else(|| earlier.as_ref().and_then(|(_, plan)| source(plan)));
-        let dataset = Dataset::prepare(data.as_deref(), &settings)?;
+        let dataset = match (&self.data, &earlier) {
+            (None, Some((folder, plan))) => Dataset::load(folder, plan)?,
+            (data, _) => Dataset::prepare(data.as_deref(), &settings)?,
+        };
         let chosen = device::open(settings.backend)?;
         let out =
-            self.out.clone().unwrap_or_else(|| default_out(data.as_deref(), &settings.recipe));
+            self.out.clone().unwrap_or_else(|| default_out(self.data.as_deref(), &settings.recipe));
         let facts = Facts {
             source: dataset.source.clone(),
+            columns: dataset.table.width(),
             training_rows: dataset.training.len(),
             held_out_rows: dataset.held_out.len(),
             backend: chosen.backend,
@@ -122,11 +124,11 @@ impl Job {
 
         display.note(&chosen.to_string());
         dataset
-            .notes
+            .notes()
             .iter()
             .chain(&plan.notes)
             .for_each(|note| display.note(&format!("note: {note}")));
-        let existing = match (self.force, earlier.is_some()) {
+        let existing = match (self.force, self.resume) {
             (true, _) => Existing::Replace,
             (false, true) => Existing::Resume,
             (false, false) => Existing::Refuse,
@@ -149,25 +151,20 @@ impl Job {
         Ok(Finished { dir, plan })
     }
 
-    /// The folder and plan of the run to go on with, where there is one.
-    fn earlier(&self) -> Result<Option<(PathBuf, Plan)>> {
+    /// The folder and plan of the run to go on with; nothing where it has to start, because it was
+    /// stopped before it had kept its data or never began.
+    pub fn earlier(&self) -> Result<Option<(PathBuf, Plan)>> {
         if !self.resume {
             return Ok(None);
         }
         let folder = self.out.clone().ok_or_else(|| {
             Error::input("--resume needs the run's folder").help("name it with --out DIR")
         })?;
-        match folder.join(RunDir::CONFIG).exists() {
+        let kept = |name: &str| folder.join(name).exists();
+        match kept(RunDir::CONFIG) && (kept(RunDir::DATA) || kept(RunDir::DATA_REFERENCE)) {
             true => Plan::read(&folder).map(|plan| Some((folder, plan))),
             false => Ok(None),
         }
-    }
-}
-
-fn source(plan: &Plan) -> Option<PathBuf> {
-    match &plan.decided.source {
-        Source::File { path, .. } => Some(path.clone()),
-        Source::Mixture => None,
     }
 }
 

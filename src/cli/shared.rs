@@ -3,10 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::RangedI64ValueParser;
 use toml::Value;
 
 use crate::config::{Backend, Engine, Layers, Settings};
 use crate::error::{Error, Result};
+
+/// Parses the whole numbers that a setting can hold: TOML's integers from 0.
+pub fn count() -> RangedI64ValueParser<i64> {
+    RangedI64ValueParser::new().range(0..)
+}
 
 /// Where to compute.
 #[derive(Args)]
@@ -29,11 +35,11 @@ pub struct SettingsArguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub assignments: Vec<String>,
     /// Seed of every random draw
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub seed: Option<i64>,
     /// Passes over the data
-    #[arg(long, value_name = "N")]
-    pub epochs: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub epochs: Option<i64>,
     /// Who takes the training steps
     #[arg(long, value_enum)]
     pub engine: Option<Engine>,
@@ -93,10 +99,10 @@ impl SettingsArguments {
         let mut flags = table.map(TableArguments::flags).unwrap_or_default();
         flags.extend(more);
         if let Some(seed) = self.seed {
-            flags.push(("seed", integer(seed)));
+            flags.push(("seed", Value::Integer(seed)));
         }
         if let Some(epochs) = self.epochs {
-            flags.push(("training.epochs", integer(epochs)));
+            flags.push(("training.epochs", Value::Integer(epochs)));
         }
         let encode = |error| Error::failed(format!("encoding the flags: {error}"));
         if let Some(backend) = self.backend.backend {
@@ -112,11 +118,6 @@ impl SettingsArguments {
             flags,
         })
     }
-}
-
-/// A TOML integer; what is too large for one is kept as text, which the settings then refuse.
-pub fn integer(value: u64) -> Value {
-    i64::try_from(value).map_or_else(|_| Value::String(value.to_string()), Value::Integer)
 }
 
 /// Refuses to write over a file that is there, unless told to.

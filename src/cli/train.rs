@@ -27,8 +27,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
-    if arguments.job.data.is_none() && !arguments.job.resume {
-        return Err(Error::input("train needs a table")
+    if arguments.job.data.is_none() && arguments.job.earlier()?.is_none() {
+        return Err(Error::input("there is no table to train on, and no run to resume")
             .help("name a .csv, .parquet or .npy file; `modescope mixture` makes one to try"));
     }
     let finished = arguments.job.execute(output, interrupt, Vec::new(), "train")?;

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::output::Output;
 use super::progress::Display;
 use super::shared::{TableArguments, check_target};
-use crate::data::{Table, read, write_csv};
+use crate::data::{Loaded, Table, dropped_note, read, write_csv};
 use crate::error::Result;
 use crate::run::{Progress, interruptible};
 use crate::tsne::{EPOCHS, embed};
@@ -34,8 +34,9 @@ pub struct Arguments {
     #[arg(long, value_name = "P", default_value_t = 30.0)]
     perplexity: f64,
     /// Steps of the descent
-    #[arg(long, value_name = "N", default_value_t = EPOCHS)]
-    epochs: usize,
+    #[arg(long, value_name = "N", default_value_t = EPOCHS as u32,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: u32,
     /// CSV file to write: x, y and the label
     #[arg(long, value_name = "FILE", default_value = "tsne.csv")]
     out: PathBuf,
@@ -46,9 +47,13 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     check_target(&arguments.out, arguments.force)?;
-    let table = read(&arguments.table, &arguments.options.read_options())?.table;
-    let (perplexity, epochs) = (arguments.perplexity, arguments.epochs);
-    let task = Display::new(output).begin("t-SNE", epochs as u64);
+    let Loaded { table, dropped, .. } = read(&arguments.table, &arguments.options.read_options())?;
+    let display = Display::new(output);
+    if let Some(note) = dropped_note(dropped) {
+        display.note(&format!("note: {note}"));
+    }
+    let (perplexity, epochs) = (arguments.perplexity, arguments.epochs as usize);
+    let task = display.begin("t-SNE", epochs as u64);
     let rows = table.rows().to_owned();
     let embedding = interruptible(&interrupt, move || {
         embed(rows.view(), perplexity, epochs, |done| task.update(done as u64, ""))

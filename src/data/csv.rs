@@ -7,7 +7,7 @@ use std::path::Path;
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, Trim, WriterBuilder};
 
 use super::Table;
-use super::read::{Cell, Choice, Flaw, ReadOptions, Rows, positional};
+use super::read::{Cell, Choice, Flaw, NO_ROWS, ReadOptions, Rows, positional};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 
@@ -29,7 +29,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         .peekable();
     let unreadable = |error| unreadable(path, error);
     let Some(first) = records.next().transpose().map_err(unreadable)? else {
-        return Err(Error::input(format!("{}: the file is empty", path.display())));
+        return Err(Error::input(format!("{}: the file is empty", path.display())).help(NO_ROWS));
     };
     let second = records.peek().and_then(|record| record.as_ref().ok());
     let headless = !quoted && is_data(path, &first, second, options);
@@ -37,7 +37,8 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         return Err(Error::input(format!(
             "{}: the file has a header only and no rows",
             path.display()
-        )));
+        ))
+        .help(NO_ROWS));
     }
     let width = first.len();
     let names = match headless {

@@ -13,7 +13,7 @@ mod table;
 
 pub use self::csv::write_csv;
 pub use self::mixture::Mixture;
-pub use self::read::{Loaded, ReadOptions, read};
+pub use self::read::{Loaded, ReadOptions, dropped_note, read};
 pub use self::scaling::Scaling;
 pub use self::split::{batches, split};
 pub use self::table::{Labels, Table};

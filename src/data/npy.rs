@@ -6,7 +6,7 @@ use std::path::Path;
 
 use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
 
-use super::read::{ReadOptions, Rows, narrow, positional};
+use super::read::{DAMAGED, ReadOptions, Rows, narrow, positional};
 use crate::error::{Error, Result};
 
 /// Longer headers belong to structured arrays with very many fields.
@@ -18,10 +18,12 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     let reading = |error| Error::io("reading", path, error);
     let length = file.metadata().map_err(reading)?.len();
     let mut file = BufReader::new(file);
-    check_header(&mut file).map_err(|error| bad(format!("not a readable .npy file: {error}")))?;
+    let unreadable = |error: &dyn std::fmt::Display| {
+        bad(format!("not a readable .npy file: {error}")).help(DAMAGED)
+    };
+    check_header(&mut file).map_err(|error| unreadable(&error))?;
     file.rewind().map_err(reading)?;
-    let npy = NpyFile::new(&mut file)
-        .map_err(|error| bad(format!("not a readable .npy file: {error}")))?;
+    let npy = NpyFile::new(&mut file).map_err(|error| unreadable(&error))?;
 
     let (rows, columns) = match *npy.shape() {
         [rows] => (rows, 1),

@@ -10,7 +10,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaData;
 
-use super::read::{Flaw, ReadOptions, Rows, narrow, text_help};
+use super::read::{DAMAGED, Flaw, ReadOptions, Rows, narrow, text_help};
 use crate::error::{Error, Result};
 
 /// Reads the chosen columns of a Parquet file: features of any numeric type or booleans, labels of
@@ -19,6 +19,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     let bad = |what: String| Error::input(format!("{}: {what}", path.display()));
     let unreadable = |error: &dyn std::fmt::Display| {
         Error::input(format!("{}: not a readable Parquet file: {error}", path.display()))
+            .help(DAMAGED)
     };
     let length = file.metadata().map_err(|error| Error::io("reading", path, error))?.len();
     let builder =

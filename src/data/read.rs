@@ -10,6 +10,11 @@ use ndarray::Array2;
 use super::{Labels, Table, csv, npy};
 use crate::error::{Error, Result, nearest};
 
+/// The remedy for a file without rows.
+pub(super) const NO_ROWS: &str = "name a file that holds at least one row of numbers";
+/// The remedy for a file that is not what its ending says.
+pub(super) const DAMAGED: &str = "the file is damaged or of another format: write it again";
+
 /// Which columns to read and what to do about missing values.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
@@ -30,6 +35,15 @@ pub struct Loaded {
     pub dropped: usize,
     /// The BLAKE3 hash of the file's bytes, in hexadecimal.
     pub hash: String,
+}
+
+/// What to tell a user whose table lost rows to missing values; nothing where it lost none.
+pub fn dropped_note(dropped: usize) -> Option<String> {
+    match dropped {
+        0 => None,
+        1 => Some("1 row with missing values was dropped".into()),
+        n => Some(format!("{n} rows with missing values were dropped")),
+    }
 }
 
 /// Reads a table from a `.csv`, `.parquet` or `.npy` file; the case of the ending is ignored.
@@ -90,7 +104,7 @@ fn open(path: &Path) -> Result<File> {
         return Err(bad("this is not a regular file").help("save the data to a file first"));
     }
     if metadata.len() == 0 {
-        return Err(bad("the file is empty"));
+        return Err(bad("the file is empty").help(NO_ROWS));
     }
     File::open(path).map_err(|error| bad(&error.to_string()))
 }
@@ -280,7 +294,7 @@ impl<'a> Rows<'a> {
         let file = path.display();
         if count == 0 {
             return Err(match dropped {
-                0 => Error::input(format!("{file}: the file has no row")),
+                0 => Error::input(format!("{file}: the file has no row")).help(NO_ROWS),
                 _ => Error::input(format!("{file}: all {dropped} rows have missing values"))
                     .help("choose columns with fewer missing values with --columns"),
             });

@@ -4,11 +4,11 @@ use crate::random::{Generator, Stream};
 
 /// Divides `0..rows` at random into training and held-out rows, each ascending.
 ///
-/// `round(rows · held_out)` rows are held out: at least 1 where `held_out` > 0 and there are 2 rows
-/// or more, and never so many that no training row is left.
+/// `round(rows · held_out)` rows are held out: at least 1 where `held_out` > 0 and there are 3 rows
+/// or more, and never so many that fewer than 2 are left to train on.
 pub fn split(rows: usize, held_out: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
-    let count = if held_out > 0.0 && rows >= 2 {
-        ((rows as f64 * held_out).round() as usize).clamp(1, rows - 1)
+    let count = if held_out > 0.0 && rows >= 3 {
+        ((rows as f64 * held_out).round() as usize).clamp(1, rows - 2)
     } else {
         0
     };
@@ -52,7 +52,8 @@ mod tests {
         assert_eq!(sizes(15, 0.1), (13, 2));
         assert_eq!(sizes(14, 0.1), (13, 1));
         assert_eq!(sizes(3, 0.1), (2, 1));
-        assert_eq!(sizes(2, 0.9), (1, 1));
+        assert_eq!(sizes(2, 0.9), (2, 0));
+        assert_eq!(sizes(3, 0.9), (2, 1));
         assert_eq!(sizes(1, 0.5), (1, 0));
         assert_eq!(sizes(0, 0.5), (0, 0));
         assert_eq!(sizes(100, 0.0), (100, 0));

@@ -80,7 +80,10 @@ impl Architecture {
     /// Widths of the encoder from input to output.
     pub fn encoder_widths(&self) -> Vec<usize> {
         let hidden = self.hidden.iter().copied();
-        std::iter::once(self.features).chain(hidden).chain([2 * self.latent]).collect()
+        std::iter::once(self.features)
+            .chain(hidden)
+            .chain([self.latent.saturating_mul(2)])
+            .collect()
     }
 
     /// Widths of the decoder from input to output.

@@ -55,7 +55,7 @@ impl SavedModel {
         let card = read_card(&folder.join(Self::CARD))?;
         let path = folder.join(Self::WEIGHTS);
         let bytes = read(&path)?;
-        let wrong = |what: String| Error::input(format!("{}: {what}", path.display()));
+        let wrong = |what: String| Error::damaged(&path, what);
         let tensors = SafeTensors::deserialize(&bytes)
             .map_err(|error| wrong(format!("not a safetensors file: {error}")))?;
         let mut found: HashMap<String, TensorView> = tensors.tensors().into_iter().collect();
@@ -92,7 +92,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn read_card(path: &Path) -> Result<ModelCard> {
-    let wrong = |what: String| Error::input(format!("{}: {what}", path.display()));
+    let wrong = |what: String| Error::damaged(path, what);
     let card: ModelCard =
         serde_json::from_slice(&read(path)?).map_err(|error| wrong(error.to_string()))?;
     if card.format != ModelCard::FORMAT {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Plan, RunDir, Source};
 use crate::config::Settings;
-use crate::data::{Loaded, Mixture, ReadOptions, Table, read, split, write_csv};
+use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note, read, split, write_csv};
 use crate::error::{Error, Result};
 
 /// Fresh rows drawn as held-out rows of a generated mixture.
@@ -35,8 +35,6 @@ pub struct Dataset {
     pub mixture: Option<Mixture>,
     /// Where they came from.
     pub source: Source,
-    /// What a user should hear about them.
-    pub notes: Vec<String>,
 }
 
 /// `data.json`: where a large data set is.
@@ -72,7 +70,6 @@ impl Dataset {
             table,
             mixture: Some(mixture),
             source: Source::Mixture,
-            notes: Vec::new(),
         }
     }
 
@@ -82,41 +79,27 @@ impl Dataset {
             labels: settings.data.labels.clone(),
             drop_missing: settings.data.drop_missing,
         };
-        let loaded = read(path, &options)?;
-        check_trainable(path, &loaded)?;
-        let mut notes = Vec::new();
-        if loaded.dropped > 0 {
-            notes.push(format!("{} rows with missing values were dropped", loaded.dropped));
-        }
-        notes.extend(loaded.table.constant_columns().into_iter().map(|name| {
-            format!(
-                "column \"{name}\" is constant: it is kept, but there is nothing in it to learn"
-            )
-        }));
-        let source = Source::File { path: path.into(), hash: loaded.hash };
-        let (training, held_out) = split(loaded.table.len(), settings.data.held_out, settings.seed);
-        Ok(Self {
-            training: loaded.table.select(&training),
-            held_out: loaded.table.select(&held_out),
-            table: loaded.table,
-            mixture: None,
-            source,
-            notes,
-        })
+        let Loaded { table, dropped, hash } = read(path, &options)?;
+        let (training, held_out) = split(table.len(), settings.data.held_out, settings.seed);
+        let training = table.select(&training);
+        check_trainable(path, &training)?;
+        let source = Source::File { path: path.into(), hash, dropped };
+        Ok(Self { held_out: table.select(&held_out), training, table, mixture: None, source })
     }
 
-    /// The data of a finished run, from its folder.
+    /// The data of an earlier run, from its folder.
     ///
     /// # Errors
     /// Where its files are missing, or a large data set that it refers to has changed.
-    pub fn load(dir: &RunDir, plan: &Plan) -> Result<Self> {
-        let Source::File { path, hash } = &plan.decided.source else {
-            let mixture = Mixture::read(&dir.file(RunDir::MIXTURE))?;
+    pub fn load(folder: &Path, plan: &Plan) -> Result<Self> {
+        let Source::File { path, hash, .. } = &plan.decided.source else {
+            let mixture = Mixture::read(&folder.join(RunDir::MIXTURE))?;
             return Ok(Self::from_mixture(mixture, &plan.settings));
         };
-        if !dir.file(RunDir::DATA_REFERENCE).exists() {
-            let copy = Self::from_file(&dir.file(RunDir::DATA), &plan.settings)?;
-            return Ok(Self { source: plan.decided.source.clone(), ..copy });
+        let source = plan.decided.source.clone();
+        if !folder.join(RunDir::DATA_REFERENCE).exists() {
+            let copy = Self::from_file(&folder.join(RunDir::DATA), &plan.settings)?;
+            return Ok(Self { source, ..copy });
         }
         let dataset = Self::from_file(path, &plan.settings)?;
         match &dataset.source {
@@ -124,8 +107,22 @@ impl Dataset {
                 Err(Error::input(format!("{} has changed since the run", path.display()))
                     .help("put the file back as it was, or run again with --force"))
             }
-            _ => Ok(dataset),
+            _ => Ok(Self { source, ..dataset }),
         }
+    }
+
+    /// What a user should hear about the data.
+    pub fn notes(&self) -> Vec<String> {
+        let dropped = match &self.source {
+            Source::File { dropped, .. } => dropped_note(*dropped),
+            Source::Mixture => None,
+        };
+        let constant = |name| {
+            format!(
+                "column \"{name}\" is constant: it is kept, but there is nothing in it to learn"
+            )
+        };
+        dropped.into_iter().chain(self.table.constant_columns().into_iter().map(constant)).collect()
     }
 
     /// The first `rows` training rows: what clustering, t-SNE and pictures use.
@@ -135,20 +132,15 @@ impl Dataset {
     }
 }
 
-/// Refuses a table that holds nothing to learn.
-fn check_trainable(path: &Path, loaded: &Loaded) -> Result<()> {
-    let (table, file) = (&loaded.table, path.display());
-    if table.len() < 2 {
-        let left = match loaded.dropped {
-            0 => String::new(),
-            dropped => format!(" after dropping {dropped} with missing values"),
-        };
-        return Err(Error::input(format!(
-            "{file}: there is only 1 row{left}; training needs 2 or more"
-        )));
+/// Refuses rows that hold nothing to learn.
+fn check_trainable(path: &Path, training: &Table) -> Result<()> {
+    let (rows, file) = (training.len(), path.display());
+    if rows < 2 {
+        return Err(Error::input(format!("{file}: there is only {rows} row to train on"))
+            .help("training needs at least 2 rows"));
     }
-    if table.constant_columns().len() == table.width() {
-        return Err(Error::input(format!("{file}: every row has the same values"))
+    if training.constant_columns().len() == training.width() {
+        return Err(Error::input(format!("{file}: every row to train on has the same values"))
             .help("choose at least one column that varies with --columns"));
     }
     Ok(())
@@ -165,7 +157,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         mixture.write(&context.dir.file(RunDir::MIXTURE))?;
     }
     match &context.dataset.source {
-        Source::File { path, hash } if table.len() * table.width() > LARGEST_COPY => {
+        Source::File { path, hash, .. } if table.len() * table.width() > LARGEST_COPY => {
             let (path, hash) = (path.clone(), hash.clone());
             let shape = (table.len(), table.width());
             context.dir.write_json(RunDir::DATA_REFERENCE, &Reference { path, hash, shape })

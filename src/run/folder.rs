@@ -107,6 +107,22 @@ impl RunDir {
         Self::lock(path)
     }
 
+    /// Checks that the run was finished up to its report.
+    ///
+    /// # Errors
+    /// The first file that is missing.
+    pub fn check_finished(&self) -> Result<()> {
+        let needed = [Self::HISTORY, Self::SAMPLES, Self::LATENTS, Self::TSNE, Self::AUDIT];
+        match needed.iter().find(|name| !self.file(name).is_file()) {
+            Some(name) => {
+                let folder = self.path.display();
+                Err(Error::input(format!("{folder} is unfinished: it has no {name}"))
+                    .help(format!("`modescope run --resume --out {folder}` finishes it")))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn lock(path: &Path) -> Result<Self> {
         let lock_path = path.join(Self::LOCK);
         let lock =
@@ -162,12 +178,8 @@ impl RunDir {
     /// Where the file is missing or does not hold such a value.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         let path = self.file(name);
-        let bytes = fs::read(&path).map_err(|error| {
-            Error::input(format!("reading {}: {error}", path.display()))
-                .help("the run is incomplete: `modescope run --resume` finishes it")
-        })?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Error::input(format!("{}: {error}", path.display())))
+        let bytes = fs::read(&path).map_err(|error| Error::io("reading", &path, error))?;
+        serde_json::from_slice(&bytes).map_err(|error| Error::damaged(&path, error))
     }
 
     /// Whether the stage was finished with this key.

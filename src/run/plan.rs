@@ -10,6 +10,7 @@ use crate::config::{Backend, Engine, Settings};
 use crate::device::Adapter;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::model::Architecture;
 
 /// Rows a step where the settings name none.
 const DEFAULT_BATCH: usize = 32;
@@ -26,6 +27,8 @@ pub enum Source {
         path: PathBuf,
         /// BLAKE3 of its bytes, in hexadecimal.
         hash: String,
+        /// Rows with missing values that were left out of it.
+        dropped: usize,
     },
 }
 
@@ -34,6 +37,8 @@ pub enum Source {
 pub struct Facts {
     /// Where the data come from.
     pub source: Source,
+    /// Columns of the data.
+    pub columns: usize,
     /// Rows to train on.
     pub training_rows: usize,
     /// Rows kept out of training.
@@ -86,6 +91,7 @@ impl Plan {
     /// # Errors
     /// Settings that the data do not allow.
     pub fn resolve(settings: Settings, facts: Facts) -> Result<Self> {
+        Architecture::new(&settings.model, facts.columns).parameter_count()?;
         let mut notes = Vec::new();
         let rows = facts.training_rows;
         let batch = match settings.training.batch {
@@ -153,7 +159,7 @@ impl Plan {
     /// Where it is missing or is no plan.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(RunDir::CONFIG);
-        let wrong = |what: String| Error::input(format!("{}: {what}", path.display()));
+        let wrong = |what: String| Error::damaged(&path, what.trim_end());
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
         let mut table: Table =
             text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
@@ -204,9 +210,10 @@ mod tests {
     use super::*;
 
     fn facts(rows: usize) -> Facts {
-        let file = Source::File { path: "my.csv".into(), hash: "00".into() };
+        let file = Source::File { path: "my.csv".into(), hash: "00".into(), dropped: 0 };
         Facts {
             source: file,
+            columns: 3,
             training_rows: rows,
             held_out_rows: 0,
             backend: Backend::Cpu,

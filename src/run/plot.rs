@@ -28,7 +28,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let rows = context.plan.settings.analysis.rows;
     let real = context.dataset.first(rows);
     let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, real.len());
-    let task = context.progress.begin("drawing", 7);
+    let embedded = !context.plan.decided.perplexities.is_empty();
+    let task = context.progress.begin("drawing", 6 + u64::from(embedded));
     let mut pictures = Vec::new();
     let mut add = |picture: Picture| {
         pictures.push(Caption { name: picture.name, title: picture.title, alt: picture.alt });
@@ -70,7 +71,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         prior: &[prior],
     };
     add(latent.draw(&folder, "latent")?);
-    if !context.plan.decided.perplexities.is_empty() {
+    if embedded {
         add(tsne(context, &real, &folder)?);
     }
     context.dir.write_json(INDEX, &pictures)

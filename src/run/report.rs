@@ -38,7 +38,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         findings: context.dir.read_json(RunDir::AUDIT)?,
         figures: captions.into_iter().map(figure).collect::<Result<_>>()?,
         settings: toml,
-        notes: dataset.notes.clone(),
+        notes: dataset.notes(),
         generated: dataset.mixture.is_some(),
     };
     files::write_bytes(&context.dir.file(RunDir::REPORT), page.render().as_bytes())

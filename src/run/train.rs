@@ -62,6 +62,7 @@ pub(super) fn fit(
 /// Shows training and keeps its history.
 pub(super) struct Watcher {
     task: Box<dyn Task>,
+    steps: u64,
     line: String,
     history: Vec<EpochRecord>,
 }
@@ -75,13 +76,14 @@ impl Watcher {
     ) -> Self {
         let steps = rows.div_ceil(context.plan.decided.batch) * settings.epochs;
         let task = context.progress.begin(name, steps as u64);
-        Self { task, line: String::new(), history: Vec::new() }
+        Self { task, steps: 0, line: String::new(), history: Vec::new() }
     }
 }
 
 impl Observer for Watcher {
     fn on_step(&mut self, steps: usize) {
-        self.task.update(steps as u64, &self.line);
+        self.steps = steps as u64;
+        self.task.update(self.steps, &self.line);
     }
 
     fn on_epoch(&mut self, record: &EpochRecord) {
@@ -90,6 +92,7 @@ impl Observer for Watcher {
             "epoch {epoch}  loss {loss:.4}  reconstruction {reconstruction:.4}  KL {kl:.3}  \
              σ {sigma:.3}  active {active_units}"
         );
+        self.task.update(self.steps, &self.line);
         self.history.push(record.clone());
     }
 }

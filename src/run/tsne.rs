@@ -67,7 +67,7 @@ fn write_rows(path: &Path, rows: impl Iterator<Item = EmbeddingRow>) -> Result<(
 
 /// Reads `tsne.csv`.
 pub(super) fn read_embeddings(path: &Path) -> Result<Vec<EmbeddingRow>> {
-    let wrong = |error: csv::Error| Error::input(format!("{}: {error}", path.display()));
+    let wrong = |error: csv::Error| Error::damaged(path, error);
     csv::Reader::from_path(path)
         .map_err(wrong)?
         .deserialize()

@@ -55,7 +55,7 @@ pub fn write_history(path: &Path, history: &[EpochRecord]) -> Result<()> {
 /// # Errors
 /// Where the file is missing or not a history.
 pub fn read_history(path: &Path) -> Result<Vec<EpochRecord>> {
-    let wrong = |error: csv::Error| Error::input(format!("{}: {error}", path.display()));
+    let wrong = |error: csv::Error| Error::damaged(path, error);
     csv::Reader::from_path(path)
         .map_err(wrong)?
         .deserialize()

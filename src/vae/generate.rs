@@ -4,6 +4,7 @@ use burn::tensor::Device;
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use super::{Vae, to_array, to_tensor};
+use crate::config::{MOST_ROWS, MOST_VALUES};
 use crate::data::{Labels, Table};
 use crate::error::{Error, Result};
 use crate::model::{ModelCard, Prior, SavedModel};
@@ -65,9 +66,17 @@ impl Model {
     /// is learned, with its noise σ·ε added. Row i depends on the seed and i alone.
     ///
     /// # Errors
-    /// Where the device fails.
+    /// Where `rows` is 0 or more than can be drawn in one go, or the device fails.
     pub fn sample(&self, rows: usize, seed: u64) -> Result<Array2<f32>> {
-        let mut out = Array2::zeros((rows, self.card.architecture.features));
+        let features = self.card.architecture.features;
+        let fits = rows.checked_mul(features).is_some_and(|values| values <= MOST_VALUES);
+        if !(1..=MOST_ROWS).contains(&rows) || !fits {
+            return Err(Error::input(format!(
+                "{rows} samples of {features} columns cannot be drawn"
+            ))
+            .help("ask for 1 to 10^8 samples and 10^9 values; draw more with several seeds"));
+        }
+        let mut out = Array2::zeros((rows, features));
         for (index, mut chunk) in out.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
             let draw =
                 |stream, columns| standard_normal(seed, stream, index, chunk.nrows(), columns);

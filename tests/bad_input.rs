@@ -1,0 +1,398 @@
+//! Bad input: the program says what is wrong, where, and what to do, exits with code 2, and leaves
+//! every file as it was.
+
+mod common;
+
+use common::{Place, QUICK, two_groups};
+
+/// An environment in which no graphics driver is found.
+const NO_ADAPTER: [(&str, &str); 4] = [
+    ("VK_DRIVER_FILES", "/dev/null"),
+    ("VK_ICD_FILENAMES", "/dev/null"),
+    ("__EGL_VENDOR_LIBRARY_FILENAMES", "/dev/null"),
+    ("LIBGL_DRIVERS_PATH", "/nonexistent"),
+];
+
+/// Runs a command that must be refused for bad input, with every one of `words` in its error.
+fn refused(place: &Place, line: &str, words: &[&str]) {
+    let before = place.contents();
+    let ran = place.run(line);
+    let stderr = &ran.stderr;
+    assert_eq!(ran.code, Some(2), "modescope {line}\n{stderr}");
+    assert_eq!(ran.stdout, "", "modescope {line}");
+    for word in words.iter().chain(&["error: ", "\n  help: "]) {
+        assert!(stderr.contains(word), "modescope {line}\nno {word:?} in: {stderr}");
+    }
+    let after = place.contents();
+    for (name, content) in &after {
+        assert!(before.get(name) == Some(content), "modescope {line} wrote {}", name.display());
+    }
+    assert_eq!(after.len(), before.len(), "modescope {line} removed something");
+}
+
+/// As [`refused`], for a job that writes a run folder: one that is not there yet, and one that is.
+fn refused_job(place: &Place, line: &str, words: &[&str]) {
+    refused(place, &format!("{line} --out new"), words);
+    place.write("kept/notes.txt", "mine");
+    refused(place, &format!("{line} --out kept"), words);
+}
+
+/// [`refused_job`] for `run` and `train` on a file with this content.
+fn refused_data(content: &str, options: &str, words: &[&str]) {
+    for command in ["run", "train"] {
+        let place = Place::new();
+        place.write("my.csv", content);
+        refused_job(&place, &format!("{command} my.csv {options}"), words);
+    }
+}
+
+/// A place with `my.csv` and a model trained on its columns a, b and c in the folder `run`.
+fn trained() -> Place {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b", "c"], 30));
+    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    place
+}
+
+/// Cuts a file in half.
+fn truncate(place: &Place, name: &str) {
+    let bytes = std::fs::read(place.path(name)).unwrap();
+    place.write(name, &bytes[..bytes.len() / 2]);
+}
+
+#[test]
+fn a_missing_file() {
+    refused_job(&Place::new(), "run absent.csv", &["absent.csv", "no such file"]);
+}
+
+#[test]
+fn an_empty_file() {
+    refused_data("", "", &["my.csv", "empty"]);
+}
+
+#[test]
+fn a_header_without_rows() {
+    refused_data("a,b\n", "", &["my.csv", "header", "no rows"]);
+}
+
+#[test]
+fn a_ragged_row() {
+    refused_data("a,b\n1,2\n3,4,5\n6,7\n", "", &["my.csv, line 3", "2 cells expected, 3 found"]);
+}
+
+#[test]
+fn text_in_a_feature_column() {
+    let words = ["my.csv, line 3, column 2 (\"b\")", "\"four\"", "--labels b"];
+    refused_data("a,b\n1,2\n3,four\n5,6\n", "", &words);
+}
+
+#[test]
+fn values_that_are_not_finite() {
+    for value in ["NaN", "inf", "-Infinity", ""] {
+        let words = ["my.csv, line 3, column 2 (\"b\")", "--drop-missing", value];
+        refused_data(&format!("a,b\n1,2\n3,{value}\n5,6\n"), "", &words);
+    }
+}
+
+#[test]
+fn rows_with_missing_values_are_dropped_aloud() {
+    let place = Place::new();
+    let text = two_groups(&["a", "b"], 30);
+    place.write("my.csv", format!("{text}NaN,1,left\n1,inf,left\n,2,right\n"));
+    let line = format!("train my.csv --labels kind --drop-missing --out run {QUICK}");
+    let ran = place.succeed(&line);
+    assert!(ran.stderr.contains("3 rows with missing values were dropped"), "{}", ran.stderr);
+    assert_eq!(place.read("run/data.csv").lines().count(), 31);
+}
+
+#[test]
+fn fewer_than_two_rows() {
+    refused_data("a,b\n1,2\n", "", &["my.csv", "1 row", "at least 2 rows"]);
+    let words = ["my.csv", "1 row", "after dropping 1"];
+    refused_data("a,b\n1,2\n3,NA\n", "--drop-missing", &words);
+    refused_data("a,b\nNA,2\n3,NA\n", "--drop-missing", &["my.csv", "all 2 rows"]);
+}
+
+#[test]
+fn a_constant_column_is_a_warning() {
+    let place = Place::new();
+    let text = two_groups(&["a", "b"], 30).replace("\"b\"", "b,flat").replace(",left", ",7,left");
+    place.write("my.csv", text.replace(",right", ",7,right"));
+    let ran = place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    assert!(ran.stderr.contains("column \"flat\" is constant"), "{}", ran.stderr);
+    assert!(place.path("run/model.safetensors").exists());
+}
+
+#[test]
+fn nothing_but_constant_columns() {
+    refused_data("a,b\n1,2\n1,2\n1,2\n", "", &["my.csv", "every row", "--columns"]);
+}
+
+#[test]
+fn more_components_than_rows() {
+    let line = "run --set backend=cpu --epochs 1 --set mixture.components=50 --set mixture.rows=20";
+    refused_job(&Place::new(), line, &["mixture.components", "50", "20"]);
+}
+
+#[test]
+fn a_batch_above_the_rows_is_refused_but_the_default_shrinks_aloud() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 30));
+    // A tenth of the 30 rows is held out.
+    let words = ["training.batch", "28", "27 rows"];
+    let line = "train my.csv --labels kind --backend cpu --set training.batch=28";
+    refused_job(&place, line, &words);
+    let ran = place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    assert!(ran.stderr.contains("batch size 27"), "{}", ran.stderr);
+    assert!(place.read("run/config.toml").contains("batch = 27"));
+}
+
+#[test]
+fn an_unknown_recipe() {
+    refused_job(&Place::new(), "run --recipe clasic", &["\"clasic\"", "did you mean \"classic\""]);
+    refused(&Place::new(), "recipes fancy", &["\"fancy\"", "standard, classic"]);
+    let place = Place::new();
+    place.write("mine.toml", "recipe = \"fancy\"\n");
+    refused_job(&place, "run --config mine.toml", &["\"fancy\"", "standard, classic"]);
+}
+
+#[test]
+fn an_unknown_setting() {
+    let place = Place::new();
+    let words = ["training.epoch", "did you mean training.epochs?"];
+    refused_job(&place, "run --set training.epoch=5", &words);
+    refused_job(&place, "run --set colour=red", &["\"colour\"", "training.epochs"]);
+    refused_job(&place, "run --set epochs", &["epochs", "key=value"]);
+    place.write("mine.toml", "seed = 3\n[training]\nepoch = 5\n");
+    refused_job(&place, "run --config mine.toml", &["mine.toml", "line 3", "column 1", "epoch"]);
+    refused_job(&place, "run --config absent.toml", &["absent.toml"]);
+}
+
+#[test]
+fn an_unknown_column() {
+    let content = two_groups(&["alpha", "beta"], 10);
+    let words = ["my.csv", "no column \"alfa\"", "did you mean \"alpha\"", "alpha, beta, kind"];
+    refused_data(&content, "--columns alfa,beta", &words);
+    let words = ["my.csv", "no column \"kinds\"", "did you mean \"kind\""];
+    refused_data(&content, "--labels kinds", &words);
+    let words = ["\"kind\"", "both as a feature and as the label"];
+    refused_data(&content, "--columns alpha,kind --labels kind", &words);
+}
+
+#[test]
+fn a_bad_value_of_a_setting() {
+    let place = Place::new();
+    for (assignment, words) in [
+        ("model.latent=0", ["model.latent", "at least 1"]),
+        ("training.epochs=many", ["epochs", "many"]),
+        ("training.learning_rate=-1", ["training.learning_rate", "positive"]),
+        ("training.beta=nan", ["training.beta", "finite"]),
+        ("model.activation=sine", ["activation", "sine"]),
+        ("data.held_out=1.5", ["data.held_out", "0.9"]),
+        ("analysis.perplexities=[0.5]", ["analysis.perplexities", "at least 1"]),
+    ] {
+        refused_job(&place, &format!("run --set {assignment}"), &words);
+    }
+    place.write("mine.toml", "[model]\nlatent = \"two\"\n");
+    refused_job(&place, "run --config mine.toml", &["mine.toml", "line 2", "column 10", "latent"]);
+    place.write("mine.toml", "[model\nlatent = 2\n");
+    refused_job(&place, "run --config mine.toml", &["mine.toml", "line 1"]);
+}
+
+#[test]
+fn sizes_that_no_machine_holds() {
+    let place = trained();
+    let many = "99999999999999";
+    for options in [
+        &format!("--samples {many}"),
+        &format!("--set mixture.rows={many}"),
+        &format!("--set model.latent={many}"),
+        "--epochs 9223372036854775807",
+    ] {
+        refused_job(&place, &format!("run --backend cpu {options}"), &[]);
+    }
+    refused(&place, &format!("mixture --rows {many} --out mixture"), &["rows"]);
+    refused(&place, &format!("sample run --backend cpu -n {many} --out out.csv"), &["samples"]);
+    let line = "sample run --backend cpu -n 18446744073709551615 --out out.csv";
+    refused(&place, line, &["samples"]);
+}
+
+#[test]
+fn the_fewest_rows_that_train_also_make_a_report() {
+    let place = Place::new();
+    place.write("my.csv", "a,b\n1,2\n3,5\n");
+    place.succeed(&format!("run my.csv --out run {QUICK}"));
+    assert!(place.path("run/report.html").exists());
+}
+
+#[test]
+fn resuming_what_is_not_there() {
+    let place = Place::new();
+    refused_job(&place, "train --resume", &["no run to resume"]);
+    refused(&place, "run --resume", &["--out"]);
+}
+
+#[test]
+fn a_bad_option() {
+    let place = Place::new();
+    for (line, word) in [
+        ("run --backend cuda", "ndarray"),
+        ("run --seed one", "--seed"),
+        ("run --epochs many", "many"),
+        ("run --force --resume", "--resume"),
+        ("sample", "RUN"),
+        ("fly", "fly"),
+    ] {
+        let ran = place.run(line);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "modescope {line}");
+        assert!(ran.stderr.contains(word), "modescope {line}\n{}", ran.stderr);
+    }
+    assert!(place.contents().is_empty());
+}
+
+#[test]
+fn a_folder_that_holds_a_run_is_replaced_only_by_force() {
+    let place = trained();
+    place.write("run/notes.txt", "mine");
+    place.write("run/report.html", "of the run before");
+    let line = format!("train my.csv --labels kind --seed 2 --out run {QUICK}");
+    refused(&place, &line, &["run already holds config.toml", "--force", "--resume", "--out"]);
+    place.write("ragged.csv", "a,b\n1,2\n3\n");
+    refused(&place, "train ragged.csv --out run --force", &["ragged.csv, line 3"]);
+
+    place.succeed(&format!("{line} --force"));
+    assert!(place.read("run/config.toml").contains("seed = 2"));
+    assert_eq!(place.read("run/notes.txt"), "mine");
+    assert!(!place.path("run/report.html").exists());
+}
+
+#[test]
+fn no_adapter_for_wgpu() {
+    let place = Place::with_environment(&NO_ADAPTER);
+    refused_job(&place, "run --backend wgpu", &["--backend wgpu", "adapter", "--backend cpu"]);
+}
+
+#[test]
+fn without_an_adapter_auto_takes_the_cpu_and_says_why() {
+    let place = Place::with_environment(&NO_ADAPTER);
+    place.write("my.csv", two_groups(&["a", "b"], 30));
+    let ran =
+        place.succeed(&format!("train my.csv --labels kind --backend auto --out run {QUICK}"));
+    assert!(
+        ran.stderr.contains("CPU (burn flex): chosen because wgpu finds no adapter"),
+        "{ran:?}"
+    );
+    assert!(place.read("run/config.toml").contains("backend = \"cpu\""));
+    let devices = place.succeed("devices");
+    assert!(devices.stdout.contains("wgpu finds no adapter"), "{devices:?}");
+}
+
+#[test]
+fn a_file_of_another_format() {
+    let place = Place::new();
+    place.write("my.xlsx", "PK");
+    place.write("noending", "1,2\n3,4\n");
+    for name in ["my.xlsx", "noending"] {
+        refused_job(&place, &format!("run {name}"), &[name, ".csv, .parquet or .npy"]);
+    }
+    // Named as what it is not.
+    for name in ["my.npy", "my.parquet"] {
+        place.write(name, "a,b\n1,2\n3,4\n");
+        refused_job(&place, &format!("run {name}"), &[name]);
+    }
+}
+
+#[test]
+fn a_folder_as_data() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("folder.csv")).unwrap();
+    refused_job(&place, "run folder.csv", &["folder.csv", "folder"]);
+}
+
+#[test]
+fn no_data_to_train_on() {
+    refused_job(&Place::new(), "train", &["no table to train on"]);
+}
+
+#[test]
+fn a_folder_without_a_model() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 10));
+    std::fs::create_dir(place.path("empty")).unwrap();
+    for run in ["empty", "absent"] {
+        refused(&place, &format!("sample {run} --out out.csv"), &[run, "model.json"]);
+        refused(&place, &format!("encode {run} my.csv --out out.csv"), &[run, "model.json"]);
+        refused(&place, &format!("report {run}"), &[run, "no run"]);
+    }
+}
+
+#[test]
+fn a_damaged_model() {
+    for file in ["model.json", "model.safetensors"] {
+        let place = trained();
+        truncate(&place, &format!("run/{file}"));
+        refused(&place, "sample run --backend cpu --out out.csv", &[file]);
+        refused(&place, "encode run my.csv --backend cpu --out out.csv", &[file]);
+        std::fs::remove_file(place.path("run").join(file)).unwrap();
+        refused(&place, "sample run --backend cpu --out out.csv", &[file]);
+    }
+}
+
+#[test]
+fn a_report_of_an_unfinished_or_damaged_run() {
+    let place = trained();
+    refused(&place, "report run", &["samples.csv", "--resume"]);
+    place.succeed("run --resume --out run");
+    for file in ["audit.json", "history.csv", "config.toml"] {
+        let name = format!("run/{file}");
+        let whole = std::fs::read(place.path(&name)).unwrap();
+        truncate(&place, &name);
+        refused(&place, "report run", &[file]);
+        place.write(&name, whole);
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_the_model() {
+    let place = trained();
+    place.write("narrow.csv", two_groups(&["a", "b"], 10));
+    let words = ["narrow.csv", "no column \"c\"", "a, b"];
+    refused(&place, "encode run narrow.csv --backend cpu --out out.csv", &words);
+    let line = "encode run my.csv --columns a,b --backend cpu --out out.csv";
+    refused(&place, line, &["2 columns", "a, b, c"]);
+}
+
+#[test]
+fn a_perplexity_that_the_rows_do_not_allow() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 30));
+    for perplexity in ["30", "0.5", "nan"] {
+        let line = format!("tsne my.csv --labels kind --perplexity {perplexity} --out out.csv");
+        let asked = if perplexity == "nan" { "NaN" } else { perplexity };
+        refused(&place, &line, &["30 rows", asked, "from 1 to 9.6"]);
+    }
+    place.write("few.csv", two_groups(&["a", "b"], 4));
+    refused(&place, "tsne few.csv --labels kind --perplexity 1 --out out.csv", &["5 rows", "4"]);
+    // What is refused has not begun, so there is no progress to show.
+    let ran = place.run("tsne my.csv --labels kind --perplexity 30 --out out.csv");
+    assert!(!ran.stderr.contains("t-SNE:"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_file_that_is_there_is_not_written_over() {
+    let place = trained();
+    for file in ["out.csv", "mixture/data.csv"] {
+        place.write(file, "mine");
+    }
+    for (line, file) in [
+        ("sample run --backend cpu -n 10 --out out.csv", "out.csv"),
+        ("encode run my.csv --backend cpu --out out.csv", "out.csv"),
+        ("tsne my.csv --labels kind --perplexity 5 --epochs 20 --out out.csv", "out.csv"),
+        ("mixture --rows 50 --out mixture", "mixture/data.csv"),
+    ] {
+        place.write(file, "mine");
+        refused(&place, line, &[file, "already there", "--force"]);
+        place.succeed(&format!("{line} --force"));
+        assert_ne!(place.read(file), "mine");
+    }
+}

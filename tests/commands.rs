@@ -1,0 +1,598 @@
+//! What a user sees of each command: files, results on stdout, words on stderr, exit codes.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use common::{Place, QUICK, finish, two_groups};
+use serde_json::Value;
+
+/// What a run without data writes, pictures and the run's own book-keeping aside.
+const FILES: [&str; 11] = [
+    "audit.json",
+    "config.toml",
+    "data.csv",
+    "history.csv",
+    "latents.csv",
+    "mixture.json",
+    "model.json",
+    "model.safetensors",
+    "report.html",
+    "samples.csv",
+    "tsne.csv",
+];
+const PICTURES: [&str; 7] = [
+    "data",
+    "k-choice",
+    "latent",
+    "losses",
+    "real-and-generated",
+    "real-and-generated-scaled",
+    "tsne",
+];
+const STAGES: [&str; 8] =
+    ["audit", "data", "more-rows", "plot", "report", "sample", "train", "tsne"];
+
+/// A place with a quick run of a mixture in the folder `run`.
+fn finished_run() -> Place {
+    let place = Place::new();
+    place.succeed(&format!("run --out run {QUICK}"));
+    place
+}
+
+/// The files of a place, folders left out.
+fn file_names(place: &Place) -> BTreeSet<PathBuf> {
+    place
+        .contents()
+        .into_iter()
+        .filter(|(_, bytes)| bytes.is_some())
+        .map(|(name, _)| name)
+        .collect()
+}
+
+fn modified(place: &Place, name: &str) -> SystemTime {
+    std::fs::metadata(place.path(name)).unwrap().modified().unwrap()
+}
+
+/// The rows of a CSV file, header first.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+/// The feature values of a CSV file without labels.
+fn numbers(text: &str) -> Vec<Vec<f64>> {
+    let number = |cell: &String| cell.parse().unwrap();
+    rows(text)[1..].iter().map(|row| row.iter().map(number).collect()).collect()
+}
+
+/// The history without its seconds, which no two runs share.
+fn history(place: &Place, run: &str) -> Vec<Vec<String>> {
+    let mut rows = rows(&place.read(Path::new(run).join("history.csv")));
+    assert_eq!(rows[0].last().unwrap(), "seconds");
+    rows.iter_mut().for_each(|row| row.truncate(row.len() - 1));
+    rows
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[test]
+fn a_run_without_data_writes_its_folder_and_nothing_else() {
+    let place = Place::new();
+    let ran = place.succeed(&format!("run {QUICK}"));
+    let folder = Path::new("runs/mixture-standard");
+    assert!(ran.stdout.contains(folder.join("report.html").to_str().unwrap()), "{}", ran.stdout);
+    assert!(ran.stderr.contains("CPU (burn flex): as asked"), "{}", ran.stderr);
+
+    let pictures =
+        PICTURES.iter().flat_map(|name| ["png", "svg"].map(|e| format!("plots/{name}.{e}")));
+    let stamps = STAGES.iter().map(|stage| format!(".stamps/{stage}"));
+    let own = [".lock".to_owned(), "plots/index.json".to_owned()];
+    let names = FILES.map(str::to_owned).into_iter().chain(own).chain(pictures).chain(stamps);
+    let expected: BTreeSet<PathBuf> = names.map(|name| folder.join(name)).collect();
+    assert_eq!(file_names(&place), expected);
+
+    let count = |name: &str| place.read(folder.join(name)).lines().count();
+    assert_eq!(place.read(folder.join("data.csv")).lines().next(), Some("x0,x1,x2,component"));
+    assert_eq!(place.read(folder.join("samples.csv")).lines().next(), Some("x0,x1,x2"));
+    let counts = ["data.csv", "samples.csv", "latents.csv", "tsne.csv", "history.csv"].map(count);
+    assert_eq!(counts, [121, 201, 121, 121, 4]);
+}
+
+#[test]
+fn the_report_answers_the_questions_and_fetches_nothing() {
+    let place = finished_run();
+    let (html, audit) = (place.read("run/report.html"), place.read("run/audit.json"));
+    let audit: Value = serde_json::from_str(&audit).unwrap();
+    let answers = audit["answers"].as_array().unwrap();
+    assert_eq!(answers.len(), 4);
+    for key in ["question", "answer", "evidence"] {
+        for answer in answers {
+            let text = answer[key].as_str().unwrap();
+            assert!(text.len() > 20 && html.contains(&escaped(text)), "{key}: {text}");
+        }
+    }
+    assert_eq!(html.matches("<svg").count(), PICTURES.len());
+    for (attribute, end) in [("src=\"", '"'), ("href=\"", '"'), ("url(", ')')] {
+        for value in html.split(attribute).skip(1).map(|rest| rest.split(end).next().unwrap()) {
+            let inside = value.starts_with('#') || value.starts_with("data:");
+            assert!(inside, "{attribute}{value}");
+        }
+    }
+    for element in ["<script", "<link", "<iframe", "<object", "@import"] {
+        assert!(!html.contains(element), "{element}");
+    }
+}
+
+#[test]
+fn names_from_the_data_are_escaped() {
+    let place = Place::new();
+    let name = "</script><b>&\"";
+    let data = two_groups(&["a", name], 40).replace("right", "<i>right");
+    place.write("r&d.csv", data);
+    place.succeed(&format!("run r&d.csv --labels kind --out run {QUICK}"));
+    let svgs = PICTURES.map(|picture| format!("run/plots/{picture}.svg"));
+    for file in svgs.iter().map(String::as_str).chain(["run/report.html"]) {
+        let text = place.read(file);
+        for raw in ["</script>", "<b>&", "<i>", "r&d"] {
+            assert!(!text.contains(raw), "{file} holds {raw}");
+        }
+    }
+    // Whether a quote is escaped in text is a matter of taste.
+    let name = escaped(name).replace("&quot;", "");
+    for file in ["run/report.html", "run/plots/data.svg", "run/plots/real-and-generated.svg"] {
+        assert!(place.read(file).contains(&name), "{file}");
+    }
+    let html = place.read("run/report.html");
+    assert!(html.contains("&lt;i&gt;right") && html.contains("r&amp;d.csv"));
+    assert_eq!(rows(&place.read("run/samples.csv"))[0][1], "</script><b>&\"");
+}
+
+#[test]
+fn data_of_one_two_and_five_columns_with_labels() {
+    let place = Place::new();
+    for columns in [&["a"][..], &["a", "b"], &["a", "b", "c", "d", "e"]] {
+        place.write("my.csv", two_groups(columns, 40));
+        let run = format!("run{}", columns.len());
+        place.succeed(&format!("run my.csv --labels kind --out {run} {QUICK}"));
+        let header = |name: &str| rows(&place.read(Path::new(&run).join(name)))[0].clone();
+        assert_eq!(header("samples.csv"), columns);
+        assert_eq!(header("data.csv"), [columns, &["kind"]].concat());
+        assert_eq!(header("latents.csv").last().unwrap(), "kind");
+        assert!(!place.path(&run).join("mixture.json").exists());
+        assert!(place.read(Path::new(&run).join("report.html")).contains("right"));
+    }
+}
+
+#[test]
+fn json_is_one_object_on_stdout() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    for line in [
+        &format!("run my.csv --labels kind --out run {QUICK}"),
+        &format!("train my.csv --labels kind --out trained {QUICK}"),
+        "sample run -n 10 --backend cpu --out samples.csv",
+        "encode run my.csv --backend cpu --out latents.csv",
+        "tsne my.csv --labels kind --perplexity 5 --epochs 50 --out tsne.csv",
+        "report run",
+        "mixture --rows 50 --out mixture",
+        "recipes",
+        "recipes classic",
+        "devices",
+    ] {
+        let ran = place.succeed(&format!("{line} --json"));
+        let value: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert!(value.is_object(), "modescope {line}\n{}", ran.stdout);
+        for key in ["file", "run", "report", "data", "mixture"] {
+            // Every file that is named is there.
+            if let Some(name) = value[key].as_str() {
+                assert!(place.path(name).exists(), "modescope {line}: no {name}");
+            }
+        }
+    }
+    let ran = place.run("sample absent --out absent.csv --json");
+    let value: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.code, &value["exit_code"]), (Some(2), &Value::from(2)));
+    assert!(value["error"].as_str().unwrap().contains("absent"), "{value}");
+    assert!(value["help"].is_string(), "{value}");
+}
+
+#[test]
+fn quiet_leaves_results_and_errors_only() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 30));
+    for line in [
+        &format!("run my.csv --labels kind --out run {QUICK}"),
+        "sample run -n 10 --backend cpu --out samples.csv",
+        "encode run my.csv --backend cpu --out latents.csv",
+        "tsne my.csv --labels kind --perplexity 5 --epochs 50 --out tsne.csv",
+        "report run",
+        "mixture --rows 50 --out mixture",
+        "recipes",
+    ] {
+        let ran = place.succeed(&format!("{line} --quiet"));
+        assert_eq!(ran.stderr, "", "modescope {line}");
+        assert!(!ran.stdout.is_empty(), "modescope {line}");
+    }
+    assert!(place.run("sample absent --out absent.csv --quiet").stderr.starts_with("error: "));
+}
+
+#[test]
+fn a_plain_progress_line_ends_with_the_last_epoch() {
+    let ran = Place::new().succeed(&format!("run {QUICK}"));
+    let line = ran.stderr.lines().find(|line| line.starts_with("training: 12/12")).unwrap();
+    assert!(line.contains("epoch 2 "), "{line}");
+}
+
+#[test]
+fn two_files_are_a_model() {
+    let place = finished_run();
+    for name in ["model.json", "model.safetensors"] {
+        place.write(
+            Path::new("moved").join(name),
+            std::fs::read(place.path("run").join(name)).unwrap(),
+        );
+    }
+    place.succeed("sample moved -n 200 --seed 1 --backend cpu --out samples.csv");
+    assert_eq!(place.read("samples.csv"), place.read("run/samples.csv"));
+    let line = "encode moved run/data.csv --labels component --backend cpu --out latents.csv";
+    place.succeed(line);
+    assert_eq!(place.read("latents.csv"), place.read("run/latents.csv"));
+    place.succeed("sample moved -n 200 --seed 2 --backend cpu --out others.csv");
+    assert_ne!(place.read("others.csv"), place.read("samples.csv"));
+}
+
+#[test]
+fn cpu_backends_draw_the_same_samples() {
+    let place = finished_run();
+    for backend in ["cpu", "ndarray"] {
+        let line = format!("sample run -n 500 --backend {backend} --out {backend}.csv");
+        place.succeed(&line);
+    }
+    let (flex, ndarray) = (numbers(&place.read("cpu.csv")), numbers(&place.read("ndarray.csv")));
+    let largest = flex.iter().flatten().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+    assert_eq!((flex.len(), ndarray.len()), (500, 500));
+    for (a, b) in flex.iter().flatten().zip(ndarray.iter().flatten()) {
+        assert!((a - b).abs() <= 1e-4 * largest, "{a} and {b}");
+    }
+}
+
+#[test]
+fn one_seed_gives_one_result_however_many_threads() {
+    // Wide enough layers and enough rows for the libraries to want threads.
+    let place = Place::new();
+    let line = format!("run {QUICK} --set model.hidden=[128,128] --samples 4000");
+    for (run, threads) in [("one", "1"), ("two", "2"), ("any", "0")] {
+        let mut command = place.command(&format!("{line} --out {run}"));
+        command.env("RAYON_NUM_THREADS", threads);
+        assert_eq!(finish(command).code, Some(0));
+    }
+    let files = ["samples.csv", "audit.json", "latents.csv", "tsne.csv", "model.safetensors"];
+    for other in ["two", "any"] {
+        for file in files {
+            let bytes = |run: &str| std::fs::read(place.path(run).join(file)).unwrap();
+            assert!(bytes("one") == bytes(other), "{file} of {other}");
+        }
+        assert_eq!(history(&place, "one"), history(&place, other));
+    }
+    place.succeed(&format!("{line} --seed 2 --out seed"));
+    assert_ne!(place.read("seed/samples.csv"), place.read("one/samples.csv"));
+}
+
+#[test]
+fn resuming_a_finished_run_changes_nothing() {
+    let place = finished_run();
+    let products = FILES.into_iter().filter(|name| *name != "config.toml");
+    let products: Vec<String> = products.map(|name| format!("run/{name}")).collect();
+    let times = || products.iter().map(|name| modified(&place, name)).collect::<Vec<_>>();
+    let (before, before_times) = (place.contents(), times());
+    for line in ["run --resume --out run", &format!("run --resume --out run {QUICK}")] {
+        place.succeed(line);
+        assert!(place.contents() == before, "modescope {line}");
+        assert_eq!(times(), before_times, "modescope {line}");
+    }
+
+    std::fs::remove_file(place.path("run/.stamps/report")).unwrap();
+    place.succeed("run --resume --out run");
+    assert!(place.contents() == before);
+    for (name, (now, then)) in products.iter().zip(times().into_iter().zip(before_times)) {
+        assert_eq!(now != then, name.ends_with("report.html"), "{name}");
+    }
+
+    let ran = place.run("run --resume --out run --seed 2");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("seed is 2, not 1"), "{}", ran.stderr);
+    assert!(place.contents() == before);
+}
+
+#[test]
+fn a_trained_model_is_resumed_to_a_report() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    let names: BTreeSet<PathBuf> = file_names(&place);
+    let written = ["config.toml", "data.csv", "history.csv", "model.json", "model.safetensors"];
+    let own = [".lock", ".stamps/data", ".stamps/train"];
+    let expected = written.iter().chain(&own).map(|name| Path::new("run").join(name));
+    assert_eq!(names, expected.chain(["my.csv".into()]).collect());
+
+    let trained = modified(&place, "run/model.safetensors");
+    place.succeed("run --resume --out run");
+    assert!(place.path("run/report.html").exists());
+    assert_eq!(modified(&place, "run/model.safetensors"), trained);
+}
+
+#[test]
+fn a_run_is_resumed_from_its_folder_alone() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    std::fs::remove_file(place.path("my.csv")).unwrap();
+    place.succeed("run --resume --out run");
+    assert!(place.read("run/report.html").contains("my.csv"));
+}
+
+#[test]
+fn a_report_is_built_again_from_the_folder_alone() {
+    let place = Place::new();
+    let text = two_groups(&["a", "b"], 40);
+    place.write("my.csv", format!("{text}NaN,1,left\n"));
+    place.succeed(&format!("run my.csv --labels kind --drop-missing --out run {QUICK}"));
+    place.succeed(&format!("run --out mixture {QUICK}"));
+    std::fs::remove_file(place.path("my.csv")).unwrap();
+    for run in ["run", "mixture"] {
+        let before = place.contents();
+        std::fs::remove_file(place.path(run).join("report.html")).unwrap();
+        std::fs::remove_dir_all(place.path(run).join("plots")).unwrap();
+        place.succeed(&format!("report {run}"));
+        for (name, content) in place.contents() {
+            assert!(before.get(&name) == Some(&content), "{} differs", name.display());
+        }
+        assert_eq!(place.contents().len(), before.len());
+    }
+}
+
+#[test]
+fn recipes_are_listed_and_printed_as_settings() {
+    let place = Place::new();
+    let list = place.succeed("recipes").stdout;
+    for name in ["standard", "classic"] {
+        assert!(list.lines().any(|line| line.starts_with(name)), "{list}");
+        let text = place.succeed(&format!("recipes {name}")).stdout;
+        assert!(text.parse::<toml::Table>().unwrap().contains_key("training"), "{text}");
+    }
+    // What is printed is what --config takes.
+    place.write("mine.toml", place.succeed("recipes classic").stdout);
+    place.succeed(&format!("run --config mine.toml --out file {QUICK}"));
+    place.succeed(&format!("run --recipe classic --out named {QUICK}"));
+    assert_eq!(place.read("file/samples.csv"), place.read("named/samples.csv"));
+}
+
+#[test]
+fn a_mixture_and_its_truth() {
+    let place = Place::new();
+    place.succeed("mixture --components 4 --dimensions 2 --rows 50 --out blobs");
+    let data = rows(&place.read("blobs/data.csv"));
+    assert_eq!((data[0].join(","), data.len()), ("x0,x1,component".into(), 51));
+    let truth: Value = serde_json::from_str(&place.read("blobs/mixture.json")).unwrap();
+    let weights: Vec<f64> = serde_json::from_value(truth["weights"].clone()).unwrap();
+    let means: Vec<[f64; 2]> = serde_json::from_value(truth["means"].clone()).unwrap();
+    let covariances: Vec<[[f64; 2]; 2]> =
+        serde_json::from_value(truth["covariances"].clone()).unwrap();
+    assert_eq!((weights.len(), means.len()), (4, 4));
+    assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-6);
+    assert!(means.iter().flatten().all(|mean| mean.abs() < 5.0));
+    assert_eq!(covariances, [[[1.0, 0.0], [0.0, 1.0]]; 4]);
+
+    // The same mixture that a run without data makes.
+    place.succeed("mixture --rows 120 --out same");
+    place.succeed(&format!("run --out run {QUICK}"));
+    for file in ["data.csv", "mixture.json"] {
+        let read = |folder: &str| place.read(Path::new(folder).join(file));
+        assert_eq!(read("same"), read("run"), "{file}");
+    }
+}
+
+#[test]
+fn an_embedding_has_a_point_a_row() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b", "c"], 30));
+    place.succeed("tsne my.csv --labels kind --perplexity 5 --out out.csv");
+    let points = rows(&place.read("out.csv"));
+    assert_eq!((points[0].join(","), points.len()), ("x,y,kind".into(), 31));
+    assert_eq!(points[1][2], "left");
+}
+
+#[test]
+fn rows_that_were_dropped_are_counted_by_every_command() {
+    let place = Place::new();
+    let text = two_groups(&["a", "b"], 40);
+    place.write("my.csv", format!("{text}NaN,1,left\n,2,right\n"));
+    place.succeed(&format!("train my.csv --labels kind --drop-missing --out run {QUICK}"));
+    for line in [
+        "encode run my.csv --labels kind --drop-missing --backend cpu --out latents.csv",
+        "tsne my.csv --labels kind --drop-missing --perplexity 5 --epochs 50 --out tsne.csv",
+    ] {
+        let ran = place.succeed(line);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(
+            said.contains("2 rows with missing values were dropped"),
+            "modescope {line}\n{said}"
+        );
+    }
+}
+
+#[test]
+fn devices_are_listed() {
+    let place = Place::new();
+    assert!(place.succeed("devices").stdout.contains("--backend auto takes"));
+    let ran = place.succeed("devices --json");
+    let value: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(value["adapters"].is_array() && value["auto"]["backend"].is_string(), "{value}");
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let place = Place::new();
+    let help = place.succeed("--help").stdout;
+    let list = help.split("Commands:").nth(1).unwrap().split("Options:").next().unwrap();
+    let commands: Vec<&str> = list
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .map(|line| line.split_whitespace().next().unwrap())
+        .filter(|name| *name != "help")
+        .collect();
+    let known = ["run", "mixture", "train", "sample", "encode", "tsne", "report", "recipes"];
+    assert!(known.iter().all(|name| commands.contains(name)), "{commands:?}");
+    for name in commands.into_iter().chain([""]) {
+        let text = place.succeed(&format!("{name} --help")).stdout;
+        assert!(text.contains("Example") && text.contains(&format!("modescope {name}")), "{text}");
+    }
+}
+
+#[test]
+fn training_that_leaves_the_finite_numbers_exits_with_3() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    let line = format!("train my.csv --labels kind --out run {QUICK}");
+    let ran = place.run(&format!("{line} --set training.learning_rate=1e30"));
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\n  help: "), "{}", ran.stderr);
+    assert!(!place.path("run/model.safetensors").exists());
+}
+
+/// Software adapters count: where there is none at all, this fails and says so.
+#[test]
+fn a_run_on_wgpu_names_its_adapter() {
+    let place = Place::new();
+    let small = "--set mixture.rows=32 --set samples=40 --set model.hidden=[8]";
+    let quick = QUICK.replace("--epochs 3", "--epochs 1");
+    let ran = place.succeed(&format!("run --json --out run {quick} {small} --backend wgpu"));
+    let value: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let adapter = value["decided"]["adapter"]["name"].as_str().unwrap();
+    assert!(!adapter.is_empty() && ran.stderr.contains(&format!("wgpu on {adapter}")), "{ran:?}");
+    let config: toml::Table = place.read("run/config.toml").parse().unwrap();
+    assert_eq!(config["run"]["backend"].as_str(), Some("wgpu"));
+    assert_eq!(config["run"]["adapter"]["name"].as_str(), Some(adapter));
+    // The samples of the same weights, drawn on the CPU.
+    place.succeed("sample run -n 40 --backend cpu --out cpu.csv");
+    let (gpu, cpu) = (numbers(&place.read("run/samples.csv")), numbers(&place.read("cpu.csv")));
+    for (a, b) in gpu.iter().flatten().zip(cpu.iter().flatten()) {
+        assert!((a - b).abs() <= 1e-3, "{a} and {b}");
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::io::{BufRead, BufReader};
+    use std::path::PathBuf;
+    use std::process::{Child, Command, ExitStatus, Stdio};
+    use std::time::{Duration, Instant};
+
+    use super::{Place, QUICK, rows, two_groups};
+
+    /// A training run that outlasts every test, ended with the test whatever happens.
+    struct Endless(Child);
+
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            // Both fail where it has ended already.
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    impl Endless {
+        /// Starts in the folder `run`; returns once `stderr` has a line with this text.
+        fn start(place: &Place, text: &str) -> Self {
+            place.write("my.csv", two_groups(&["a", "b"], 40));
+            let line = format!("train my.csv --labels kind --out run {QUICK}");
+            let mut command = place.command(&line.replace("--epochs 3", "--epochs 100000"));
+            let mut child =
+                Self(command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
+            let mut lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
+            assert!(lines.any(|line| line.unwrap().contains(text)), "it ended early");
+            // Someone must go on reading, or the program could not go on writing.
+            std::thread::spawn(move || lines.for_each(drop));
+            child
+        }
+
+        /// Sends a signal and waits for the end, far shorter than the training would take.
+        fn stop(mut self, signal: &str) -> ExitStatus {
+            let pid = self.0.id().to_string();
+            assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+            let start = Instant::now();
+            loop {
+                if let Some(status) = self.0.try_wait().unwrap() {
+                    return status;
+                }
+                assert!(start.elapsed() < Duration::from_secs(20), "{signal} was not heeded");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
+    /// Returns once the program has taken the folder and written the data, then trains.
+    fn wait_for_data(place: &Place) {
+        while !place.path("run/data.csv").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn an_interrupt_keeps_what_is_done() {
+        let place = Place::new();
+        // The first line that shows an epoch comes after seconds of training.
+        let status = Endless::start(&place, "epoch ").stop("-INT");
+        assert_eq!(status.code(), Some(130));
+        assert!(place.read("run/config.toml").contains("epochs = 100000"));
+        assert_eq!(rows(&place.read("run/data.csv")).len(), 41);
+        let text = place.read("run/history.csv");
+        let history = rows(&text);
+        assert!(text.ends_with('\n') && history.len() > 1);
+        for (epoch, row) in history[1..].iter().enumerate() {
+            assert_eq!(row[0], epoch.to_string());
+            assert!(row.iter().all(|cell| cell.parse::<f64>().is_ok()), "{row:?}");
+        }
+        let names = place.contents().into_keys();
+        let is_leftover = |name: &PathBuf| name.to_string_lossy().contains(".modescope-");
+        assert_eq!(names.filter(is_leftover).count(), 0);
+        assert!(!place.path("run/model.safetensors").exists());
+    }
+
+    #[test]
+    fn termination_is_an_interrupt() {
+        let place = Place::new();
+        let endless = Endless::start(&place, "as asked");
+        wait_for_data(&place);
+        assert_eq!(endless.stop("-TERM").code(), Some(130));
+        // The finished stage is kept, and the run can go on with its own settings only.
+        let ran = place.run("train --resume --out run --epochs 3");
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains("training.epochs is 3, not 100000"), "{}", ran.stderr);
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused() {
+        let place = Place::new();
+        let endless = Endless::start(&place, "as asked");
+        wait_for_data(&place);
+        let line = format!("train my.csv --labels kind --out run {QUICK}");
+        for (line, word) in [
+            (format!("{line} --force"), "another process"),
+            ("report run".to_owned(), "another process"),
+            (line, "run already holds"),
+        ] {
+            let ran = place.run(&line);
+            assert_eq!(ran.code, Some(2), "modescope {line}\n{}", ran.stderr);
+            assert!(ran.stderr.contains(word), "modescope {line}\n{}", ran.stderr);
+            assert!(ran.stderr.contains("\n  help: "), "modescope {line}\n{}", ran.stderr);
+        }
+        assert!(place.path("run/data.csv").exists());
+        drop(endless);
+    }
+}

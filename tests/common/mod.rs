@@ -1,0 +1,130 @@
+//! What the tests of the program share: a folder of their own to run it in.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// Settings for the smallest job that still goes through every stage, on the CPU.
+pub const QUICK: &str = "--set backend=cpu --epochs 3 --set model.hidden=[16,16] \
+     --set mixture.rows=120 --set samples=200 --set analysis.restarts=2 \
+     --set analysis.max_clusters=4 --set analysis.more_rows=0 --set analysis.perplexities=[5]";
+
+/// Far above what any command here takes: a program that hangs fails its test.
+const HANGS: Duration = Duration::from_secs(300);
+
+/// An empty folder that the program runs in, removed at the end of the test.
+pub struct Place {
+    folder: TempDir,
+    environment: Vec<(&'static str, &'static str)>,
+}
+
+/// What a process left behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        Self::with_environment(&[])
+    }
+
+    pub fn with_environment(variables: &[(&'static str, &'static str)]) -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), environment: variables.to_vec() }
+    }
+
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn read(&self, name: impl AsRef<Path>) -> String {
+        let path = self.path(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    }
+
+    /// Writes a file and the folders that it lies in.
+    pub fn write(&self, name: impl AsRef<Path>, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Everything in the folder, sorted: the bytes of files, `None` for folders.
+    pub fn contents(&self) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+        fn walk(folder: &Path, top: &Path, found: &mut BTreeMap<PathBuf, Option<Vec<u8>>>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(top).unwrap().to_owned();
+                if path.is_dir() {
+                    found.insert(name, None);
+                    walk(&path, top, found);
+                } else {
+                    found.insert(name, Some(std::fs::read(&path).unwrap()));
+                }
+            }
+        }
+        let mut found = BTreeMap::new();
+        walk(self.folder.path(), self.folder.path(), &mut found);
+        found
+    }
+
+    /// The program with the arguments of `line`, which are separated by white space.
+    pub fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("modescope"));
+        command.args(line.split_whitespace()).current_dir(self.folder.path());
+        command.envs(self.environment.iter().copied());
+        command
+    }
+
+    /// Runs a command to its end. Whatever it does, it neither panics nor colours what no terminal
+    /// shows.
+    pub fn run(&self, line: &str) -> Ran {
+        finish(self.command(line))
+    }
+
+    /// Runs a command that must succeed.
+    pub fn succeed(&self, line: &str) -> Ran {
+        let ran = self.run(line);
+        assert_eq!(ran.code, Some(0), "modescope {line}\n{}", ran.stderr);
+        ran
+    }
+}
+
+/// As [`Place::run`], for a command that the test has changed.
+pub fn finish(command: Command) -> Ran {
+    let output = assert_cmd::Command::from_std(command).timeout(HANGS).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let ran = Ran {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    };
+    assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
+    assert!(
+        !ran.stderr.contains(['\x1b', '\r']) && !ran.stdout.contains(['\x1b', '\r']),
+        "{ran:?}"
+    );
+    ran
+}
+
+/// A CSV file of `rows` rows in two groups, with these feature columns and a label `kind`.
+pub fn two_groups(columns: &[&str], rows: usize) -> String {
+    let quoted = |name: &&str| format!("\"{}\"", name.replace('"', "\"\""));
+    let header: Vec<String> = columns.iter().map(quoted).collect();
+    let mut text = format!("{},kind\n", header.join(","));
+    for row in 0..rows {
+        for column in 0..columns.len() {
+            // The golden ratio's multiples spread evenly and repeat nothing.
+            let noise = (1.618_034 * (row * columns.len() + column) as f64).fract();
+            write!(text, "{:.6},", 8.0 * (row % 2) as f64 + noise).unwrap();
+        }
+        writeln!(text, "{}", ["left", "right"][row % 2]).unwrap();
+    }
+    text
+}

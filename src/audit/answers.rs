@@ -22,8 +22,10 @@ pub struct Answer {
 /// What the answers are drawn from.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// The true number of components or labels, where known.
+    /// The number of components, where known.
     pub components: Option<usize>,
+    /// What counts as a component: `components` of a mixture, or `labels`.
+    pub kind: &'a str,
     /// Real and generated rows.
     pub counts: &'a Counts,
     /// Latent units.
@@ -54,8 +56,8 @@ impl Evidence<'_> {
 
     fn truth(&self) -> String {
         match self.components {
-            Some(count) => format!("where the true number is {count}"),
-            None => "where the true number is not known".into(),
+            Some(count) => format!("with their {count} {}", self.kind),
+            None => "whose true number of components is not known".into(),
         }
     }
 
@@ -76,7 +78,7 @@ impl Evidence<'_> {
             )
         };
         let evidence = format!(
-            "{} of {} latent units active; generated standard deviation {:.1} % of the data's; \
+            "{} of {} latent units active; generated standard deviation {:.1}% of the data's; \
              k by silhouette: scaled {scaled}, raw {raw}, real {real}; by BIC: generated {}, real {}.",
             self.latent.active_units,
             self.latent.kl_per_unit.len(),
@@ -183,7 +185,7 @@ impl Evidence<'_> {
             self.components.map_or_else(String::new, |count| format!(", of {count}")),
         );
         let evidence = format!(
-            "{} steps on {rows} rows: {} active units, generated standard deviation {:.1} % of the \
+            "{} steps on {rows} rows: {} active units, generated standard deviation {:.1}% of the \
              data's; k by silhouette on its samples: {} scaled, {} raw.",
             more.steps,
             more.active_units,

@@ -46,10 +46,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         backends.push(Backend::Wgpu);
     }
     let task = Display::new(output).begin("bench", (backends.len() * WORKLOADS.len()) as u64);
-    let mut lines = vec![format!(
-        "{:46}  {:>24}  {:>12}  {:>14}",
-        "backend", "workload", "steps/s", "samples/s"
-    )];
+    let mut lines = vec![row("workload", "steps/s", "samples/s", "backend")];
     let mut figures = Vec::new();
     for backend in backends {
         let chosen = device::open(backend)?;
@@ -61,10 +58,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
             let steps = steps_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;
             workload.sample(SAMPLED, &chosen.device)?;
             let samples = SAMPLED as f64 / workload.sample(SAMPLED, &chosen.device)?.as_secs_f64();
-            lines.push(format!(
-                "{name:46}  {:>24}  {steps:>12.1}  {samples:>14.0}",
-                workload.to_string()
-            ));
+            let (steps_text, samples_text) = (format!("{steps:.1}"), format!("{samples:.0}"));
+            lines.push(row(&workload.to_string(), &steps_text, &samples_text, &name));
             figures.push(json!({
                 "backend": backend,
                 "adapter": chosen.adapter,
@@ -79,6 +74,11 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     drop(task);
     output.result(&lines.join("\n"), &json!({ "figures": figures }));
     Ok(())
+}
+
+/// A line of the table.
+fn row(workload: &str, steps: &str, samples: &str, backend: &str) -> String {
+    format!("{workload:24}  {steps:>10}  {samples:>12}  {backend}")
 }
 
 fn steps_a_second(

@@ -112,7 +112,8 @@ impl Lines {
             true => format!("{} left", HumanDuration(left)),
             false => format!("{:.1} s", elapsed.as_secs_f64()),
         };
-        eprintln!("{name}: {done}/{total} ({rate:.1}/s, {time}) {message}");
+        let line = format!("{name}: {done}/{total} ({rate:.1}/s, {time}) {message}");
+        eprintln!("{}", line.trim_end());
     }
 }
 

@@ -237,13 +237,13 @@ pub fn verdict(findings: &Findings) -> String {
     if collapsed(active) {
         return format!(
             "The posterior collapsed: 0 of {units} latent units are active and the generated rows \
-             spread over {spread:.1} % of the data's standard deviation. The model learned the mean \
+             spread over {spread:.1}% of the data's standard deviation. The model learned the mean \
              of the data and no mode of it."
         );
     }
     let clusters = &findings.counts.clusters;
     format!(
-        "{active} of {units} latent units are active; the generated rows spread over {spread:.0} % of \
+        "{active} of {units} latent units are active; the generated rows spread over {spread:.0}% of \
          the data's standard deviation. K-means sees {} clusters in them and {} in the real rows.",
         clusters.raw.by_silhouette, clusters.real.by_silhouette
     )

@@ -39,6 +39,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let components = context.dataset.mixture.as_ref().map(|m| m.components()).or(labels);
     let evidence = Evidence {
         components,
+        kind: if context.dataset.mixture.is_some() { "components" } else { "labels" },
         counts: &counts,
         latent: &latent,
         latent_clusters: &latent_clusters,

@@ -82,7 +82,7 @@ impl Dataset {
         let Loaded { table, dropped, hash } = read(path, &options)?;
         let (training, held_out) = split(table.len(), settings.data.held_out, settings.seed);
         let training = table.select(&training);
-        check_trainable(path, &training)?;
+        check_trainable(path, &training, dropped)?;
         let source = Source::File { path: path.into(), hash, dropped };
         Ok(Self { held_out: table.select(&held_out), training, table, mixture: None, source })
     }
@@ -133,10 +133,14 @@ impl Dataset {
 }
 
 /// Refuses rows that hold nothing to learn.
-fn check_trainable(path: &Path, training: &Table) -> Result<()> {
+fn check_trainable(path: &Path, training: &Table, dropped: usize) -> Result<()> {
     let (rows, file) = (training.len(), path.display());
     if rows < 2 {
-        return Err(Error::input(format!("{file}: there is only {rows} row to train on"))
+        let left = match dropped {
+            0 => String::new(),
+            dropped => format!(" after dropping {dropped} with missing values"),
+        };
+        return Err(Error::input(format!("{file}: there is only {rows} row to train on{left}"))
             .help("training needs at least 2 rows"));
     }
     if training.constant_columns().len() == training.width() {

@@ -10,8 +10,9 @@ use crate::run::{Progress, Silent, Task};
 
 /// Seconds between two plain lines of one task.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
+// The number after `per_sec` is its decimals. A width for `eta` would also cut the message short.
 const BAR: &str =
-    "{prefix:>22} {bar:24.cyan/dim} {percent:>3}%  {per_sec:>12}  {eta:>4} left  {wide_msg}";
+    "{prefix:>22} {bar:24.cyan/dim} {percent:>3}%  {per_sec:1}  {eta} left  {wide_msg}";
 
 /// How this process shows progress.
 pub enum Display {

@@ -43,13 +43,15 @@ fn training(criterion: &mut Criterion) {
 }
 
 fn sampling(criterion: &mut Criterion) {
+    let running = AtomicBool::new(false);
     for workload in WORKLOADS {
         let mut group = criterion.benchmark_group(format!("sampling, hidden {}", workload.hidden));
         group.throughput(Throughput::Elements(SAMPLED as u64)).sample_size(10);
         for chosen in backends() {
             group.bench_function(name(&chosen), |bencher| {
                 bencher.iter_custom(|times| {
-                    let once = |_| workload.sample(SAMPLED, &chosen.device).expect("it samples");
+                    let once =
+                        |_| workload.sample(SAMPLED, &chosen.device, &running).expect("it samples");
                     (0..times).map(once).sum()
                 });
             });

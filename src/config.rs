@@ -450,7 +450,10 @@ impl Settings {
     /// Checks every range that the types do not express.
     fn validate(&self) -> Result<()> {
         self.mixture.validate()?;
-        let (model, training) = (&self.model, &self.training);
+        let (model, training, analysis) = (&self.model, &self.training, &self.analysis);
+        let mut perplexities = analysis.perplexities.clone();
+        perplexities.sort_by(f64::total_cmp);
+        perplexities.dedup();
         check(&[
             ("samples", "in [2, 10^8]", (2..=MOST_ROWS).contains(&self.samples)),
             ("data.held_out", "in [0, 0.9]", (0.0..=0.9).contains(&self.data.held_out)),
@@ -464,6 +467,11 @@ impl Settings {
                 "at least 0 and finite",
                 training.beta >= 0.0 && training.beta.is_finite(),
             ),
+            (
+                "training.beta",
+                "above 0 with likelihood mean-squared-error, whose variance it stands for",
+                training.beta > 0.0 || model.likelihood != Likelihood::MeanSquaredError,
+            ),
             ("training.learning_rate", "positive and finite", positive(training.learning_rate)),
             ("training.adam_beta1", "in [0, 1)", (0.0..1.0).contains(&training.adam_beta1)),
             ("training.adam_beta2", "in [0, 1)", (0.0..1.0).contains(&training.adam_beta2)),
@@ -475,13 +483,15 @@ impl Settings {
                 training.gradient_clip.is_none_or(positive),
             ),
             ("training.patience", "at least 1", training.patience != Some(0)),
-            ("analysis.max_clusters", "at least 2", self.analysis.max_clusters >= 2),
-            ("analysis.restarts", "at least 1", self.analysis.restarts >= 1),
-            ("analysis.rows", "at least 2", self.analysis.rows >= 2),
+            ("analysis.max_clusters", "in [2, 1000]", (2..=1000).contains(&analysis.max_clusters)),
+            ("analysis.more_rows", "at most 10^6", analysis.more_rows <= 1_000_000),
+            ("analysis.restarts", "at least 1", analysis.restarts >= 1),
+            ("analysis.rows", "at least 2", analysis.rows >= 2),
             (
                 "analysis.perplexities",
-                "a list of numbers of at least 1",
-                self.analysis.perplexities.iter().all(|&p| p >= 1.0 && p.is_finite()),
+                "a list of different numbers of at least 1",
+                perplexities.iter().all(|&p| p >= 1.0 && p.is_finite())
+                    && perplexities.len() == analysis.perplexities.len(),
             ),
         ])
     }

@@ -139,18 +139,34 @@ pub fn automatic(adapters: &[Adapter]) -> (Backend, String) {
 /// Where wgpu was asked for and there is no adapter, or it does not start. An explicit choice is
 /// never swapped for another.
 pub fn open(backend: Backend) -> Result<Chosen> {
-    let (backend, reason) = match backend {
+    let (choice, reason) = match backend {
         Backend::Auto => automatic(&adapters()),
         explicit => (explicit, "as asked".into()),
     };
-    match backend {
+    if (backend, choice) == (Backend::Auto, Backend::Wgpu) {
+        // burn picks the adapter by rules of its own, and a driver that is listed may not start.
+        return Ok(match open_wgpu() {
+            Ok((device, adapter)) if adapter.is_gpu() => {
+                Chosen { device, backend: choice, adapter: Some(adapter), reason }
+            }
+            Ok((_, adapter)) => cpu(format!("chosen because burn would compute on {adapter}")),
+            Err(error) => cpu(format!("chosen because no GPU starts: {}", error.message())),
+        });
+    }
+    match choice {
         Backend::Wgpu | Backend::Auto => {
             let (device, adapter) = open_wgpu()?;
             Ok(Chosen { device, backend: Backend::Wgpu, adapter: Some(adapter), reason })
         }
-        Backend::Cpu => Ok(Chosen { device: Device::flex(), backend, adapter: None, reason }),
-        Backend::Ndarray => Ok(Chosen { device: ndarray(), backend, adapter: None, reason }),
+        Backend::Cpu => Ok(cpu(reason)),
+        Backend::Ndarray => {
+            Ok(Chosen { device: ndarray(), backend: choice, adapter: None, reason })
+        }
     }
+}
+
+fn cpu(reason: String) -> Chosen {
+    Chosen { device: Device::flex(), backend: Backend::Cpu, adapter: None, reason }
 }
 
 /// burn deprecates its ndarray backend in favour of flex; it stays selectable because the project's

@@ -1,6 +1,6 @@
 //! The counter-based random generator and its named streams.
 //!
-//! Every draw of the program is a pure function of `(seed, stream, member, step, element)`, so
+//! Every draw of the program is a pure function of `(seed, stream, step, element)`, so
 //! results depend neither on the number of threads nor on what was drawn before, and a resumed run
 //! needs no generator state. The function is Philox4x32-10 of Salmon, Moraes, Dror and Shaw,
 //! "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).

@@ -85,11 +85,11 @@ impl Workload {
     /// The time that drawing `rows` samples takes.
     ///
     /// # Errors
-    /// Where the device fails.
-    pub fn sample(&self, rows: usize, device: &Device) -> Result<Duration> {
+    /// Where the device fails or the work is interrupted.
+    pub fn sample(&self, rows: usize, device: &Device, interrupt: &AtomicBool) -> Result<Duration> {
         let model = Model::new(self.model()?.1, device);
         let clock = Instant::now();
-        model.sample(rows, 1)?;
+        model.sample(rows, 1, interrupt)?;
         Ok(clock.elapsed())
     }
 }

@@ -65,9 +65,10 @@ impl Evidence<'_> {
         let [scaled, raw, real] = self.chosen();
         let answer = if self.collapsed() {
             format!(
-                "None. The posterior collapsed: the decoder ignores its latent input and returns \
-                 nearly the same row every time. The {scaled} clusters that K-means reports are \
-                 structure in that residue, not components of the data."
+                "None. The posterior collapsed: the decoder ignores its latent input, and the samples \
+                 are {}. The {scaled} clusters that K-means reports are structure in that, not \
+                 components of the data.",
+                self.counts.when_collapsed()
             )
         } else {
             format!(
@@ -78,11 +79,11 @@ impl Evidence<'_> {
             )
         };
         let evidence = format!(
-            "{} of {} latent units active; generated standard deviation {:.1}% of the data's; \
+            "{} of {} latent units active; the generated rows spread over {}; \
              k by silhouette: scaled {scaled}, raw {raw}, real {real}; by BIC: generated {}, real {}.",
             self.latent.active_units,
             self.latent.kl_per_unit.len(),
-            100.0 * self.counts.spread_ratio,
+            self.counts.spread(),
             self.counts.mixtures.generated.best,
             self.counts.mixtures.real.best,
         );
@@ -185,11 +186,10 @@ impl Evidence<'_> {
             self.components.map_or_else(String::new, |count| format!(", of {count}")),
         );
         let evidence = format!(
-            "{} steps on {rows} rows: {} active units, generated standard deviation {:.1}% of the \
-             data's; k by silhouette on its samples: {} scaled, {} raw.",
+            "{} steps on {rows} rows: {} active units, generated rows that spread over {}; k by silhouette on its samples: {} scaled, {} raw.",
             more.steps,
             more.active_units,
-            100.0 * more.counts.spread_ratio,
+            more.counts.spread(),
             more.counts.clusters.scaled.by_silhouette,
             more.counts.clusters.raw.by_silhouette,
         );

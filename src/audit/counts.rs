@@ -46,8 +46,27 @@ pub struct Counts {
     pub clusters: Clusters,
     /// What mixtures see.
     pub mixtures: Mixtures,
-    /// Generated standard deviation as a share of the data's.
-    pub spread_ratio: f64,
+    /// Generated standard deviation as a share of the data's; absent where the real rows are all
+    /// equal.
+    pub spread_ratio: Option<f64>,
+}
+
+impl Counts {
+    /// How far the generated rows spread, in words: `3.8% of the data's standard deviation`.
+    pub fn spread(&self) -> String {
+        match self.spread_ratio {
+            Some(ratio) => format!("{:.1}% of the data's standard deviation", 100.0 * ratio),
+            None => "more than the data, whose rows are all equal".into(),
+        }
+    }
+
+    /// What the samples of a model are whose decoder ignores its input.
+    pub fn when_collapsed(&self) -> &'static str {
+        match self.spread_ratio {
+            Some(ratio) if ratio < 0.5 => "nearly the same row every time",
+            _ => "one row with the same noise around it every time",
+        }
+    }
 }
 
 /// Number of calls of `tick` that [`count`] makes at most.

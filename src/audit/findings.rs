@@ -16,6 +16,7 @@ pub struct Findings {
     /// Components of the generating mixture, or distinct labels; absent where neither is known.
     pub components: Option<usize>,
     /// Clusters and components of real and generated rows.
+    #[serde(flatten)]
     pub counts: Counts,
     /// What the latent units carry.
     pub latent: LatentSummary,
@@ -39,6 +40,7 @@ pub struct MoreRows {
     /// Latent units in use.
     pub active_units: usize,
     /// Clusters and components of the rows and of as many generated ones.
+    #[serde(flatten)]
     pub counts: Counts,
 }
 

@@ -56,8 +56,9 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         };
         for workload in WORKLOADS {
             let steps = steps_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;
-            workload.sample(SAMPLED, &chosen.device)?;
-            let samples = SAMPLED as f64 / workload.sample(SAMPLED, &chosen.device)?.as_secs_f64();
+            workload.sample(SAMPLED, &chosen.device, &interrupt)?;
+            let samples = SAMPLED as f64
+                / workload.sample(SAMPLED, &chosen.device, &interrupt)?.as_secs_f64();
             let (steps_text, samples_text) = (format!("{steps:.1}"), format!("{samples:.0}"));
             lines.push(row(&workload.to_string(), &steps_text, &samples_text, &name));
             figures.push(json!({

@@ -1,6 +1,8 @@
 //! `modescope encode`: posteriors of rows.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use serde_json::json;
@@ -43,14 +45,14 @@ pub struct Arguments {
     backend: BackendArgument,
 }
 
-pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     check_target(&arguments.out, arguments.force)?;
     let saved = SavedModel::load(&arguments.run)?;
     let mut options = arguments.table.read_options();
     options.columns.get_or_insert_with(|| saved.card.columns.clone());
     let loaded = read(&arguments.data, &options)?;
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
-    let latents = Model::new(saved, &chosen.device).encode(loaded.table.rows())?;
+    let latents = Model::new(saved, &chosen.device).encode(loaded.table.rows(), &interrupt)?;
     write_csv(&arguments.out, &latents.to_table(loaded.table.labels().cloned())?)?;
     if let Some(note) = dropped_note(loaded.dropped) {
         Display::new(output).note(&format!("note: {note}"));

@@ -67,17 +67,16 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, output: &Output) -> Result<()> {
-    let interrupt = interrupt_flag()?;
     match command {
-        Command::Run(arguments) => run::run(&arguments, output, interrupt),
+        Command::Run(arguments) => run::run(&arguments, output, interrupt_flag()?),
         Command::Mixture(arguments) => mixture::run(&arguments, output),
-        Command::Train(arguments) => train::run(&arguments, output, interrupt),
-        Command::Sample(arguments) => sample::run(&arguments, output),
-        Command::Encode(arguments) => encode::run(&arguments, output),
-        Command::Tsne(arguments) => tsne::run(&arguments, output, interrupt),
-        Command::Report(arguments) => report::run(&arguments, output, interrupt),
+        Command::Train(arguments) => train::run(&arguments, output, interrupt_flag()?),
+        Command::Sample(arguments) => sample::run(&arguments, output, interrupt_flag()?),
+        Command::Encode(arguments) => encode::run(&arguments, output, interrupt_flag()?),
+        Command::Tsne(arguments) => tsne::run(&arguments, output, interrupt_flag()?),
+        Command::Report(arguments) => report::run(&arguments, output, interrupt_flag()?),
         Command::Recipes(arguments) => recipes::run(&arguments, output),
-        Command::Bench(arguments) => bench::run(&arguments, output, interrupt),
+        Command::Bench(arguments) => bench::run(&arguments, output, interrupt_flag()?),
         Command::Devices(_) => devices::run(output),
     }
 }

@@ -48,7 +48,7 @@ impl Output {
 
     /// An error, on stderr; with `--json` also as the object on stdout.
     pub fn error(&self, error: &Error) {
-        eprintln!("error: {error}");
+        say(&format!("error: {error}"));
         if self.json {
             let code = error.kind().exit_code();
             let (message, help) = (error.message(), error.remedy());
@@ -56,4 +56,9 @@ impl Output {
             let _ = writeln!(std::io::stdout(), "{object}");
         }
     }
+}
+
+/// A line on stderr. A reader that has gone away is no error of ours.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

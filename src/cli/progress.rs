@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 
-use super::output::Output;
+use super::output::{Output, say};
 use crate::run::{Progress, Silent, Task};
 
 /// Seconds between two plain lines of one task.
@@ -39,8 +39,8 @@ impl Progress for Display {
         match self {
             Display::Quiet => {}
             // A bar that is being drawn would be torn by a line written past it.
-            Display::Bars(bars) => bars.suspend(|| eprintln!("{line}")),
-            Display::Lines => eprintln!("{line}"),
+            Display::Bars(bars) => bars.suspend(|| say(line)),
+            Display::Lines => say(line),
         }
     }
 
@@ -114,7 +114,7 @@ impl Lines {
             false => format!("{:.1} s", elapsed.as_secs_f64()),
         };
         let line = format!("{name}: {done}/{total} ({rate:.1}/s, {time}) {message}");
-        eprintln!("{}", line.trim_end());
+        say(line.trim_end());
     }
 }
 

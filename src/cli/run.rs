@@ -128,11 +128,14 @@ impl Job {
             .iter()
             .chain(&plan.notes)
             .for_each(|note| display.note(&format!("note: {note}")));
-        let existing = match (self.force, self.resume) {
+        let existing = match (self.force, earlier.is_some()) {
             (true, _) => Existing::Replace,
             (false, true) => Existing::Resume,
             (false, false) => Existing::Refuse,
         };
+        if self.force {
+            self.check_inputs_outside(&out)?;
+        }
         let dir = RunDir::create(&out, existing)?;
         let context = Context {
             dir: &dir,
@@ -151,8 +154,25 @@ impl Job {
         Ok(Finished { dir, plan })
     }
 
-    /// The folder and plan of the run to go on with; nothing where it has to start, because it was
-    /// stopped before it had kept its data or never began.
+    /// Refuses to replace a folder that holds what the run is to be made from.
+    fn check_inputs_outside(&self, out: &Path) -> Result<()> {
+        let Ok(out) = out.canonicalize() else { return Ok(()) };
+        let inputs = [&self.data, &self.settings.config].into_iter().flatten();
+        match inputs
+            .clone()
+            .find(|path| path.canonicalize().is_ok_and(|path| path.starts_with(&out)))
+        {
+            Some(path) => Err(Error::input(format!(
+                "{} lies in {}, which --force would replace",
+                path.display(),
+                out.display()
+            ))
+            .help("choose another folder with --out")),
+            None => Ok(()),
+        }
+    }
+
+    /// The folder and plan of the run to go on with; nothing where it never began.
     pub fn earlier(&self) -> Result<Option<(PathBuf, Plan)>> {
         if !self.resume {
             return Ok(None);
@@ -160,8 +180,7 @@ impl Job {
         let folder = self.out.clone().ok_or_else(|| {
             Error::input("--resume needs the run's folder").help("name it with --out DIR")
         })?;
-        let kept = |name: &str| folder.join(name).exists();
-        match kept(RunDir::CONFIG) && (kept(RunDir::DATA) || kept(RunDir::DATA_REFERENCE)) {
+        match folder.join(RunDir::CONFIG).exists() {
             true => Plan::read(&folder).map(|plan| Some((folder, plan))),
             false => Ok(None),
         }

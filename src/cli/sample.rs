@@ -1,6 +1,8 @@
 //! `modescope sample`: draw rows from a trained model.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use serde_json::json;
@@ -33,9 +35,9 @@ pub struct Arguments {
     /// CSV file to write
     #[arg(long, value_name = "FILE", default_value = "samples.csv")]
     out: PathBuf,
-    /// Seed of the draws
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// Seed of the draws [default: one more than the run's, for rows that samples.csv has not]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Replace the file if it is there
     #[arg(long)]
     force: bool,
@@ -43,12 +45,13 @@ pub struct Arguments {
     backend: BackendArgument,
 }
 
-pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     check_target(&arguments.out, arguments.force)?;
     let saved = SavedModel::load(&arguments.run)?;
+    let seed = arguments.seed.unwrap_or(saved.card.seed.wrapping_add(1));
     let columns = saved.card.columns.clone();
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
-    let rows = Model::new(saved, &chosen.device).sample(arguments.samples, arguments.seed)?;
+    let rows = Model::new(saved, &chosen.device).sample(arguments.samples, seed, &interrupt)?;
     write_csv(&arguments.out, &Table::new(columns, rows, None)?)?;
     let text = format!("{} rows: {}", arguments.samples, arguments.out.display());
     output.result(&text, &json!({ "rows": arguments.samples, "file": arguments.out }));

@@ -120,8 +120,13 @@ impl SettingsArguments {
     }
 }
 
-/// Refuses to write over a file that is there, unless told to.
+/// Refuses to write over a file that is there, unless told to, or CSV under another ending.
 pub fn check_target(path: &Path, force: bool) -> Result<()> {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    if matches!(ending, Some("npy" | "parquet")) {
+        return Err(Error::input(format!("{}: only CSV can be written", path.display()))
+            .help("give --out a name that ends in .csv"));
+    }
     if path.exists() && !force {
         return Err(Error::input(format!("{} is already there", path.display()))
             .help("--force replaces it, --out names another"));

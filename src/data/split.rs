@@ -2,7 +2,8 @@
 
 use crate::random::{Generator, Stream};
 
-/// Divides `0..rows` at random into training and held-out rows, each ascending.
+/// Divides `0..rows` at random into training and held-out rows. Both are in random order, so the
+/// first so many of either are a fair sample, whatever the order of the file.
 ///
 /// `round(rows · held_out)` rows are held out: at least 1 where `held_out` > 0 and there are 3 rows
 /// or more, and never so many that fewer than 2 are left to train on.
@@ -13,9 +14,7 @@ pub fn split(rows: usize, held_out: f64, seed: u64) -> (Vec<usize>, Vec<usize>) 
         0
     };
     let mut held_out = Generator::new(seed, Stream::Split, 0).permutation(rows);
-    let mut training = held_out.split_off(count);
-    training.sort_unstable();
-    held_out.sort_unstable();
+    let training = held_out.split_off(count);
     (training, held_out)
 }
 
@@ -34,10 +33,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_split_holds_every_row_once_in_ascending_order() {
+    fn a_split_holds_every_row_once_in_no_order() {
         let (training, held_out) = split(1000, 0.1, 3);
         assert_eq!((training.len(), held_out.len()), (900, 100));
-        assert!(training.is_sorted() && held_out.is_sorted());
+        assert!(!training.is_sorted() && !held_out.is_sorted());
         let mut all = [training, held_out].concat();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..1000));

@@ -106,5 +106,11 @@ fn read_card(path: &Path) -> Result<ModelCard> {
     {
         return Err(wrong(format!("columns and scaling do not fit {features} features")));
     }
+    let scaling = &card.scaling;
+    let usable = scaling.shift.iter().all(|shift| shift.is_finite())
+        && scaling.scale.iter().all(|scale| scale.is_normal() && *scale > 0.0);
+    if !usable {
+        return Err(wrong("the scaling is not finite and positive".into()));
+    }
     Ok(card)
 }

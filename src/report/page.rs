@@ -144,7 +144,7 @@ impl Page {
                     tr {
                         td { (record.epoch) }
                         td { (format!("{:.6}", record.loss)) }
-                        @if self.generated { td { (format!("{reference:.6}")) } }
+                        @if self.generated { td { (reference.map_or("–".into(), |loss| format!("{loss:.6}"))) } }
                         td { (format!("{:.6}", record.reconstruction)) }
                         td { (format!("{:.2e}", record.kl)) }
                         td { (record.beta) }
@@ -233,18 +233,18 @@ fn silhouettes(choice: &KChoice) -> String {
 pub fn verdict(findings: &Findings) -> String {
     let latent = &findings.latent;
     let (active, units) = (latent.active_units, latent.kl_per_unit.len());
-    let spread = 100.0 * findings.counts.spread_ratio;
+    let spread = findings.counts.spread();
     if collapsed(active) {
         return format!(
-            "The posterior collapsed: 0 of {units} latent units are active and the generated rows \
-             spread over {spread:.1}% of the data's standard deviation. The model learned the mean \
-             of the data and no mode of it."
+            "The posterior collapsed: 0 of {units} latent units are active and the samples are {}. \
+             They spread over {spread}. The model learned the mean of the data and no mode of it.",
+            findings.counts.when_collapsed()
         );
     }
     let clusters = &findings.counts.clusters;
     format!(
-        "{active} of {units} latent units are active; the generated rows spread over {spread:.0}% of \
-         the data's standard deviation. K-means sees {} clusters in them and {} in the real rows.",
+        "{active} of {units} latent units are active; the generated rows spread over {spread}. \
+         K-means sees {} clusters in them and {} in the real rows.",
         clusters.raw.by_silhouette, clusters.real.by_silhouette
     )
 }

@@ -1,6 +1,6 @@
 //! Stage `audit`: clusters, latent units, and the questions answered.
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, Axis, s};
 
 use super::more_rows::counted;
 use super::{Context, RunDir, interruptible};
@@ -66,9 +66,13 @@ pub(super) fn read_rows(context: &Context, name: &str) -> Result<Array2<f32>> {
     Ok(loaded.table.rows().to_owned())
 }
 
-/// The run's latents: means, then log-variances.
+/// The latents of the training rows, in their order: means, then log-variances.
 pub(super) fn read_latents(context: &Context) -> Result<Array2<f32>> {
     let labels = context.dataset.table.labels().map(|labels| labels.column.clone());
     let options = ReadOptions { labels, ..ReadOptions::default() };
-    Ok(read(&context.dir.file(RunDir::LATENTS), &options)?.table.rows().to_owned())
+    let latents = read(&context.dir.file(RunDir::LATENTS), &options)?.table;
+    match latents.len() == context.dataset.table.len() {
+        true => Ok(latents.rows().select(Axis(0), &context.dataset.training_rows)),
+        false => Ok(latents.rows().to_owned()),
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{Context, Plan, RunDir, Source};
 use crate::config::Settings;
@@ -27,8 +27,11 @@ pub(super) mod draw {
 pub struct Dataset {
     /// Every row given or generated, fresh held-out rows left out.
     pub table: Table,
-    /// The rows trained on.
+    /// The rows trained on, in a random order where they were split from a file, so that the first
+    /// so many of them are a fair sample.
     pub training: Table,
+    /// For each row trained on, its index in `table`.
+    pub training_rows: Vec<usize>,
     /// The rows held out; may be none.
     pub held_out: Table,
     /// The truth, where the data were generated.
@@ -38,8 +41,7 @@ pub struct Dataset {
 }
 
 /// `data.json`: where a large data set is.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Serialize)]
 struct Reference {
     path: PathBuf,
     hash: String,
@@ -66,6 +68,7 @@ impl Dataset {
         let table = draw(settings.mixture.rows, draw::TRAINING);
         Self {
             training: table.clone(),
+            training_rows: (0..table.len()).collect(),
             held_out: draw(FRESH_ROWS, draw::HELD_OUT),
             table,
             mixture: Some(mixture),
@@ -80,24 +83,31 @@ impl Dataset {
             drop_missing: settings.data.drop_missing,
         };
         let Loaded { table, dropped, hash } = read(path, &options)?;
-        let (training, held_out) = split(table.len(), settings.data.held_out, settings.seed);
-        let training = table.select(&training);
+        let (training_rows, held_out) = split(table.len(), settings.data.held_out, settings.seed);
+        let training = table.select(&training_rows);
         check_trainable(path, &training, dropped)?;
-        let source = Source::File { path: path.into(), hash, dropped };
-        Ok(Self { held_out: table.select(&held_out), training, table, mixture: None, source })
+        // Absolute, so that the run can be resumed from another folder.
+        let absolute = std::path::absolute(path).map_err(|e| Error::io("finding", path, e))?;
+        let source = Source::File { path: absolute, hash, dropped };
+        let held_out = table.select(&held_out);
+        Ok(Self { table, training, training_rows, held_out, mixture: None, source })
     }
 
-    /// The data of an earlier run, from its folder.
+    /// The data of an earlier run: from its folder, or, where that has no copy yet or they are too
+    /// large for one, from where they came.
     ///
     /// # Errors
-    /// Where its files are missing, or a large data set that it refers to has changed.
+    /// Where the files are missing, or the original has changed since.
     pub fn load(folder: &Path, plan: &Plan) -> Result<Self> {
         let Source::File { path, hash, .. } = &plan.decided.source else {
-            let mixture = Mixture::read(&folder.join(RunDir::MIXTURE))?;
-            return Ok(Self::from_mixture(mixture, &plan.settings));
+            let truth = folder.join(RunDir::MIXTURE);
+            if !truth.exists() {
+                return Self::prepare(None, &plan.settings);
+            }
+            return Ok(Self::from_mixture(Mixture::read(&truth)?, &plan.settings));
         };
         let source = plan.decided.source.clone();
-        if !folder.join(RunDir::DATA_REFERENCE).exists() {
+        if folder.join(RunDir::DATA).exists() {
             let copy = Self::from_file(&folder.join(RunDir::DATA), &plan.settings)?;
             return Ok(Self { source, ..copy });
         }

@@ -72,7 +72,6 @@ impl RunDir {
         Self::MORE_ROWS,
         Self::REPORT,
     ];
-    const FOLDERS: [&'static str; 2] = [Self::PLOTS, Self::STAMPS];
 
     /// Takes a folder for writing a run, making it where it is absent.
     ///
@@ -80,19 +79,33 @@ impl RunDir {
     /// Where it holds a run and `existing` is [`Existing::Refuse`], another process holds it, or it
     /// cannot be written.
     pub fn create(path: &Path, existing: Existing) -> Result<Self> {
-        let held: Vec<&str> =
-            Self::FILES.into_iter().filter(|name| path.join(name).exists()).collect();
-        if let (Existing::Refuse, Some(name)) = (existing, held.first()) {
-            return Err(Error::input(format!("{} already holds {name}", path.display())).help(
-                "--force replaces that run, --resume goes on with it, --out names another folder",
-            ));
-        }
+        Self::check(path, existing)?;
         fs::create_dir_all(path).map_err(|error| Error::io("making", path, error))?;
         let run = Self::lock(path)?;
+        // Again, because another run may have ended in between.
+        Self::check(path, existing)?;
         if existing == Existing::Replace {
             run.clear()?;
         }
         Ok(run)
+    }
+
+    /// Refuses a folder whose files must not be touched.
+    fn check(path: &Path, existing: Existing) -> Result<()> {
+        let is_run = path.join(Self::CONFIG).exists() || path.join(Self::STAMPS).exists();
+        let held = Self::FILES.into_iter().find(|name| path.join(name).exists());
+        let folder = path.display();
+        match (existing, held) {
+            (Existing::Refuse, Some(name)) => Err(Error::input(format!(
+                "{folder} already holds {name}"
+            ))
+            .help("--force replaces a run, --resume goes on with it, --out names another folder")),
+            (Existing::Replace, Some(name)) if !is_run => {
+                Err(Error::input(format!("{folder} holds {name}, but it is no run to replace"))
+                    .help("name another folder with --out"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes a folder that holds a run.
@@ -138,17 +151,29 @@ impl RunDir {
     }
 
     fn clear(&self) -> Result<()> {
-        let files = Self::FILES.iter().map(|name| (name, fs::remove_file(self.file(name))));
-        let folders = Self::FOLDERS.iter().map(|name| (name, fs::remove_dir_all(self.file(name))));
-        for (name, removed) in files.chain(folders) {
-            match removed {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Error::io("removing", &self.file(name), error));
-                }
-                _ => {}
-            }
+        // A folder called plots is ours only where a stage has drawn into it.
+        if self.stamp("plot").exists() {
+            self.remove(Self::PLOTS)?;
         }
-        Ok(())
+        Self::FILES.iter().chain(&[Self::STAMPS]).try_for_each(|name| self.remove(name))
+    }
+
+    /// Removes one of the run's files or folders, if it is there.
+    ///
+    /// # Errors
+    /// Where the operating system refuses.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.file(name);
+        let removed = match path.is_dir() {
+            true => fs::remove_dir_all(&path),
+            false => fs::remove_file(&path),
+        };
+        match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("removing", &path, error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The folder.
@@ -182,9 +207,10 @@ impl RunDir {
         serde_json::from_slice(&bytes).map_err(|error| Error::damaged(&path, error))
     }
 
-    /// Whether the stage was finished with this key.
-    pub(super) fn is_stamped(&self, stage: &str, key: &str) -> bool {
+    /// Whether the stage was finished with this key and its files are there.
+    pub(super) fn is_stamped(&self, stage: &str, key: &str, outputs: &[&str]) -> bool {
         fs::read_to_string(self.stamp(stage)).is_ok_and(|found| found == key)
+            && outputs.iter().all(|name| self.file(name).exists())
     }
 
     /// Records that the stage is finished.

@@ -24,7 +24,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let Some(mixture) =
         context.dataset.mixture.as_ref().filter(|_| rows > plan.decided.training_rows)
     else {
-        return Ok(());
+        return context.dir.remove(RunDir::MORE_ROWS);
     };
     let table = mixture.draw(rows, settings.seed, draw::MORE_ROWS);
     // As many steps as on the smaller set, so that only the data differ.
@@ -38,8 +38,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     drop(watcher);
 
     let model = Model::new(saved, context.device);
-    let generated = model.sample(rows, settings.seed)?;
-    let latents = model.encode(table.rows())?;
+    let generated = model.sample(rows, settings.seed, &context.interrupt)?;
+    let latents = model.encode(table.rows(), &context.interrupt)?;
     let latent = summarise(latents.means.view(), latents.log_variances.view());
     let counts = counted(context, "clustering more rows", table.rows(), generated, RESTARTS)?;
     let steps = epochs * steps_per_epoch(rows);

@@ -6,21 +6,23 @@ use crate::error::Result;
 use crate::model::SavedModel;
 use crate::vae::Model;
 
-/// Above so many values latents are written by `modescope encode` only.
+/// Above so many values the latents of all rows are left to `modescope encode`.
 const LARGEST_LATENTS: usize = 1_000_000;
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let settings = &context.plan.settings;
     let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
-    let samples = model.sample(settings.samples, settings.seed)?;
+    let samples = model.sample(settings.samples, settings.seed, &context.interrupt)?;
     let columns = context.dataset.table.columns().to_vec();
     write_csv(&context.dir.file(RunDir::SAMPLES), &Table::new(columns, samples, None)?)?;
 
-    let training = &context.dataset.training;
-    let encoded = match training.len() * training.width() > LARGEST_LATENTS {
-        true => context.dataset.first(settings.analysis.rows),
-        false => training.clone(),
+    // Every row in the order of data.csv, or, of large data, the rows that are analysed.
+    let dataset = context.dataset;
+    let encoded = match dataset.table.len() * dataset.table.width() > LARGEST_LATENTS {
+        true => dataset.first(settings.analysis.rows),
+        false => dataset.table.clone(),
     };
-    let latents = model.encode(encoded.rows())?.to_table(encoded.labels().cloned())?;
+    let latents = model.encode(encoded.rows(), &context.interrupt)?;
+    let latents = latents.to_table(encoded.labels().cloned())?;
     write_csv(&context.dir.file(RunDir::LATENTS), &latents)
 }

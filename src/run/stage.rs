@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Dataset, Plan, Progress, RunDir};
 use super::{audit, data, more_rows, plot, report, sample, train, tsne};
 use crate::error::{Error, Result};
+use crate::model::SavedModel;
 
 /// What every stage works with.
 pub struct Context<'a> {
@@ -34,6 +35,8 @@ pub struct Stage {
     after: &'static [&'static str],
     /// The decisions that its files depend on, beside those of the stages it comes after.
     settings: fn(&Plan) -> Value,
+    /// Files that are there when it is finished, whatever the plan.
+    outputs: &'static [&'static str],
     /// Does the work: reads files, writes files.
     work: fn(&Context) -> Result<()>,
 }
@@ -47,6 +50,7 @@ pub const STAGES: &[Stage] = &[
             let settings = &plan.settings;
             json!([settings.seed, settings.data, settings.mixture, plan.decided.source])
         },
+        outputs: &[],
         work: data::stage,
     },
     Stage {
@@ -55,36 +59,56 @@ pub const STAGES: &[Stage] = &[
         settings: |plan| {
             let (settings, decided) = (&plan.settings, &plan.decided);
             let machine = json!([decided.backend, decided.engine, decided.adapter]);
-            json!([settings.model, settings.training, decided.batch, machine])
+            json!([settings.recipe, settings.model, settings.training, decided.batch, machine])
         },
+        outputs: &[SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY],
         work: train::stage,
     },
     Stage {
         name: "sample",
         after: &["train"],
-        settings: |plan| json!(plan.settings.samples),
+        settings: |plan| json!([plan.settings.samples, plan.settings.analysis.rows]),
+        outputs: &[RunDir::SAMPLES, RunDir::LATENTS],
         work: sample::stage,
     },
     Stage {
         name: "more-rows",
         after: &["train"],
-        settings: |plan| json!([plan.settings.analysis, plan.settings.samples]),
+        settings: |plan| {
+            let analysis = &plan.settings.analysis;
+            json!([analysis.more_rows, analysis.max_clusters])
+        },
+        outputs: &[],
         work: more_rows::stage,
     },
     Stage {
         name: "audit",
         after: &["sample", "more-rows"],
         settings: |plan| json!(plan.settings.analysis),
+        outputs: &[RunDir::AUDIT],
         work: audit::stage,
     },
     Stage {
         name: "tsne",
         after: &["sample"],
         settings: |plan| json!([plan.settings.analysis, plan.decided.perplexities]),
+        outputs: &[RunDir::TSNE],
         work: tsne::stage,
     },
-    Stage { name: "plot", after: &["audit", "tsne"], settings: |_| Value::Null, work: plot::stage },
-    Stage { name: "report", after: &["plot"], settings: |_| Value::Null, work: report::stage },
+    Stage {
+        name: "plot",
+        after: &["audit", "tsne"],
+        settings: |_| Value::Null,
+        outputs: &[plot::INDEX],
+        work: plot::stage,
+    },
+    Stage {
+        name: "report",
+        after: &["plot"],
+        settings: |_| Value::Null,
+        outputs: &[RunDir::REPORT],
+        work: report::stage,
+    },
 ];
 
 impl Stage {
@@ -106,7 +130,7 @@ pub fn execute(context: &Context, last: &str) -> Result<()> {
     context.plan.write(context.dir.path())?;
     for stage in STAGES {
         let key = stage.key(context.plan);
-        if !context.dir.is_stamped(stage.name, &key) {
+        if !context.dir.is_stamped(stage.name, &key, stage.outputs) {
             if context.interrupt.load(Ordering::Relaxed) {
                 return Err(Error::interrupted(format!("stopped before stage {}", stage.name)));
             }

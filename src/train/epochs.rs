@@ -14,6 +14,8 @@ use crate::model::{ModelCard, Parameters};
 use crate::random::{Generator, Stream};
 use crate::vae::{to_tensor, to_vec};
 
+const LOWER_RATE: &str = "try a lower training.learning_rate, or --set training.gradient_clip=1";
+
 /// What a training run needs beside its first weights.
 #[derive(Clone, Copy, Debug)]
 pub struct Job<'a> {
@@ -68,7 +70,7 @@ pub fn train(
     let steps_per_epoch = job.rows.nrows().div_ceil(job.card.objective.batch);
     let mut trainer = Trainer::new(job, start);
     let evaluation = Evaluation::new(job.card, job.rows, job.held_out, job.device);
-    let mut history: Vec<EpochRecord> = Vec::with_capacity(job.settings.epochs);
+    let mut history: Vec<EpochRecord> = Vec::new();
     let mut best: Option<(f64, usize, Parameters)> = None;
     let mut training_time = Duration::ZERO;
 
@@ -111,6 +113,11 @@ pub fn train(
         Some((.., parameters)) => parameters,
         None => trainer.model.model().parameters(&job.card.architecture)?,
     };
+    if parameters.values.iter().any(|value| !value.is_finite()) {
+        return Err(
+            Error::diverged("training diverged: weights are no longer finite").help(LOWER_RATE)
+        );
+    }
     Ok(Trained { parameters, history })
 }
 
@@ -208,7 +215,7 @@ fn check_finite(record: &EpochRecord) -> Result<()> {
             "training diverged: the {name} of epoch {} is {value}",
             record.epoch
         ))
-        .help("try a lower training.learning_rate, or --set training.gradient_clip=1")),
+        .help(LOWER_RATE)),
         None => Ok(()),
     }
 }

@@ -12,7 +12,8 @@ use crate::files;
 pub struct EpochRecord {
     /// From 0.
     pub epoch: usize,
-    /// `reconstruction + beta · kl`.
+    /// `reconstruction + β·kl` with each batch's own β, which is less for a short last batch where
+    /// the KL is summed.
     pub loss: f64,
     /// Mean squared error, or −log p(x|z) in nats a row.
     pub reconstruction: f64,

@@ -1,5 +1,7 @@
 //! A trained model in use: drawing samples and encoding rows, in the data's own units.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use burn::tensor::Device;
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
@@ -66,8 +68,9 @@ impl Model {
     /// is learned, with its noise σ·ε added. Row i depends on the seed and i alone.
     ///
     /// # Errors
-    /// Where `rows` is 0 or more than can be drawn in one go, or the device fails.
-    pub fn sample(&self, rows: usize, seed: u64) -> Result<Array2<f32>> {
+    /// Where `rows` is 0 or more than can be drawn in one go, the device fails, or `interrupt` is
+    /// set.
+    pub fn sample(&self, rows: usize, seed: u64, interrupt: &AtomicBool) -> Result<Array2<f32>> {
         let features = self.card.architecture.features;
         let fits = rows.checked_mul(features).is_some_and(|values| values <= MOST_VALUES);
         if !(1..=MOST_ROWS).contains(&rows) || !fits {
@@ -78,6 +81,7 @@ impl Model {
         }
         let mut out = Array2::zeros((rows, features));
         for (index, mut chunk) in out.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
+            check(interrupt)?;
             let draw =
                 |stream, columns| standard_normal(seed, stream, index, chunk.nrows(), columns);
             let z = match self.card.prior {
@@ -101,8 +105,8 @@ impl Model {
     /// The posteriors of rows given in the data's units (n × features).
     ///
     /// # Errors
-    /// Where the columns are not as many as the model's, or the device fails.
-    pub fn encode(&self, rows: ArrayView2<f32>) -> Result<Latents> {
+    /// Where the columns are not as many as the model's, the device fails, or `interrupt` is set.
+    pub fn encode(&self, rows: ArrayView2<f32>, interrupt: &AtomicBool) -> Result<Latents> {
         let features = self.card.architecture.features;
         if rows.ncols() != features {
             let found = rows.ncols();
@@ -113,6 +117,7 @@ impl Model {
         let mut latents =
             Latents { means: Array2::zeros(shape), log_variances: Array2::zeros(shape) };
         for (index, chunk) in rows.axis_chunks_iter(Axis(0), CHUNK).enumerate() {
+            check(interrupt)?;
             let scaled = self.card.scaling.apply(chunk);
             let posterior = self.vae.encode(to_tensor(scaled.view(), &self.device));
             let place = s![index * CHUNK..index * CHUNK + chunk.nrows(), ..];
@@ -120,6 +125,14 @@ impl Model {
             latents.log_variances.slice_mut(place).assign(&to_array(posterior.log_variance)?);
         }
         Ok(latents)
+    }
+}
+
+/// Stops between chunks where the user wants to.
+fn check(interrupt: &AtomicBool) -> Result<()> {
+    match interrupt.load(Ordering::Relaxed) {
+        true => Err(Error::interrupted("stopped")),
+        false => Ok(()),
     }
 }
 

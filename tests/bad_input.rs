@@ -233,6 +233,23 @@ fn resuming_what_is_not_there() {
 }
 
 #[test]
+fn a_folder_that_must_not_be_replaced() {
+    let place = Place::new();
+    place.succeed("mixture --rows 60 --out blobs");
+    let line = format!("run blobs/data.csv --labels component --out blobs --force {QUICK}");
+    refused(&place, &line, &["data.csv", "--force"]);
+    refused(&place, &format!("run --out blobs --force {QUICK}"), &["no run to replace"]);
+    refused(&place, &format!("run --out blobs --resume {QUICK}"), &["already holds data.csv"]);
+}
+
+#[test]
+fn settings_of_a_run_without_its_data() {
+    let place = trained();
+    let line = format!("run --config run/config.toml {QUICK}");
+    refused_job(&place, &line, &["config.toml", "my.csv", "no DATA"]);
+}
+
+#[test]
 fn a_bad_option() {
     let place = Place::new();
     for (line, word) in [

@@ -479,11 +479,74 @@ fn a_run_on_wgpu_names_its_adapter() {
     assert_eq!(config["run"]["backend"].as_str(), Some("wgpu"));
     assert_eq!(config["run"]["adapter"]["name"].as_str(), Some(adapter));
     // The samples of the same weights, drawn on the CPU.
-    place.succeed("sample run -n 40 --backend cpu --out cpu.csv");
+    place.succeed("sample run -n 40 --seed 1 --backend cpu --out cpu.csv");
     let (gpu, cpu) = (numbers(&place.read("run/samples.csv")), numbers(&place.read("cpu.csv")));
     for (a, b) in gpu.iter().flatten().zip(cpu.iter().flatten()) {
         assert!((a - b).abs() <= 1e-3, "{a} and {b}");
     }
+}
+
+#[test]
+fn more_rows_are_trained_on_and_answered_for() {
+    let place = Place::new();
+    place.succeed(&format!("run --out run {QUICK} --set analysis.more_rows=240"));
+    let found: Value = serde_json::from_str(&place.read("run/more_rows.json")).unwrap();
+    assert_eq!(found["rows"], 240);
+    // As many steps as on the 120 rows: 3 epochs of 4 batches, rounded up to whole epochs of 8.
+    assert_eq!(found["steps"], 16);
+    assert_eq!(found["real_rows"], 240);
+    let audit: Value = serde_json::from_str(&place.read("run/audit.json")).unwrap();
+    assert_eq!(audit["more_rows"], found);
+    let answer = audit["answers"][3]["answer"].as_str().unwrap();
+    assert!(answer.contains("240 rows"), "{answer}");
+}
+
+#[test]
+fn early_stopping_keeps_the_best_epoch() {
+    let place = Place::new();
+    let settings = "--set training.learning_rate=0.05 --set training.patience=3 --epochs 200";
+    place.succeed("mixture --rows 200 --out data");
+    let line = format!("train data/data.csv --labels component --backend cpu --out run {settings}");
+    place.succeed(&line);
+    let history = rows(&place.read("run/history.csv"));
+    let column = history[0].iter().position(|name| name == "held_out_elbo").unwrap();
+    let elbos: Vec<f64> = history[1..].iter().map(|row| row[column].parse().unwrap()).collect();
+    let best = elbos.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    assert!(elbos.len() < 200, "it did not stop");
+    assert_eq!(elbos.iter().position(|&elbo| elbo == best), Some(elbos.len() - 4));
+}
+
+#[test]
+fn columns_of_different_units_are_warned_about() {
+    let place = Place::new();
+    let lines: String = (0..40).map(|i| format!("{},{}\n", i % 7, 100 * (i % 11))).collect();
+    place.write("my.csv", format!("narrow,wide\n{lines}"));
+    let ran = place.succeed(&format!("train my.csv --out rms {QUICK}"));
+    assert!(ran.stderr.contains("column \"wide\" spreads"), "{}", ran.stderr);
+    let line = format!("train my.csv --out z {QUICK} --set data.scaling=z-score");
+    assert!(!place.succeed(&line).stderr.contains("spreads"));
+}
+
+#[test]
+fn a_stage_whose_file_is_missing_is_done_again() {
+    let place = Place::new();
+    place.succeed(&format!("run --out run {QUICK}"));
+    let samples = place.read("run/samples.csv");
+    std::fs::remove_file(place.path("run/samples.csv")).unwrap();
+    place.succeed("run --resume --out run");
+    assert_eq!(place.read("run/samples.csv"), samples);
+}
+
+#[test]
+fn a_run_stopped_before_it_kept_its_data_goes_on_with_them() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    for name in ["run/data.csv", "run/.stamps/data", "run/.stamps/train"] {
+        std::fs::remove_file(place.path(name)).unwrap();
+    }
+    place.succeed("run --resume --out run");
+    assert!(place.read("run/data.csv").starts_with("a,b,kind"));
 }
 
 #[cfg(unix)]

@@ -19,6 +19,15 @@ pub struct Answer {
     pub evidence: String,
 }
 
+/// The k that K-means sees, marked where it is the largest that was tried.
+fn seen(choice: &KChoice) -> String {
+    let k = choice.by_silhouette;
+    match choice.fits.last() {
+        Some(last) if last.k == k && choice.fits.len() > 1 => format!("{k} (the most tried)"),
+        _ => k.to_string(),
+    }
+}
+
 /// What the answers are drawn from.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
@@ -62,7 +71,8 @@ impl Evidence<'_> {
     }
 
     fn captured(&self) -> Answer {
-        let [scaled, raw, real] = self.chosen();
+        let clusters = &self.counts.clusters;
+        let [scaled, raw, real] = [&clusters.scaled, &clusters.raw, &clusters.real].map(seen);
         let answer = if self.collapsed() {
             format!(
                 "None. The posterior collapsed: the decoder ignores its latent input, and the samples \
@@ -128,7 +138,7 @@ impl Evidence<'_> {
         let (clusters, mixture) = (self.latent_clusters.by_silhouette, self.latent_mixture.best);
         let answer = if self.collapsed() {
             "None. Every row has nearly the same posterior, so there are no clusters to see; what \
-             t-SNE and K-means draw is rounding-sized variation blown up."
+             t-SNE and K-means draw is variation too small to carry anything, blown up."
                 .into()
         } else {
             format!(
@@ -171,7 +181,7 @@ impl Evidence<'_> {
                 format!("For the model, yes: trained on {rows} rows it does not collapse.")
             }
             (false, _) => format!(
-                "For the model, little: trained on {rows} rows for as many steps, its samples show {} \
+                "For the model, little: trained on {rows} rows for about as many steps, its samples show {} \
                  components by BIC, against {} before.",
                 more.counts.mixtures.generated.best, few.mixtures.generated.best
             ),

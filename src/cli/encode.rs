@@ -46,8 +46,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
-    check_target(&arguments.out, arguments.force)?;
     let saved = SavedModel::load(&arguments.run)?;
+    check_target(&arguments.out, arguments.force)?;
     let mut options = arguments.table.read_options();
     options.columns.get_or_insert_with(|| saved.card.columns.clone());
     let loaded = read(&arguments.data, &options)?;

@@ -14,7 +14,9 @@ use crate::audit::findings::Findings;
 use crate::device;
 use crate::error::{Error, Result};
 use crate::report::verdict;
-use crate::run::{Context, Dataset, Existing, Facts, Plan, Progress, RunDir, execute};
+use crate::run::{
+    Context, Dataset, Decided, Existing, Facts, Plan, Progress, RunDir, Source, execute,
+};
 
 /// Do the whole job: data, training, samples, analysis, pictures, report
 ///
@@ -96,6 +98,10 @@ impl Job {
         let earlier = self.earlier()?;
         let file = earlier.as_ref().map(|(folder, _)| folder.join(RunDir::CONFIG));
         let settings = self.settings.resolve(Some(&self.table), flags, file)?;
+        if self.resume && earlier.is_none() {
+            display.note("note: the folder holds no run yet, so this starts one");
+        }
+        self.check_config_has_data(earlier.is_some())?;
         let dataset = match (&self.data, &earlier) {
             (None, Some((folder, plan))) => Dataset::load(folder, plan)?,
             (data, _) => Dataset::prepare(data.as_deref(), &settings)?,
@@ -124,7 +130,7 @@ impl Job {
 
         display.note(&chosen.to_string());
         dataset
-            .notes()
+            .notes(plan.settings.data.scaling)
             .iter()
             .chain(&plan.notes)
             .for_each(|note| display.note(&format!("note: {note}")));
@@ -152,6 +158,27 @@ impl Job {
             _ => error,
         })?;
         Ok(Finished { dir, plan })
+    }
+
+    /// Refuses the settings of a run on a file without that file: they would silently describe a
+    /// generated mixture.
+    fn check_config_has_data(&self, resumed: bool) -> Result<()> {
+        let Some(config) =
+            self.settings.config.as_ref().filter(|_| self.data.is_none() && !resumed)
+        else {
+            return Ok(());
+        };
+        match Plan::read_file(config) {
+            Ok(Plan { decided: Decided { source: Source::File { path, .. }, .. }, .. }) => {
+                Err(Error::input(format!(
+                    "{} is of a run on {}, and no DATA is given",
+                    config.display(),
+                    path.display()
+                ))
+                .help("name the table before the options"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses to replace a folder that holds what the run is to be made from.

@@ -46,8 +46,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
-    check_target(&arguments.out, arguments.force)?;
     let saved = SavedModel::load(&arguments.run)?;
+    check_target(&arguments.out, arguments.force)?;
     let seed = arguments.seed.unwrap_or(saved.card.seed.wrapping_add(1));
     let columns = saved.card.columns.clone();
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;

@@ -38,6 +38,10 @@ pub struct Page {
     pub source: String,
     /// Name of the recipe.
     pub recipe: String,
+    /// Where it was computed, in words.
+    pub machine: String,
+    /// Seed of every random draw.
+    pub seed: u64,
     /// Training rows and held-out rows.
     pub rows: (usize, usize),
     /// Names of the columns.
@@ -93,7 +97,7 @@ impl Page {
             p.facts {
                 "Recipe " b { (self.recipe) } " on " (self.source) ": " (training)
                 " rows to train on, " (held_out) " held out, " (self.columns.len()) " columns ("
-                (self.columns.join(", ")) ")."
+                (self.columns.join(", ")) "). Seed " (self.seed) ", computed on " (self.machine) "."
             }
             @for note in &self.notes { p.note { (note) } }
         }
@@ -204,7 +208,7 @@ impl Page {
                     td { (choice.by_silhouette) }
                     td { (choice.by_elbow) }
                     td { (choice.mini_batch_by_silhouette) }
-                    td { (silhouettes(choice)) }
+                    td.long { (silhouettes(choice)) }
                 } } }
             } }
             p.evidence {

@@ -6,14 +6,19 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::{Context, Plan, RunDir, Source};
-use crate::config::Settings;
-use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note, read, split, write_csv};
+use crate::config::{ScalingKind, Settings};
+use crate::data::{
+    Loaded, Mixture, ReadOptions, Scaling, Table, dropped_note, read, split, write_csv,
+};
 use crate::error::{Error, Result};
 
 /// Fresh rows drawn as held-out rows of a generated mixture.
 const FRESH_ROWS: usize = 1000;
 /// Above so many values the run refers to the data in place of copying them.
 const LARGEST_COPY: usize = 1_000_000;
+
+/// Columns whose standard deviations differ by more than this factor have different units.
+const MIXED_SCALES: f32 = 10.0;
 
 /// The steps of the mixture's random stream, one for each set of rows drawn from it.
 pub(super) mod draw {
@@ -121,8 +126,8 @@ impl Dataset {
         }
     }
 
-    /// What a user should hear about the data.
-    pub fn notes(&self) -> Vec<String> {
+    /// What a user should hear about the data, given how they are scaled.
+    pub fn notes(&self, scaling: ScalingKind) -> Vec<String> {
         let dropped = match &self.source {
             Source::File { dropped, .. } => dropped_note(*dropped),
             Source::Mixture => None,
@@ -132,7 +137,27 @@ impl Dataset {
                 "column \"{name}\" is constant: it is kept, but there is nothing in it to learn"
             )
         };
-        dropped.into_iter().chain(self.table.constant_columns().into_iter().map(constant)).collect()
+        let constant = self.table.constant_columns().into_iter().map(constant);
+        let scales = (scaling == ScalingKind::Rms).then(|| self.scales_note()).flatten();
+        dropped.into_iter().chain(constant).chain(scales).collect()
+    }
+
+    /// A warning where one scale for all columns would hide most of them.
+    fn scales_note(&self) -> Option<String> {
+        let spreads = Scaling::fit(ScalingKind::ZScore, self.training.rows()).scale;
+        let constant = self.training.constant_columns();
+        let varying = self.training.columns().iter().zip(spreads);
+        let varying = varying.filter(|(name, _)| !constant.contains(&name.as_str()));
+        let mut varying: Vec<(&String, f32)> = varying.collect();
+        varying.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let ((narrow, least), (wide, most)) = (varying.first()?, varying.last()?);
+        (most / least > MIXED_SCALES).then(|| {
+            format!(
+                "column \"{wide}\" spreads {:.0} times as far as \"{narrow}\": one scale for all \
+                 columns hides the narrow ones; where units differ, use --set data.scaling=z-score",
+                most / least
+            )
+        })
     }
 
     /// The first `rows` training rows: what clustering, t-SNE and pictures use.

@@ -19,7 +19,7 @@ mod tsne;
 
 pub use data::Dataset;
 pub use folder::{Existing, RunDir};
-pub use plan::{Facts, Plan, Source};
+pub use plan::{Decided, Facts, Plan, Source};
 pub use progress::{Progress, Silent, Task, interruptible};
 pub use stage::{Context, STAGES, Stage, execute, redo};
 pub use tsne::EmbeddingRow;

@@ -153,14 +153,21 @@ impl Plan {
         files::write_bytes(&folder.join(RunDir::CONFIG), text.as_bytes())
     }
 
-    /// Reads `config.toml`.
+    /// Reads the `config.toml` of a run folder.
     ///
     /// # Errors
-    /// Where it is missing or is no plan.
+    /// As [`read_file`](Self::read_file).
     pub fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join(RunDir::CONFIG);
-        let wrong = |what: String| Error::damaged(&path, what.trim_end());
-        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        Self::read_file(&folder.join(RunDir::CONFIG))
+    }
+
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// Where the file is missing or is no plan.
+    pub fn read_file(path: &Path) -> Result<Self> {
+        let wrong = |what: String| Error::damaged(path, what.trim_end());
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
         let mut table: Table =
             text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
         let decided = table.remove("run").ok_or_else(|| wrong("no [run] table".into()))?;

@@ -32,13 +32,18 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let page = Page {
         source,
         recipe: plan.settings.recipe.clone(),
+        machine: match &plan.decided.adapter {
+            Some(adapter) => adapter.to_string(),
+            None => "the CPU".into(),
+        },
+        seed: plan.settings.seed,
         rows: (dataset.training.len(), dataset.held_out.len()),
         columns: dataset.table.columns().to_vec(),
         history: read_history(&context.dir.file(RunDir::HISTORY))?,
         findings: context.dir.read_json(RunDir::AUDIT)?,
         figures: captions.into_iter().map(figure).collect::<Result<_>>()?,
         settings: toml,
-        notes: dataset.notes(),
+        notes: dataset.notes(plan.settings.data.scaling),
         generated: dataset.mixture.is_some(),
     };
     files::write_bytes(&context.dir.file(RunDir::REPORT), page.render().as_bytes())

@@ -8,16 +8,17 @@ use super::tsne::read_embeddings;
 use super::{Context, EmbeddingRow, RunDir};
 use crate::audit::clusters::{KChoice, KSummary};
 use crate::audit::findings::Findings;
-use crate::config::{Likelihood, ScalingKind};
+use crate::config::{KlReduction, Likelihood, ScalingKind};
 use crate::data::{Scaling, Table};
 use crate::error::{Error, Result};
+use crate::model::SavedModel;
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
     Comparison, KChoice as KFigure, KCurve, Latent, Losses, Picture, PriorComponent, Scatter, Tsne,
     TsnePanel,
 };
 use crate::report::Caption;
-use crate::train::read_history;
+use crate::train::{EpochRecord, read_history};
 
 /// Name of the list of pictures in the folder of the pictures.
 pub(super) const INDEX: &str = "plots/index.json";
@@ -88,20 +89,30 @@ fn classes(table: &Table) -> (Option<&[usize]>, &[String]) {
 fn losses(context: &Context, folder: &std::path::Path) -> Result<Picture> {
     let history = read_history(&context.dir.file(RunDir::HISTORY))?;
     let epochs: Vec<usize> = history.iter().map(|record| record.epoch).collect();
-    let column = |get: fn(&crate::train::EpochRecord) -> f64| history.iter().map(get).collect();
+    let column = |get: fn(&EpochRecord) -> f64| history.iter().map(get).collect();
     let (loss, reconstruction, kl): (Vec<f64>, Vec<f64>, Vec<f64>) =
         (column(|r| r.loss), column(|r| r.reconstruction), column(|r| r.kl));
-    let loss_unit = match context.plan.settings.model.likelihood {
-        Likelihood::MeanSquaredError => "squared scaled units",
-        Likelihood::LearnedSigma => "nats a row",
+    let (loss_unit, held_out) = match context.plan.settings.model.likelihood {
+        Likelihood::MeanSquaredError => ("squared scaled units", None),
+        Likelihood::LearnedSigma => {
+            // The bound is in the data's units, the loss in scaled ones.
+            let scaling = SavedModel::load(context.dir.path())?.card.scaling;
+            let bound = |r: &EpochRecord| r.held_out_elbo.unwrap_or(f64::NAN);
+            let loss = |record| -bound(record) - scaling.log_jacobian();
+            ("nats a row", Some(history.iter().map(loss).collect::<Vec<f64>>()))
+        }
     };
+    // With another β the training loss is not the negative bound.
+    let training = &context.plan.settings.training;
+    let comparable = training.beta == 1.0 && training.kl_reduction == KlReduction::Mean;
+    let held_out = held_out.filter(|loss| comparable && loss.iter().any(|l| l.is_finite()));
     let (title, kl_unit) = ("Loss, reconstruction and KL by epoch", "nats a row");
     let (loss, reconstruction, kl) = (&loss, &reconstruction, &kl);
     let figure = Losses {
         title,
         epochs: &epochs,
         loss,
-        held_out: None,
+        held_out: held_out.as_deref(),
         reconstruction,
         kl,
         loss_unit,

@@ -149,3 +149,35 @@ fn clip(vae: &Vae, gradients: GradientsParams, limit: f64) -> GradientsParams {
     vae.visit(&mut scale);
     scale.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ModelSettings;
+    use crate::model::Architecture;
+    use ndarray::Array2;
+
+    #[test]
+    fn clipping_shortens_the_whole_gradient_and_keeps_its_direction() {
+        let device = crate::device::open(crate::config::Backend::Cpu).unwrap().device.autodiff();
+        let settings = ModelSettings { hidden: vec![6], ..ModelSettings::default() };
+        let start = Parameters::initialise(Architecture::new(&settings, 3), 1.0, 1).unwrap();
+        let vae = Vae::new(&start, &device);
+        let x = to_tensor(Array2::from_elem((4, 3), 2.0).view(), &device);
+        let noise = to_tensor(Array2::from_elem((4, 2), 0.5).view(), &device);
+        let clipped = |limit: f64| {
+            let loss = losses(&vae, x.clone(), noise.clone(), 1.0).loss;
+            let gradients = GradientsParams::from_grads(loss.backward(), &vae);
+            let gradients = clip(&vae, gradients, limit);
+            let mut flat = Flatten { gradients: &gradients, values: Vec::new(), error: None };
+            vae.visit(&mut flat);
+            flat.values
+        };
+        let norm = |g: &[f32]| g.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+        let whole = clipped(1e9);
+        let limit = norm(&whole) / 4.0;
+        let short = clipped(limit);
+        assert!((norm(&short) / limit - 1.0).abs() < 1e-5);
+        assert!(whole.iter().zip(&short).all(|(w, s)| (w / 4.0 - s).abs() < 1e-6));
+    }
+}

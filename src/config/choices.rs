@@ -1,0 +1,128 @@
+//! Settings that are one of a few words.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+    };
+}
+
+choice! {
+    /// Where tensors live.
+    Backend {
+        /// A real GPU through wgpu where there is one, else the CPU
+        Auto,
+        /// Any wgpu adapter: Vulkan, Metal or DX12, software ones too
+        Wgpu,
+        /// burn's flex backend: the fast one on a CPU
+        Cpu,
+        /// burn's ndarray backend: deprecated upstream and slower, kept for comparison
+        Ndarray,
+    }
+}
+
+choice! {
+    /// Who takes the training steps.
+    Engine {
+        /// The fastest that does what the settings ask for
+        Auto,
+        /// burn's automatic differentiation: every recipe, the reference
+        Autodiff,
+    }
+}
+
+choice! {
+    /// How columns are scaled before training.
+    ScalingKind {
+        /// Subtract each mean, divide by one standard deviation for all columns; keeps the geometry
+        Rms,
+        /// Subtract each mean, divide by each standard deviation
+        ZScore,
+        /// Map each column's range to [0, 1]
+        MinMax,
+        /// Leave the values as they are
+        None,
+    }
+}
+
+choice! {
+    /// How the weights of a generated mixture are drawn.
+    MixtureWeights {
+        /// Uniform draws divided by their sum
+        Random,
+        /// All equal
+        Uniform,
+        /// One draw from the flat Dirichlet distribution
+        Dirichlet,
+    }
+}
+
+choice! {
+    /// The covariances of a generated mixture.
+    MixtureCovariance {
+        /// The identity for every component
+        Identity,
+        /// One random variance a component, in [0.25, 2.25]
+        Spherical,
+        /// A random rotation of random variances in [0.25, 2.25]
+        Full,
+    }
+}
+
+choice! {
+    /// The non-linearity between dense layers.
+    Activation {
+        /// max(0, x)
+        Relu,
+        /// x · sigmoid(x)
+        Silu,
+        /// Hyperbolic tangent
+        Tanh,
+        /// x · Φ(x)
+        Gelu,
+    }
+}
+
+choice! {
+    /// What the decoder's output means.
+    Likelihood {
+        /// Mean squared error over all elements: a Gaussian of fixed, implied variance
+        MeanSquaredError,
+        /// A Gaussian with one learned standard deviation for all columns
+        LearnedSigma,
+    }
+}
+
+choice! {
+    /// How the encoder's second output becomes the posterior's variance.
+    PosteriorVariance {
+        /// exp(h), h clamped to [−12, 8]
+        Exp,
+        /// softplus(h / 2)
+        Softplus,
+    }
+}
+
+choice! {
+    /// How the KL divergence is reduced over the rows of a batch.
+    KlReduction {
+        /// The mean over rows: the evidence lower bound
+        Mean,
+        /// The sum over rows, beside a reconstruction that is a mean: multiplies β by the batch
+        Sum,
+    }
+}
+
+choice! {
+    /// How the learning rate changes with the step.
+    RateSchedule {
+        /// Constant
+        Constant,
+        /// Half a cosine from the full rate to `final_rate` of it
+        Cosine,
+    }
+}

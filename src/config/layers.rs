@@ -1,0 +1,219 @@
+//! How defaults, recipe, file and flags become one [`Settings`].
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::{RECIPES, Recipe, Settings};
+use crate::error::{Error, Result, nearest};
+
+/// The layers above the defaults, weakest first.
+#[derive(Clone, Debug, Default)]
+pub struct Layers<'a> {
+    /// `--recipe NAME`; else the file's `recipe` key; else the default recipe.
+    pub recipe: Option<&'a str>,
+    /// `--config FILE`.
+    pub file: Option<&'a Path>,
+    /// `--set key=value`, in the order given.
+    pub assignments: &'a [String],
+    /// Flags that name a setting of their own (`--seed`, `--backend`, …), as key and value.
+    pub flags: Vec<(&'static str, Value)>,
+}
+
+impl Settings {
+    /// Puts the layers together and checks the result.
+    ///
+    /// # Errors
+    /// An unknown recipe, key or value, a file that is not TOML, or a value out of its range; the
+    /// message names the file, line and column or the key.
+    pub fn resolve(layers: &Layers) -> Result<Self> {
+        let file = layers.file.map(read_file).transpose()?;
+        let file_recipe =
+            file.as_ref().and_then(|table| table.get("recipe")).and_then(Value::as_str);
+        let recipe = Recipe::find(layers.recipe.or(file_recipe).unwrap_or(RECIPES[0].name))?;
+
+        let mut merged = Table::try_from(Self::default())
+            .map_err(|error| Error::failed(format!("default settings: {error}")))?;
+        let shipped: Table = recipe
+            .toml
+            .parse()
+            .map_err(|error| Error::failed(format!("recipe {}: {error}", recipe.name)))?;
+        merge(&mut merged, shipped);
+        merge(&mut merged, file.unwrap_or_default());
+        for assignment in layers.assignments {
+            let (key, value) = parse_assignment(assignment)?;
+            set(&mut merged, &key, value)?;
+        }
+        for (key, value) in &layers.flags {
+            set(&mut merged, key, value.clone())?;
+        }
+        merged.insert("recipe".into(), recipe.name.into());
+        let settings: Self = merged.try_into().map_err(|error| {
+            Error::input(format!("settings: {}", error.to_string().trim_end())).help(HELP)
+        })?;
+        settings.validate()?;
+        Ok(settings)
+    }
+}
+
+const HELP: &str =
+    "`modescope recipes NAME` prints a recipe, whose keys and values show what can be set";
+
+/// Reads `--config FILE` and checks its keys on their own, so that errors carry its lines.
+///
+/// A run's own `config.toml` serves too: its table `run` records what was decided and sets nothing.
+fn read_file(path: &Path) -> Result<Table> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::input(format!("reading settings from {}: {error}", path.display()))
+            .help("give --config the path of a TOML file; `modescope recipes NAME` prints one to start from")
+    })?;
+    let place = |error: toml::de::Error| {
+        Error::input(format!("{}: {}", path.display(), error.to_string().trim_end())).help(HELP)
+    };
+    let mut table: Table = text.parse().map_err(place)?;
+    if table.remove("run").is_none() {
+        // Parsed from the text, so that the error shows the line.
+        toml::from_str::<Settings>(&text).map_err(place)?;
+    }
+    Ok(table)
+}
+
+/// Splits `key=value`; a value that is not TOML is taken as text, so quotes can be left out.
+fn parse_assignment(assignment: &str) -> Result<(String, Value)> {
+    let (key, value) = assignment.split_once('=').ok_or_else(|| {
+        Error::input(format!("--set {assignment}: not of the form key=value"))
+            .help("for example --set training.epochs=50")
+    })?;
+    let (key, value) = (key.trim(), value.trim());
+    let parsed = format!("value = {value}").parse::<Table>().ok();
+    let value = parsed
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(value.into()));
+    Ok((key.into(), value))
+}
+
+/// Lays one table over another, key by key.
+fn merge(under: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(Value::Table(under)), Value::Table(over)) => merge(under, over),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Sets a dotted key, refusing one that no setting has.
+fn set(table: &mut Table, dotted: &str, value: Value) -> Result<()> {
+    if !keys().iter().any(|key| key == dotted) {
+        let error = Error::input(format!("there is no setting \"{dotted}\""));
+        let known = keys();
+        return Err(match nearest(dotted, known.iter().map(String::as_str)) {
+            Some(guess) => error.help(format!("did you mean {guess}?")),
+            None => error.help(format!("the settings are: {}", known.join(", "))),
+        });
+    }
+    let mut nested = value;
+    for part in dotted.rsplit('.') {
+        nested = Value::Table(Table::from_iter([(part.to_owned(), nested)]));
+    }
+    if let Value::Table(over) = nested {
+        merge(table, over);
+    }
+    Ok(())
+}
+
+/// The dotted name of every setting, those without a default included.
+fn keys() -> Vec<String> {
+    fn walk(prefix: &str, table: &Table, keys: &mut Vec<String>) {
+        for (key, value) in table {
+            match value {
+                Value::Table(inner) => walk(&format!("{prefix}{key}."), inner, keys),
+                _ => keys.push(format!("{prefix}{key}")),
+            }
+        }
+    }
+    let mut full = Settings::default();
+    full.data.columns = Some(Vec::new());
+    full.data.labels = Some(String::new());
+    full.training.batch = Some(1);
+    full.training.gradient_clip = Some(1.0);
+    full.training.patience = Some(1);
+    let mut keys = Vec::new();
+    if let Ok(table) = Table::try_from(full) {
+        walk("", &table, &mut keys);
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Activation, ScalingKind};
+    use super::*;
+
+    fn resolve(assignments: &[&str]) -> Result<Settings> {
+        let assignments: Vec<String> = assignments.iter().map(|&a| a.into()).collect();
+        Settings::resolve(&Layers { assignments: &assignments, ..Layers::default() })
+    }
+
+    #[test]
+    fn every_recipe_resolves_and_says_what_it_is() {
+        for recipe in RECIPES {
+            let layers = Layers { recipe: Some(recipe.name), ..Layers::default() };
+            let settings = Settings::resolve(&layers).unwrap();
+            assert_eq!(settings.recipe, recipe.name);
+            assert!(recipe.toml.starts_with("# ") && recipe.summary().ends_with('.'));
+        }
+    }
+
+    #[test]
+    fn layers_override_each_other_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, "recipe = \"classic\"\nseed = 5\n[training]\nepochs = 7\nbeta = 2\n")
+            .unwrap();
+        let assignments = ["training.epochs=8".to_owned(), "model.activation=tanh".to_owned()];
+        let settings = Settings::resolve(&Layers {
+            file: Some(&file),
+            assignments: &assignments,
+            flags: vec![("seed", Value::Integer(6))],
+            ..Layers::default()
+        })
+        .unwrap();
+        assert_eq!(settings.recipe, "classic");
+        assert_eq!(settings.data.scaling, ScalingKind::MinMax);
+        assert_eq!((settings.seed, settings.training.epochs), (6, 8));
+        assert_eq!(settings.training.beta, 2.0);
+        assert_eq!(settings.model.activation, Activation::Tanh);
+    }
+
+    #[test]
+    fn settings_survive_being_written_and_read() {
+        let settings = resolve(&["training.patience=3", "data.labels=species"]).unwrap();
+        let text = toml::to_string(&settings).unwrap();
+        assert_eq!(toml::from_str::<Settings>(&text).unwrap(), settings);
+    }
+
+    #[test]
+    fn mistakes_are_named_with_a_remedy() {
+        let unknown = resolve(&["training.epoch=5"]).unwrap_err();
+        assert_eq!(unknown.message(), "there is no setting \"training.epoch\"");
+        assert_eq!(unknown.remedy(), Some("did you mean training.epochs?"));
+        let range = resolve(&["model.latent=0"]).unwrap_err();
+        assert_eq!(range.message(), "setting model.latent must be at least 1");
+        assert!(resolve(&["model.activation=sine"]).unwrap_err().message().contains("sine"));
+        assert!(resolve(&["training.epochs=many"]).unwrap_err().message().contains("epochs"));
+        assert!(Recipe::find("clasic").unwrap_err().remedy().unwrap().contains("\"classic\""));
+    }
+
+    #[test]
+    fn a_bad_key_in_a_file_is_shown_with_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("settings.toml");
+        std::fs::write(&file, "[training]\nepoch = 7\n").unwrap();
+        let error =
+            Settings::resolve(&Layers { file: Some(&file), ..Layers::default() }).unwrap_err();
+        assert!(error.message().contains("line 2"), "{error}");
+    }
+}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bic::{BicChoice, choose_components};
 use super::clusters::{KChoice, choose_k};
-use super::spread::spread_ratio;
+use super::spread::{ColumnMoments, column_moments, spread_ratio};
 use crate::config::ScalingKind;
 use crate::data::Scaling;
 use crate::error::Result;
@@ -49,6 +49,8 @@ pub struct Counts {
     /// Generated standard deviation as a share of the data's; absent where the real rows are all
     /// equal.
     pub spread_ratio: Option<f64>,
+    /// Mean and standard deviation of each column.
+    pub columns: Vec<ColumnMoments>,
 }
 
 impl Counts {
@@ -107,5 +109,6 @@ pub fn count(
         },
         mixtures: Mixtures { generated: mixture(generated)?, real: mixture(real)? },
         spread_ratio: spread_ratio(real, generated),
+        columns: column_moments(real, generated),
     })
 }

@@ -1,6 +1,7 @@
 //! How far generated rows spread, against the data.
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{ArrayView1, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
 
 use super::latent::variance;
 
@@ -18,6 +19,39 @@ pub fn spread_ratio(real: ArrayView2<f32>, generated: ArrayView2<f32>) -> Option
     ratio.is_finite().then_some(ratio)
 }
 
+/// Mean and standard deviation of one column, real and generated, in the data's units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnMoments {
+    /// Mean of the real rows.
+    pub real_mean: f64,
+    /// Standard deviation of the real rows.
+    pub real_deviation: f64,
+    /// Mean of the generated rows.
+    pub generated_mean: f64,
+    /// Standard deviation of the generated rows.
+    pub generated_deviation: f64,
+}
+
+/// The moments of each column of `real` and `generated` rows, which must not be empty.
+///
+/// # Panics
+/// Where the numbers of columns differ.
+pub fn column_moments(real: ArrayView2<f32>, generated: ArrayView2<f32>) -> Vec<ColumnMoments> {
+    assert_eq!(real.ncols(), generated.ncols(), "the same columns");
+    let mean = |column: ArrayView1<f32>| {
+        column.iter().copied().map(f64::from).sum::<f64>() / column.len().max(1) as f64
+    };
+    let columns = real.axis_iter(Axis(1)).zip(generated.axis_iter(Axis(1)));
+    columns
+        .map(|(real, generated)| ColumnMoments {
+            real_mean: mean(real),
+            real_deviation: variance(real).sqrt(),
+            generated_mean: mean(generated),
+            generated_deviation: variance(generated).sqrt(),
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,6 +63,10 @@ mod tests {
         let generated = &real * 0.125 + 7.0;
         assert!((spread_ratio(real.view(), real.view()).unwrap() - 1.0).abs() < 1e-15);
         assert!((spread_ratio(real.view(), generated.view()).unwrap() - 0.125).abs() < 1e-12);
+        let moments = column_moments(real.view(), generated.view());
+        assert!((moments[0].real_mean - 0.125).abs() < 1e-12);
+        assert!((moments[0].generated_mean - 7.015625).abs() < 1e-12);
+        assert!((moments[0].generated_deviation / moments[0].real_deviation - 0.125).abs() < 1e-12);
         let constant = array![[1.0_f32, 2.0], [1.0, 2.0]];
         assert_eq!(spread_ratio(constant.view(), real.view()), None);
     }

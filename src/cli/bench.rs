@@ -56,9 +56,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         };
         for workload in WORKLOADS {
             let steps = steps_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;
-            workload.sample(SAMPLED, &chosen.device, &interrupt)?;
-            let samples = SAMPLED as f64
-                / workload.sample(SAMPLED, &chosen.device, &interrupt)?.as_secs_f64();
+            let samples =
+                samples_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;
             let (steps_text, samples_text) = (format!("{steps:.1}"), format!("{samples:.0}"));
             lines.push(row(&workload.to_string(), &steps_text, &samples_text, &name));
             figures.push(json!({
@@ -93,4 +92,19 @@ fn steps_a_second(
     let estimate = workload.train(WARM_UP, device, interrupt)?.as_secs_f64() / WARM_UP as f64;
     let steps = ((seconds / estimate) as usize).clamp(WARM_UP, 20_000);
     Ok(steps as f64 / workload.train(steps, device, interrupt)?.as_secs_f64())
+}
+
+fn samples_a_second(
+    workload: &Workload,
+    seconds: f64,
+    device: &burn::tensor::Device,
+    interrupt: &AtomicBool,
+) -> Result<f64> {
+    workload.sample(SAMPLED, device, interrupt)?;
+    let (mut rows, mut time) = (0, 0.0);
+    while time < seconds {
+        time += workload.sample(SAMPLED, device, interrupt)?.as_secs_f64();
+        rows += SAMPLED;
+    }
+    Ok(rows as f64 / time)
 }

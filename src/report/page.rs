@@ -79,6 +79,7 @@ impl Page {
                         (self.answers())
                         (self.figures())
                         (self.losses())
+                        (self.column_moments())
                         (self.latent_units())
                         (self.clusters())
                         (self.settings())
@@ -164,6 +165,34 @@ impl Page {
             p.evidence {
                 "β is the weight of the KL in a full batch, σ the noise level in scaled units (learned, \
                  or implied by the squared error and β), the ELBO in nats a row in the data's own units."
+            }
+        }
+    }
+
+    fn column_moments(&self) -> Markup {
+        html! {
+            h2 { "Columns" }
+            div.scroll { table {
+                thead { tr {
+                    th { "column" } th { "real mean" } th { "generated mean" }
+                    th { "real deviation" } th { "generated deviation" } th { "ratio" }
+                } }
+                tbody { @for (name, column) in self.columns.iter().zip(&self.findings.counts.columns) {
+                    tr {
+                        td { (name) }
+                        td { (format!("{:.4}", column.real_mean)) }
+                        td { (format!("{:.4}", column.generated_mean)) }
+                        td { (format!("{:.4}", column.real_deviation)) }
+                        td { (format!("{:.4}", column.generated_deviation)) }
+                        td { @if column.real_deviation > 0.0 {
+                            (format!("{:.2}", column.generated_deviation / column.real_deviation))
+                        } @else { "–" } }
+                    }
+                } }
+            } }
+            p.evidence {
+                "Mean and standard deviation in the data's own units. A ratio near 0 is a column the \
+                 model gives one value, one far above 1 a column that drowns in noise."
             }
         }
     }

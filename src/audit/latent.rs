@@ -19,7 +19,7 @@ pub struct LatentSummary {
 
 /// Summarises posteriors N(mean, exp(log-variance)), both n × units.
 ///
-/// Active units are counted by the statistic A_u = Cov_x(E_{u∼q(u|x)}[u]) > 10⁻² of Burda, Grosse
+/// Active units are counted by the statistic `A_u = Cov_x(E_{u∼q(u|x)}[u]) > 10⁻²` of Burda, Grosse
 /// and Salakhutdinov 2016; the KL divergence is −½(1 + log σ² − μ² − σ²), appendix B of Kingma and
 /// Welling 2014. Without rows every figure is 0.
 ///

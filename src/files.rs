@@ -3,6 +3,9 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use crate::error::{Error, Result};
 
 /// Writes a file through `write` into a temporary file in the same folder, syncs it and renames it
@@ -40,4 +43,28 @@ pub fn write_atomically(
 /// As [`write_atomically`].
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
     write_atomically(path, |file| file.write_all(bytes).map_err(|e| Error::io("writing", path, e)))
+}
+
+/// Writes records as CSV with a header, by [`write_atomically`].
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_records(path: &Path, records: impl IntoIterator<Item = impl Serialize>) -> Result<()> {
+    write_atomically(path, |file| {
+        let mut writer = csv::Writer::from_writer(file);
+        for record in records {
+            writer.serialize(record).map_err(|error| Error::io("writing", path, error.into()))?;
+        }
+        writer.flush().map_err(|error| Error::io("writing", path, error))
+    })
+}
+
+/// Reads what [`write_records`] wrote.
+///
+/// # Errors
+/// Where the file is missing or holds other records.
+pub fn read_records<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let wrong = |error: csv::Error| Error::damaged(path, error);
+    let mut reader = csv::Reader::from_path(path).map_err(wrong)?;
+    reader.deserialize().map(|row| row.map_err(wrong)).collect()
 }

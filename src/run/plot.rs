@@ -4,13 +4,13 @@ use ndarray::{Array1, Array2, s};
 
 use super::audit::{read_latents, read_rows};
 use super::data::first_rows;
-use super::tsne::read_embeddings;
 use super::{Context, EmbeddingRow, RunDir};
 use crate::audit::clusters::{KChoice, KSummary};
 use crate::audit::findings::Findings;
 use crate::config::{KlReduction, Likelihood, ScalingKind};
 use crate::data::{Scaling, Table};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::model::SavedModel;
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
@@ -146,7 +146,7 @@ fn k_choice(context: &Context, folder: &std::path::Path) -> Result<Picture> {
 }
 
 fn tsne(context: &Context, real: &Table, folder: &std::path::Path) -> Result<Picture> {
-    let rows = read_embeddings(&context.dir.file(RunDir::TSNE))?;
+    let rows: Vec<EmbeddingRow> = files::read_records(&context.dir.file(RunDir::TSNE))?;
     let embedding = |perplexity: f64| {
         let of = |row: &&EmbeddingRow| row.perplexity == perplexity;
         let points: Vec<[f32; 2]> = rows.iter().filter(of).map(|row| [row.x, row.y]).collect();

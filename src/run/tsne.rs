@@ -1,6 +1,5 @@
 //! Stage `tsne`: the posterior means laid out in the plane.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::read_latents;
 use super::data::first_rows;
 use super::{Context, RunDir, interruptible};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files;
 use crate::tsne::{EPOCHS, Embedding, embed};
 
@@ -52,25 +51,5 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             perplexity: embedding.perplexity,
         })
     });
-    write_rows(&context.dir.file(RunDir::TSNE), rows)
-}
-
-fn write_rows(path: &Path, rows: impl Iterator<Item = EmbeddingRow>) -> Result<()> {
-    files::write_atomically(path, |file| {
-        let mut writer = csv::Writer::from_writer(file);
-        for row in rows {
-            writer.serialize(row).map_err(|error| Error::io("writing", path, error.into()))?;
-        }
-        writer.flush().map_err(|error| Error::io("writing", path, error))
-    })
-}
-
-/// Reads `tsne.csv`.
-pub(super) fn read_embeddings(path: &Path) -> Result<Vec<EmbeddingRow>> {
-    let wrong = |error: csv::Error| Error::damaged(path, error);
-    csv::Reader::from_path(path)
-        .map_err(wrong)?
-        .deserialize()
-        .map(|row| row.map_err(wrong))
-        .collect()
+    files::write_records(&context.dir.file(RunDir::TSNE), rows)
 }

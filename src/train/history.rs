@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files;
 
 /// One epoch of training. Losses are means over the epoch's rows, in scaled units.
@@ -40,15 +40,11 @@ pub struct EpochRecord {
 /// # Errors
 /// Where the file cannot be written.
 pub fn write_history(path: &Path, history: &[EpochRecord]) -> Result<()> {
-    files::write_atomically(path, |file| {
-        let mut writer = csv::Writer::from_writer(file);
-        let io = |error: csv::Error| Error::io("writing", path, error.into());
-        for record in history {
-            let seconds = (record.seconds * 1e6).round() / 1e6;
-            writer.serialize(EpochRecord { seconds, ..record.clone() }).map_err(io)?;
-        }
-        writer.flush().map_err(|error| Error::io("writing", path, error))
-    })
+    let to_the_microsecond = |record: &EpochRecord| {
+        let seconds = (record.seconds * 1e6).round() / 1e6;
+        EpochRecord { seconds, ..record.clone() }
+    };
+    files::write_records(path, history.iter().map(to_the_microsecond))
 }
 
 /// Reads a history back.
@@ -56,10 +52,5 @@ pub fn write_history(path: &Path, history: &[EpochRecord]) -> Result<()> {
 /// # Errors
 /// Where the file is missing or not a history.
 pub fn read_history(path: &Path) -> Result<Vec<EpochRecord>> {
-    let wrong = |error: csv::Error| Error::damaged(path, error);
-    csv::Reader::from_path(path)
-        .map_err(wrong)?
-        .deserialize()
-        .map(|row| row.map_err(wrong))
-        .collect()
+    files::read_records(path)
 }

@@ -52,6 +52,22 @@ pub enum Stream {
     Split = 9,
     /// Seeds of the clustering restarts.
     Clustering = 10,
+    /// Directions of the sliced Wasserstein distance; the step is the direction.
+    Directions = 11,
+    /// Counts drawn again for an interval; the step is the draw.
+    Bootstrap = 12,
+    /// Order of the rows in the two-sample test.
+    TwoSample = 13,
+    /// Reference sets of the gap statistic; the step is the set.
+    GapReference = 14,
+    /// Which rows a costly analysis looks at.
+    Subset = 15,
+    /// Latents of the importance-sampled likelihood; the step is the chunk.
+    ImportanceDraw = 16,
+    /// Posterior draws that are decoded; the step is the chunk.
+    PosteriorDraw = 17,
+    /// Observation noise on decoded posterior draws.
+    PosteriorObservation = 18,
 }
 
 /// The generator of one stream at one step.

@@ -67,6 +67,7 @@ impl TableArguments {
         crate::data::ReadOptions {
             columns: self.columns.clone(),
             labels: self.labels.clone(),
+            labels_optional: false,
             drop_missing: self.drop_missing,
         }
     }

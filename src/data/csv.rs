@@ -45,7 +45,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         true => positional(width),
         false => first.iter().map(str::to_owned).collect(),
     };
-    let mut rows = Rows::new(path, names, options)?;
+    let mut rows = Rows::new(path, names, !headless, options)?;
     let features = rows.choice().features.clone();
     let label = rows.choice().label;
     for record in headless.then_some(Ok(first)).into_iter().chain(records) {
@@ -286,7 +286,7 @@ mod tests {
         let choose = |columns: &[&str], labels: Option<&str>| {
             let columns = columns.iter().map(|&name| name.to_owned()).collect();
             let labels = labels.map(str::to_owned);
-            let options = ReadOptions { columns: Some(columns), labels, drop_missing: false };
+            let options = ReadOptions { columns: Some(columns), labels, ..ReadOptions::default() };
             load("width,height,\n1,2,3\n4,5,6\n", &options).unwrap_err()
         };
         let unknown = choose(&["widht"], None);

@@ -1,21 +1,26 @@
 //! Gaussian mixtures: generated at random, drawn from, and read from and written to
 //! `mixture.json`.
 
+mod gaussian;
 mod generate;
 mod parameters;
 
-use std::f64::consts::TAU;
 use std::path::Path;
 
-use ndarray::{Array2, ArrayView1};
+use ndarray::{Array2, ArrayView2, Axis};
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use self::gaussian::Gaussian;
 use self::parameters::Parameters;
 use super::{Labels, Table};
 use crate::error::{Error, Result};
 use crate::files::write_bytes;
 use crate::random::{Draws, Generator, Stream};
+
+/// Rows evaluated at once.
+const BLOCK: usize = 256;
 
 /// A mixture of K Gaussians in D dimensions with full covariances.
 ///
@@ -26,8 +31,7 @@ use crate::random::{Draws, Generator, Stream};
 #[serde(try_from = "Parameters", into = "Parameters")]
 pub struct Mixture {
     parameters: Parameters,
-    /// Lower Cholesky factors of the covariances, K × D × D, packed by rows.
-    factors: Vec<Vec<Vec<f64>>>,
+    gaussians: Vec<Gaussian>,
 }
 
 impl From<Mixture> for Parameters {
@@ -41,17 +45,15 @@ impl TryFrom<Parameters> for Mixture {
 
     fn try_from(parameters: Parameters) -> Result<Self> {
         parameters.check()?;
-        let factors = parameters
-            .covariances
-            .iter()
-            .enumerate()
-            .map(|(k, covariance)| {
-                cholesky(covariance).ok_or_else(|| {
+        let shapes = parameters.means.iter().zip(&parameters.covariances).enumerate();
+        let gaussians = shapes
+            .map(|(k, (mean, covariance))| {
+                Gaussian::new(mean, covariance).ok_or_else(|| {
                     Error::input(format!("covariances[{k}] is not positive definite"))
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { parameters, factors })
+        Ok(Self { parameters, gaussians })
     }
 }
 
@@ -115,10 +117,8 @@ impl Mixture {
             let point = total * uniform(&mut source);
             let k = cumulative.partition_point(|&sum| sum <= point).min(self.components() - 1);
             normal.fill_with(|| StandardNormal.sample(&mut source));
-            let shape = self.means()[k].iter().zip(&self.factors[k]);
-            for (value, (mean, factor)) in row.iter_mut().zip(shape) {
-                *value = (mean + dot(factor, &normal)) as f32;
-            }
+            let drawn = self.gaussians[k].transform(&normal);
+            row.iter_mut().zip(drawn).for_each(|(value, drawn)| *value = drawn as f32);
             of_row.push(k);
         }
         let columns = (0..self.dimensions()).map(|i| format!("x{i}")).collect();
@@ -127,30 +127,64 @@ impl Mixture {
         Table::new(columns, values, Some(labels)).expect("a valid mixture draws finite rows")
     }
 
-    /// The natural logarithm of the density at `row` (D values).
+    /// For each of n `rows` (n × D) its most probable component and its squared Mahalanobis
+    /// distance from it. Of equally probable components the first is taken.
     ///
     /// # Panics
-    /// Where `row` has not D values.
-    pub fn log_density(&self, row: ArrayView1<f32>) -> f64 {
-        assert_eq!(row.len(), self.dimensions(), "values of the row and dimensions of the mixture");
-        let terms: Vec<f64> = (0..self.components())
-            .map(|k| self.weights()[k].ln() + self.log_gaussian(k, row))
-            .collect();
-        let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        largest + terms.iter().map(|term| (term - largest).exp()).sum::<f64>().ln()
+    /// Where the rows have not D columns.
+    pub fn assign(&self, rows: ArrayView2<f32>) -> Vec<Assigned> {
+        self.map_rows(rows, |terms| {
+            let mut best = 0;
+            for k in 1..terms.log_joint.len() {
+                if terms.log_joint[k] > terms.log_joint[best] {
+                    best = k;
+                }
+            }
+            Assigned { component: best, squared_distance: terms.squared_distance[best] }
+        })
     }
 
-    /// −½ (D ln 2π + ln |Σ| + ‖L⁻¹ (x − μ)‖²), where Σ = L Lᵀ.
-    fn log_gaussian(&self, k: usize, row: ArrayView1<f32>) -> f64 {
-        let mut solved: Vec<f64> = Vec::with_capacity(row.len());
-        let mut sum = row.len() as f64 * TAU.ln();
-        for ((&x, mean), factor) in row.iter().zip(&self.means()[k]).zip(&self.factors[k]) {
-            let diagonal = factor[solved.len()];
-            let value = (f64::from(x) - mean - dot(factor, &solved)) / diagonal;
-            sum += 2.0 * diagonal.ln() + value * value;
-            solved.push(value);
-        }
-        -0.5 * sum
+    /// For each of n `rows` (n × D) the natural logarithm of the density at it.
+    ///
+    /// # Panics
+    /// Where the rows have not D columns.
+    pub fn log_densities(&self, rows: ArrayView2<f32>) -> Vec<f64> {
+        self.map_rows(rows, |terms| log_sum_exp(terms.log_joint))
+    }
+
+    /// One value a row from its distances and log-joint densities, block by block in parallel.
+    fn map_rows<T: Send + Clone>(
+        &self,
+        rows: ArrayView2<f32>,
+        value: impl Fn(RowTerms) -> T + Sync,
+    ) -> Vec<T> {
+        assert_eq!(rows.ncols(), self.dimensions(), "columns of the rows and of the mixture");
+        let k = self.components();
+        let blocks = rows.axis_chunks_iter(Axis(0), BLOCK).into_par_iter();
+        let of_block = |block: ArrayView2<f32>| {
+            let m = block.nrows();
+            let columns = block.t().mapv(f64::from);
+            let columns = columns.as_standard_layout();
+            let mut scratch = Array2::zeros(columns.dim());
+            let mut squared = Array2::zeros((k, m));
+            for (gaussian, mut out) in self.gaussians.iter().zip(squared.rows_mut()) {
+                let out = out.as_slice_mut().expect("a row of a fresh array is contiguous");
+                gaussian.squared_distances(columns.view(), &mut scratch, out);
+            }
+            let mut log_joint = vec![0.0; k];
+            let mut squared_distance = vec![0.0; k];
+            (0..m)
+                .map(|row| {
+                    for (j, gaussian) in self.gaussians.iter().enumerate() {
+                        squared_distance[j] = squared[(j, row)];
+                        log_joint[j] = self.weights()[j].ln() + gaussian.log_normaliser()
+                            - 0.5 * squared_distance[j];
+                    }
+                    value(RowTerms { log_joint: &log_joint, squared_distance: &squared_distance })
+                })
+                .collect::<Vec<T>>()
+        };
+        blocks.map(of_block).collect::<Vec<_>>().concat()
     }
 
     /// Reads a mixture from a JSON file.
@@ -161,6 +195,7 @@ impl Mixture {
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|error| {
             Error::input(format!("reading the mixture from {}: {error}", path.display()))
+                .help("give the path of a mixture.json, as `modescope mixture` writes it")
         })?;
         let help = "a mixture is {\"weights\": [K], \"means\": [K][D], \"covariances\": [K][D][D]}";
         let parameters: Parameters = serde_json::from_slice(&bytes)
@@ -187,34 +222,36 @@ fn uniform(source: &mut Draws) -> f64 {
     StandardUniform.sample(source)
 }
 
-/// The sum of products over the shorter of the two.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+/// What a row is to each of the K components.
+struct RowTerms<'a> {
+    /// ln w_k + ln N(x; μ_k, Σ_k).
+    log_joint: &'a [f64],
+    squared_distance: &'a [f64],
 }
 
-/// The lower factor L of Σ = L Lᵀ, row i with its i + 1 entries; `None` where Σ is not positive
-/// definite to working precision. Only the lower triangle of Σ is read.
-fn cholesky(covariance: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
-    let mut factor: Vec<Vec<f64>> = Vec::with_capacity(covariance.len());
-    for (i, row) in covariance.iter().enumerate() {
-        let mut new: Vec<f64> = Vec::with_capacity(i + 1);
-        for (above, value) in factor.iter().zip(row) {
-            let diagonal = above[new.len()];
-            new.push((value - dot(above, &new)) / diagonal);
-        }
-        let pivot = row[i] - dot(&new, &new);
-        if pivot.is_nan() || pivot <= f64::EPSILON * row[i].abs() {
-            return None;
-        }
-        new.push(pivot.sqrt());
-        factor.push(new);
+/// A row's most probable component.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Assigned {
+    /// Its index.
+    pub component: usize,
+    /// Squared Mahalanobis distance of the row from its mean.
+    pub squared_distance: f64,
+}
+
+/// ln Σ exp(`terms`), without overflow or underflow.
+pub fn log_sum_exp(terms: &[f64]) -> f64 {
+    let largest = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if largest == f64::NEG_INFINITY {
+        return largest;
     }
-    Some(factor)
+    largest + terms.iter().map(|term| (term - largest).exp()).sum::<f64>().ln()
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Axis, array};
+    use std::f64::consts::TAU;
+
+    use ndarray::array;
 
     use super::*;
 
@@ -282,7 +319,7 @@ mod tests {
         let mixture = Mixture::new(vec![0.0, 1.0, 0.0], means, unit).unwrap();
         let table = mixture.draw(1000, 1, 0);
         assert!(table.labels().unwrap().of_row.iter().all(|&k| k == 1));
-        let density = mixture.log_density(array![1.0_f32].view());
+        let density = mixture.log_densities(array![[1.0_f32]].view())[0];
         assert!((density + 0.5 * TAU.ln()).abs() < 1e-12);
     }
 
@@ -299,7 +336,7 @@ mod tests {
             first.max(second) + (-(first - second).abs()).exp().ln_1p()
         };
         for (x, y) in [(0.5, 1.0), (1.5, -0.25), (4.0, 0.0), (1e4, -1e4)] {
-            let density = mixture.log_density(array![x as f32, y as f32].view());
+            let density = mixture.log_densities(array![[x as f32, y as f32]].view())[0];
             assert!((density / closed(x, y) - 1.0).abs() < 1e-12, "{density} {}", closed(x, y));
         }
     }
@@ -310,8 +347,14 @@ mod tests {
         let mixture = mixture();
         let points = |n: i32| (-n..=n).map(|i| i as f32 / 8.0);
         let sum: f64 = points(160)
-            .flat_map(|x| points(160).map(move |y| array![x, y]))
-            .map(|row| mixture.log_density(row.view()).exp())
+            .map(|x| {
+                Array2::from_shape_fn(
+                    (321, 2),
+                    |(i, j)| if j == 0 { x } else { i as f32 / 8.0 - 20.0 },
+                )
+            })
+            .flat_map(|rows| mixture.log_densities(rows.view()))
+            .map(f64::exp)
             .sum();
         assert!((sum / 64.0 - 1.0).abs() < 1e-9, "{}", sum / 64.0);
     }

@@ -12,7 +12,7 @@ mod split;
 mod table;
 
 pub use self::csv::write_csv;
-pub use self::mixture::Mixture;
+pub use self::mixture::{Assigned, Gaussian, Mixture, log_sum_exp};
 pub use self::read::{Loaded, ReadOptions, dropped_note, read};
 pub use self::scaling::Scaling;
 pub use self::split::{batches, split};

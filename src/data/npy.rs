@@ -81,7 +81,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         Order::C => values[row * columns + column],
         Order::Fortran => values[column * rows + row],
     };
-    let mut collected = Rows::new(path, positional(columns), options)?;
+    let mut collected = Rows::new(path, positional(columns), false, options)?;
     let features = collected.choice().features.clone();
     let label = collected.choice().label;
     for row in 0..rows {

@@ -29,7 +29,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     }
     let schema = builder.schema().clone();
     let names = schema.fields().iter().map(|field| field.name().trim().to_owned()).collect();
-    let mut rows = Rows::new(path, names, options)?;
+    let mut rows = Rows::new(path, names, true, options)?;
     let features = rows.choice().features.clone();
     let label = rows.choice().label;
     for &column in &features {

@@ -22,6 +22,8 @@ pub struct ReadOptions {
     pub columns: Option<Vec<String>>,
     /// A column that is a label and no feature. Its cells may be any text that is not empty.
     pub labels: Option<String>,
+    /// Whether a file without the label column is read all the same, as one without labels.
+    pub labels_optional: bool,
     /// Drop rows with a missing value instead of refusing them.
     pub drop_missing: bool,
 }
@@ -31,6 +33,8 @@ pub struct ReadOptions {
 pub struct Loaded {
     /// What was read.
     pub table: Table,
+    /// Whether the file names its columns; else they are called `x0`, `x1`, ….
+    pub named: bool,
     /// Number of rows that were dropped for a missing value.
     pub dropped: usize,
     /// The BLAKE3 hash of the file's bytes, in hexadecimal.
@@ -86,8 +90,8 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
         ))
         .help("rename the file after its format, or convert it to one of these")),
     }?;
-    let (table, dropped) = rows.into_table()?;
-    Ok(Loaded { table, dropped, hash: hasher.finalize().to_hex().to_string() })
+    let hash = hasher.finalize().to_hex().to_string();
+    rows.into_loaded(hash)
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -142,7 +146,11 @@ impl Choice {
                 )
             })
         };
-        let label = options.labels.as_ref().map(find).transpose()?;
+        let wanted = options.labels.as_ref();
+        let label = wanted
+            .filter(|name| !options.labels_optional || names.contains(name))
+            .map(find)
+            .transpose()?;
         let features = match &options.columns {
             Some(chosen) => chosen.iter().map(find).collect::<Result<Vec<_>>>()?,
             None => (0..names.len()).filter(|&i| Some(i) != label).collect(),
@@ -208,6 +216,7 @@ pub(super) struct Rows<'a> {
     path: &'a Path,
     drop_missing: bool,
     names: Vec<String>,
+    named: bool,
     choice: Choice,
     values: Vec<f32>,
     labels: Vec<String>,
@@ -216,13 +225,19 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// For a file with these columns, no rows yet.
-    pub(super) fn new(path: &'a Path, names: Vec<String>, options: &ReadOptions) -> Result<Self> {
+    /// For a file with these columns, no rows yet. `named` says whether the names are its own.
+    pub(super) fn new(
+        path: &'a Path,
+        names: Vec<String>,
+        named: bool,
+        options: &ReadOptions,
+    ) -> Result<Self> {
         Ok(Self {
             path,
             drop_missing: options.drop_missing,
             choice: Choice::new(path, &names, options)?,
             names,
+            named,
             values: Vec::new(),
             labels: Vec::new(),
             count: 0,
@@ -288,9 +303,9 @@ impl<'a> Rows<'a> {
         &self.choice
     }
 
-    /// The table and the number of rows dropped.
-    fn into_table(self) -> Result<(Table, usize)> {
-        let Self { path, names, choice, values, labels, count, dropped, .. } = self;
+    /// The table, read from a file with this hash.
+    fn into_loaded(self, hash: String) -> Result<Loaded> {
+        let Self { path, names, named, choice, values, labels, count, dropped, .. } = self;
         let file = path.display();
         if count == 0 {
             return Err(match dropped {
@@ -303,7 +318,7 @@ impl<'a> Rows<'a> {
         let rows = Array2::from_shape_vec((count, columns.len()), values)
             .map_err(|error| Error::failed(format!("reading {file}: {error}")))?;
         let labels = choice.label.map(|column| Labels::from_text(&names[column], &labels));
-        Ok((Table::new(columns, rows, labels)?, dropped))
+        Ok(Loaded { table: Table::new(columns, rows, labels)?, named, dropped, hash })
     }
 }
 

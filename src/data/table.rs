@@ -124,6 +124,21 @@ impl Table {
         }
     }
 
+    /// The same rows with these feature columns, in this order.
+    ///
+    /// # Panics
+    /// Where there is no column of such a name.
+    #[must_use]
+    pub fn with_columns(&self, names: &[String]) -> Self {
+        let place = |name| self.columns.iter().position(|own| own == name);
+        let order: Vec<usize> =
+            names.iter().map(|name| place(name).expect("a column of the table")).collect();
+        let rows = self.rows.select(Axis(1), &order);
+        // Rows after one another, as every table has them: sums depend on the layout.
+        let rows = rows.as_standard_layout().into_owned();
+        Self { columns: names.to_vec(), rows, labels: self.labels.clone() }
+    }
+
     /// Names of the columns in which every row has the same value.
     pub fn constant_columns(&self) -> Vec<&str> {
         let constant = |column: ndarray::ArrayView1<f32>| column.iter().all(|&v| v == column[0]);

@@ -85,9 +85,10 @@ impl Dataset {
         let options = ReadOptions {
             columns: settings.data.columns.clone(),
             labels: settings.data.labels.clone(),
+            labels_optional: false,
             drop_missing: settings.data.drop_missing,
         };
-        let Loaded { table, dropped, hash } = read(path, &options)?;
+        let Loaded { table, dropped, hash, .. } = read(path, &options)?;
         let (training_rows, held_out) = split(table.len(), settings.data.held_out, settings.seed);
         let training = table.select(&training_rows);
         check_trainable(path, &training, dropped)?;

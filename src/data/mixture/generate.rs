@@ -2,7 +2,8 @@
 
 use rand_distr::{Distribution, Exp1, StandardNormal};
 
-use super::{Mixture, dot, uniform};
+use super::gaussian::dot;
+use super::{Mixture, uniform};
 use crate::config::{MixtureCovariance, MixtureSettings, MixtureWeights};
 use crate::error::{Error, Result};
 use crate::random::{Draws, Generator, Stream};

@@ -18,7 +18,7 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// Refuses what is no mixture; whether the covariances are positive definite is left to
-    /// [`cholesky`](super::cholesky).
+    /// [`Gaussian::new`](super::Gaussian::new).
     pub(super) fn check(&self) -> Result<()> {
         self.check_shapes()?;
         self.check_weights()?;

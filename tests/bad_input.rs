@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Place, QUICK, two_groups};
+use common::{Place, QUICK, refused, two_groups};
 
 /// An environment in which no graphics driver is found.
 const NO_ADAPTER: [(&str, &str); 4] = [
@@ -12,23 +12,6 @@ const NO_ADAPTER: [(&str, &str); 4] = [
     ("__EGL_VENDOR_LIBRARY_FILENAMES", "/dev/null"),
     ("LIBGL_DRIVERS_PATH", "/nonexistent"),
 ];
-
-/// Runs a command that must be refused for bad input, with every one of `words` in its error.
-fn refused(place: &Place, line: &str, words: &[&str]) {
-    let before = place.contents();
-    let ran = place.run(line);
-    let stderr = &ran.stderr;
-    assert_eq!(ran.code, Some(2), "modescope {line}\n{stderr}");
-    assert_eq!(ran.stdout, "", "modescope {line}");
-    for word in words.iter().chain(&["error: ", "\n  help: "]) {
-        assert!(stderr.contains(word), "modescope {line}\nno {word:?} in: {stderr}");
-    }
-    let after = place.contents();
-    for (name, content) in &after {
-        assert!(before.get(name) == Some(content), "modescope {line} wrote {}", name.display());
-    }
-    assert_eq!(after.len(), before.len(), "modescope {line} removed something");
-}
 
 /// As [`refused`], for a job that writes a run folder: one that is not there yet, and one that is.
 fn refused_job(place: &Place, line: &str, words: &[&str]) {

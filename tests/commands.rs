@@ -10,8 +10,9 @@ use common::{Place, QUICK, finish, two_groups};
 use serde_json::Value;
 
 /// What a run without data writes, pictures and the run's own book-keeping aside.
-const FILES: [&str; 11] = [
+const FILES: [&str; 13] = [
     "audit.json",
+    "audit.md",
     "config.toml",
     "data.csv",
     "history.csv",
@@ -19,6 +20,7 @@ const FILES: [&str; 11] = [
     "mixture.json",
     "model.json",
     "model.safetensors",
+    "preflight.json",
     "report.html",
     "samples.csv",
     "tsne.csv",
@@ -315,7 +317,14 @@ fn a_trained_model_is_resumed_to_a_report() {
     place.write("my.csv", two_groups(&["a", "b"], 40));
     place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
     let names: BTreeSet<PathBuf> = file_names(&place);
-    let written = ["config.toml", "data.csv", "history.csv", "model.json", "model.safetensors"];
+    let written = [
+        "config.toml",
+        "data.csv",
+        "history.csv",
+        "model.json",
+        "model.safetensors",
+        "preflight.json",
+    ];
     let own = [".lock", ".stamps/data", ".stamps/train"];
     let expected = written.iter().chain(&own).map(|name| Path::new("run").join(name));
     assert_eq!(names, expected.chain(["my.csv".into()]).collect());

@@ -1,15 +1,18 @@
 //! The questions of the reference experiment, answered in words from the evidence.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::bic::BicChoice;
 use super::clusters::KChoice;
-use super::counts::Counts;
-use super::findings::{MoreRows, collapsed};
-use super::latent::LatentSummary;
+use super::findings::MoreRows;
+use super::latent::LatentDiagnosis;
+use super::ledger::Verdict;
+use super::reference::Kind;
+use super::samples::SamplesAudit;
+use super::words::name;
 
 /// A question with its answer and what the answer rests on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
     /// The question.
     pub question: String,
@@ -28,151 +31,170 @@ fn seen(choice: &KChoice) -> String {
     }
 }
 
+/// Items of a list, or `none`.
+fn list(items: impl IntoIterator<Item = String>) -> String {
+    let items: Vec<String> = items.into_iter().collect();
+    if items.is_empty() { "none".into() } else { items.join(", ") }
+}
+
 /// What the answers are drawn from.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// The number of components, where known.
-    pub components: Option<usize>,
-    /// What counts as a component: `components` of a mixture, or `labels`.
-    pub kind: &'a str,
     /// Real and generated rows.
-    pub counts: &'a Counts,
-    /// Latent units.
-    pub latent: &'a LatentSummary,
-    /// K-means on posterior means.
-    pub latent_clusters: &'a KChoice,
-    /// Mixtures on posterior means.
-    pub latent_mixture: &'a BicChoice,
+    pub samples: &'a SamplesAudit,
+    /// The latent space, where the model is at hand.
+    pub latent: Option<&'a LatentDiagnosis>,
     /// The larger data set.
     pub more_rows: Option<&'a MoreRows>,
 }
 
 impl Evidence<'_> {
-    /// Every answer, in the order of the questions.
+    /// Every answer that the evidence allows, in the order of the questions.
     pub fn answers(&self) -> Vec<Answer> {
-        vec![self.captured(), self.missing(), self.latent_components(), self.would_more_help()]
+        let mut answers = vec![self.captured(), self.missing()];
+        if let Some(latent) = self.latent {
+            answers.push(self.latent_components(latent));
+            answers.push(self.would_more_help(latent));
+        }
+        answers
     }
 
     fn collapsed(&self) -> bool {
-        collapsed(self.latent.active_units)
+        self.latent.is_some_and(|latent| latent.summary.collapsed())
     }
 
     /// k by the rule of the reference experiment, for scaled, raw and real rows.
-    fn chosen(&self) -> [usize; 3] {
-        let clusters = &self.counts.clusters;
-        [&clusters.scaled, &clusters.raw, &clusters.real].map(|choice| choice.by_silhouette)
+    fn chosen(&self) -> [String; 3] {
+        let clusters = &self.samples.structure.clusters;
+        [&clusters.scaled, &clusters.raw, &clusters.real].map(seen)
     }
 
-    fn truth(&self) -> String {
-        match self.components {
-            Some(count) => format!("with their {count} {}", self.kind),
-            None => "whose true number of components is not known".into(),
+    /// The modes that the reference speaks of.
+    fn modes(&self) -> &'static str {
+        match self.samples.reference.kind {
+            Kind::Mixture => "components of the mixture",
+            Kind::Labels => "labels",
+            Kind::Fitted => "components that a mixture fitted to the real rows has",
         }
     }
 
     fn captured(&self) -> Answer {
-        let clusters = &self.counts.clusters;
-        let [scaled, raw, real] = [&clusters.scaled, &clusters.raw, &clusters.real].map(seen);
-        let answer = if self.collapsed() {
+        let audit = self.samples;
+        let (counts, ceiling, floor) = (audit.counts, &audit.ceiling, &audit.floor);
+        let [scaled, raw, real] = self.chosen();
+        let answer = if let Some(doubt) = &audit.reference.doubt {
+            format!("The audit cannot judge: {doubt}.")
+        } else if self.collapsed() && counts.strict == 0 {
             format!(
                 "None. The posterior collapsed: the decoder ignores its latent input, and the samples \
                  are {}. The {scaled} clusters that K-means reports are structure in that, not \
                  components of the data.",
-                self.counts.when_collapsed()
+                audit.structure.when_collapsed()
             )
         } else {
             format!(
-                "K-means sees {scaled} clusters in the scaled samples and {raw} in the raw ones, \
-                 against {real} in the real rows {}. It counts clusters that stand apart, not \
-                 components that overlap, so take it as a comparison with the real rows.",
-                self.truth()
+                "{} of the {} {}, {} of them with the place, width and weight they have in the data. \
+                 Fresh real rows get {} and {} by the same rule, draws of one Gaussian {} and {}.",
+                counts.captured,
+                counts.modes,
+                self.modes(),
+                counts.strict,
+                ceiling.counts.captured,
+                ceiling.counts.strict,
+                floor.counts.captured,
+                floor.counts.strict,
             )
         };
+        let units = self.latent.map_or_else(String::new, |latent| {
+            let summary = &latent.summary;
+            format!(
+                "{} of {} latent units active; ",
+                summary.active_units,
+                summary.kl_per_unit.len()
+            )
+        });
         let evidence = format!(
-            "{} of {} latent units active; the generated rows spread over {}; \
-             k by silhouette: scaled {scaled}, raw {raw}, real {real}; by BIC: generated {}, real {}.",
-            self.latent.active_units,
-            self.latent.kl_per_unit.len(),
-            self.counts.spread(),
-            self.counts.mixtures.generated.best,
-            self.counts.mixtures.real.best,
+            "{units}{} of {} generated rows near a mode (high quality); they spread over {}; k of \
+             K-means by silhouette: scaled {scaled}, raw {raw}, real {real}.",
+            percent(audit.metrics.high_quality.generated.value),
+            audit.modes.iter().map(|mode| mode.mode.assigned).sum::<usize>(),
+            audit.structure.spread(),
         );
-        Answer {
-            question: "How many components are effectively captured?".into(),
-            answer,
-            evidence,
-        }
+        let question = "How many components are effectively captured?".into();
+        Answer { question, answer, evidence }
     }
 
     fn missing(&self) -> Answer {
-        let [scaled, _, real] = self.chosen();
-        let answer = match self.components {
-            Some(count) if self.collapsed() => format!(
-                "All {count}. The reference experiment subtracted k from the number of components, \
-                 which here gives {}; but the same rule finds only {real} in the real rows, and so \
-                 would call {} of them missing from the data itself.",
-                count.saturating_sub(scaled),
-                count.saturating_sub(real)
-            ),
-            Some(count) => format!(
-                "The rule of the reference experiment, {count} − k, gives {}. The same rule calls {} \
-                 missing from the real rows themselves, so the difference between the two is what \
-                 can be held against the model.",
-                count.saturating_sub(scaled),
-                count.saturating_sub(real)
-            ),
-            None if self.collapsed() => "All of them: the posterior collapsed.".into(),
-            None => format!(
-                "The true number is not known. K-means sees {scaled} clusters in the samples and \
-                 {real} in the real rows."
-            ),
+        let audit = self.samples;
+        let with = |wanted: fn(&Verdict) -> bool| {
+            let modes = audit.modes.iter().filter(move |mode| wanted(&mode.mode.verdict));
+            list(modes.map(|mode| name(audit, mode.mode.id)))
         };
-        let evidence =
-            "K-means counts modes only where they stand about 6 standard deviations apart; \
-                        nearer ones are merged, in real and in generated rows alike."
-                .into();
+        let [scaled, _, real] = self.chosen();
+        let answer = if audit.reference.doubt.is_some() {
+            "That cannot be said either.".into()
+        } else {
+            format!(
+                "{} missing: {}. Under-weighted: {}. Too small to judge: {}.",
+                audit.counts.missing,
+                with(|verdict| *verdict == Verdict::Missing),
+                with(|verdict| *verdict == Verdict::UnderWeighted),
+                with(|verdict| *verdict == Verdict::TooSmall),
+            )
+        };
+        let evidence = format!(
+            "A mode is missing where less than a fifth of the rows expected near it are there. The \
+             reference experiment took k of K-means from the number of components instead. K-means \
+             counts modes only where they stand about 6 standard deviations apart: it sees {real} in \
+             the real rows, and {scaled} in the scaled samples, of {} {}.",
+            audit.counts.modes,
+            self.modes()
+        );
         Answer { question: "How many modes are missing?".into(), answer, evidence }
     }
 
-    fn latent_components(&self) -> Answer {
-        let (clusters, mixture) = (self.latent_clusters.by_silhouette, self.latent_mixture.best);
-        let answer = if self.collapsed() {
+    fn latent_components(&self, latent: &LatentDiagnosis) -> Answer {
+        let (clusters, mixture) = (seen(&latent.clusters), latent.mixture.best);
+        let dense = latent.density.clusters;
+        let answer = if latent.summary.collapsed() {
             "None. Every row has nearly the same posterior, so there are no clusters to see; what \
              t-SNE and K-means draw is variation too small to carry anything, blown up."
                 .into()
         } else {
             format!(
-                "{mixture}, by the mixture with the best BIC on the posterior means; K-means \
-                 suggests {clusters}."
+                "{mixture}, by the mixture with the best BIC on the posterior means; HDBSCAN finds \
+                 {dense} dense clusters and leaves {} of the rows outside them, K-means suggests \
+                 {clusters}.",
+                percent(latent.density.noise_share)
             )
         };
-        let variances = self.latent.mean_variance.iter().map(|v| format!("{v:.2e}"));
-        let kls = self.latent.kl_per_unit.iter().map(|kl| format!("{kl:.2e}"));
+        let scientific = |values: &[f64]| list(values.iter().map(|value| format!("{value:.2e}")));
         let evidence = format!(
-            "Variance of the posterior mean by unit: {}; KL by unit: {} nats; k by silhouette \
-             {clusters}, by BIC {mixture}.",
-            variances.collect::<Vec<_>>().join(", "),
-            kls.collect::<Vec<_>>().join(", "),
+            "Variance of the posterior mean by unit: {}; KL by unit: {} nats; components by BIC \
+             {mixture}, clusters by HDBSCAN {dense}, k by silhouette {clusters}.",
+            scientific(&latent.summary.mean_variance),
+            scientific(&latent.summary.kl_per_unit),
         );
         let question = "How many components do the clusters of the latent space suggest?".into();
         Answer { question, answer, evidence }
     }
 
-    fn would_more_help(&self) -> Answer {
+    fn would_more_help(&self, latent: &LatentDiagnosis) -> Answer {
         let question = "Would a larger data set or a mixture clustering help?".into();
-        let (few, real_k) = (&self.counts, self.counts.clusters.real.by_silhouette);
+        let few = &self.samples.structure;
+        let real_k = few.clusters.real.by_silhouette;
         let Some(more) = self.more_rows else {
             let answer = format!(
                 "A mixture clustering sees {} components in the real rows where K-means sees {real_k}, \
                  and {} in the generated ones. What more rows would change can be shown only where \
                  more can be drawn.",
-                few.mixtures.real.best, few.mixtures.generated.best
+                few.mixtures.real.best, few.mixtures.raw.best
             );
             let evidence = format!("Best BIC on {} real rows.", few.real_rows);
             return Answer { question, answer, evidence };
         };
         let rows = more.rows;
-        let model = match (self.collapsed(), collapsed(more.active_units)) {
+        let model = match (latent.summary.collapsed(), more.active_units == 0) {
             (true, true) => format!(
                 "For the model, no: trained on {rows} rows it collapses just the same, because the \
                  objective is best served by ignoring the latent, however many rows there are."
@@ -183,26 +205,31 @@ impl Evidence<'_> {
             (false, _) => format!(
                 "For the model, little: trained on {rows} rows for about as many steps, its samples show {} \
                  components by BIC, against {} before.",
-                more.counts.mixtures.generated.best, few.mixtures.generated.best
+                more.structure.mixtures.raw.best, few.mixtures.raw.best
             ),
         };
         let counting = format!(
             "For counting, K-means finds {} clusters in {rows} real rows against {real_k} in {}; the \
-             mixture with the best BIC finds {} against {}{}.",
-            more.counts.clusters.real.by_silhouette,
+             mixture with the best BIC finds {} against {}, of {}.",
+            more.structure.clusters.real.by_silhouette,
             few.real_rows,
-            more.counts.mixtures.real.best,
+            more.structure.mixtures.real.best,
             few.mixtures.real.best,
-            self.components.map_or_else(String::new, |count| format!(", of {count}")),
+            self.samples.counts.modes,
         );
         let evidence = format!(
-            "{} steps on {rows} rows: {} active units, generated rows that spread over {}; k by silhouette on its samples: {} scaled, {} raw.",
+            "{} steps on {rows} rows: {} active units, generated rows that spread over {}; k by \
+             silhouette on its samples: {} scaled, {} raw.",
             more.steps,
             more.active_units,
-            more.counts.spread(),
-            more.counts.clusters.scaled.by_silhouette,
-            more.counts.clusters.raw.by_silhouette,
+            more.structure.spread(),
+            more.structure.clusters.scaled.by_silhouette,
+            more.structure.clusters.raw.by_silhouette,
         );
         Answer { question, answer: format!("{model} {counting}"), evidence }
     }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1}%", 100.0 * share)
 }

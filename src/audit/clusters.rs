@@ -1,13 +1,15 @@
-//! How many clusters K-means sees: every k in a range, full and by mini-batches, and the k that the
-//! silhouette and the elbow choose.
+//! How many clusters K-means sees: every k in a range, full and by mini-batches, and the k that each
+//! rule chooses.
 
 use std::collections::HashSet;
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::kmeans;
+use super::k_rules::{Gap, by_gap, calinski_harabasz, elbow, gaps, largest_by};
+use super::kmeans::{self, Method, Run};
 use super::scaled::Scaled;
 use super::silhouette::silhouettes;
 use crate::error::{Error, Result};
@@ -29,7 +31,7 @@ pub struct KMeansFit {
 }
 
 /// What K-means found with one number of clusters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KSummary {
     /// Number of clusters.
     pub k: usize,
@@ -37,6 +39,8 @@ pub struct KSummary {
     pub inertia: f64,
     /// Mean silhouette of full K-means.
     pub silhouette: f64,
+    /// Calinski–Harabasz score of full K-means: its spread between clusters over that within.
+    pub calinski_harabasz: f64,
     /// Inertia of mini-batch K-means.
     pub mini_batch_inertia: f64,
     /// Mean silhouette of mini-batch K-means.
@@ -44,49 +48,68 @@ pub struct KSummary {
 }
 
 /// K-means for every k, and the k that each rule chooses: 1 where there is nothing to choose from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct KChoice {
     /// One entry a k, ascending from 2; none where fewer than two clusters can be told apart.
     pub fits: Vec<KSummary>,
+    /// The gap statistic, one entry a k, ascending from 1; none where there are no fits.
+    pub gaps: Vec<Gap>,
     /// The k with the largest silhouette.
     pub by_silhouette: usize,
-    /// The k at the elbow of the inertia; see [`choose_k`].
+    /// The k with the largest Calinski–Harabasz score.
+    pub by_calinski_harabasz: usize,
+    /// The smallest k whose gap is not below the next one less its standard error, or the largest k
+    /// tried. The only rule that can find a single cluster.
+    pub by_gap: usize,
+    /// The k at the elbow of the inertia: furthest below the chord between its ends.
     pub by_elbow: usize,
     /// The k with the largest silhouette of mini-batch K-means.
     pub mini_batch_by_silhouette: usize,
 }
 
-/// Fits K-means with `k` clusters to `rows` (n × columns) from `restarts` starts and keeps the one
-/// with the least inertia. [`choose_k`] finds the same for this k.
+/// Fits K-means with each of `ks` clusters to `rows` (n × columns) from `restarts` starts and keeps
+/// the ones with the least inertia, as [`choose_k`] does. All silhouettes take one pass over the
+/// distances.
 ///
 /// # Errors
-/// Where `restarts` is 0, a value is not finite, or `k` is not from 1 to the number of distinct rows.
-pub fn fit(rows: ArrayView2<f32>, k: usize, restarts: usize, seed: u64) -> Result<KMeansFit> {
+/// Where `restarts` is 0, a value is not finite, or a k is not from 1 to the number of distinct rows.
+pub fn fit(
+    rows: ArrayView2<f32>,
+    ks: &[usize],
+    restarts: usize,
+    seed: u64,
+) -> Result<Vec<KMeansFit>> {
     let scaled = Scaled::new(rows)?;
-    let distinct = distinct_rows(rows, k);
-    if k == 0 || distinct < k {
+    let view = scaled.rows.view();
+    let distinct = distinct_rows(rows, ks.iter().copied().max().unwrap_or(0));
+    if let Some(k) = ks.iter().find(|&&k| k == 0 || distinct < k) {
         return Err(Error::input(format!("{k} clusters from {distinct} distinct rows"))
             .help("ask for at least one cluster, and for no more than there are distinct rows"));
     }
-    let best = best_run(&scaled, k, restarts, seed, Method::Full)?;
-    let silhouette = silhouettes(scaled.rows.view(), &[&best.assignments])[0];
-    Ok(KMeansFit {
+    let run = |&k: &usize| kmeans::best(view, k, restarts, seeds(seed, k), Method::Full);
+    let runs: Vec<Run> = ks.par_iter().map(run).collect::<Result<_>>()?;
+    let labellings: Vec<&[usize]> = runs.iter().map(|run| &run.assignments[..]).collect();
+    let scores = silhouettes(view, &labellings);
+    let fits = ks.iter().zip(runs).zip(scores).map(|((&k, run), silhouette)| KMeansFit {
         k,
-        centroids: scaled.unscale(&best.centroids),
-        assignments: best.assignments,
-        inertia: best.inertia * scaled.scale.powi(2),
+        centroids: scaled.unscale(&run.centroids),
+        assignments: run.assignments,
+        inertia: run.inertia * scaled.scale.powi(2),
         silhouette,
-    })
+    });
+    Ok(fits.collect())
 }
 
 /// Fits K-means and mini-batch K-means to `rows` (n × columns) for every k from 2 to `max_k`, or to
 /// n − 1 or the number of distinct rows where that is less, and chooses k.
 ///
-/// Each fit is the best of `restarts` runs by inertia over all rows. The silhouette chooses the k
-/// where it is largest, the smaller k of two equals. The elbow is the k whose inertia lies
-/// furthest below the chord from the first to the last fit, both axes scaled to [0, 1] (Satopää et
-/// al. 2011, "Finding a 'kneedle' in a haystack"). The chord's own ends are never the elbow, unless
-/// there are no other fits: then it is the first.
+/// Each fit is the best of `restarts` runs by inertia over all rows. The silhouette and the
+/// [`calinski_harabasz`] score choose the k where they are largest, the smaller k of two equals. The
+/// gap statistic takes the smallest k whose [`Gap`] is not below the next one less its error, or the
+/// largest k tried. The elbow is the k whose inertia lies furthest below the chord from the first to
+/// the last fit, both axes scaled to [0, 1] (Satopää et al. 2011, "Finding a 'kneedle' in a
+/// haystack"). The chord's own ends are never the elbow, unless there are no other fits: then it is
+/// the first.
 ///
 /// `tick` is called once for every k, from any thread, when its runs are done.
 ///
@@ -100,21 +123,22 @@ pub fn choose_k(
     tick: &(dyn Fn() + Sync),
 ) -> Result<KChoice> {
     let scaled = Scaled::new(rows)?;
+    let view = scaled.rows.view();
     let largest = max_k.min(rows.nrows() - 1).min(distinct_rows(rows, max_k));
     let runs: Vec<(usize, Run, Run)> = (2..=largest)
         .into_par_iter()
         .map(|k| {
-            let full = best_run(&scaled, k, restarts, seed, Method::Full)?;
-            let mini_batch = best_run(&scaled, k, restarts, seed, Method::MiniBatch)?;
+            let run = |method| kmeans::best(view, k, restarts, seeds(seed, k), method);
+            let runs = (k, run(Method::Full)?, run(Method::MiniBatch)?);
             tick();
-            Ok((k, full, mini_batch))
+            Ok(runs)
         })
         .collect::<Result<_>>()?;
     let labellings: Vec<&[usize]> = runs
         .iter()
         .flat_map(|(_, full, mini_batch)| [&full.assignments[..], &mini_batch.assignments[..]])
         .collect();
-    let scores = silhouettes(scaled.rows.view(), &labellings);
+    let scores = silhouettes(view, &labellings);
     let unit = scaled.scale.powi(2);
     let fits: Vec<KSummary> = runs
         .iter()
@@ -123,16 +147,34 @@ pub fn choose_k(
             k: *k,
             inertia: full.inertia * unit,
             silhouette: scores[0],
+            calinski_harabasz: calinski_harabasz(view, &full.assignments),
             mini_batch_inertia: mini_batch.inertia * unit,
             mini_batch_silhouette: scores[1],
         })
         .collect();
+    let gaps = if runs.is_empty() {
+        Vec::new()
+    } else {
+        // The rows are centred: this is the inertia of one cluster.
+        let one = view.iter().map(|value| value * value).sum();
+        let inertias: Vec<f64> =
+            std::iter::once(one).chain(runs.iter().map(|(_, full, _)| full.inertia)).collect();
+        gaps(view, &inertias, restarts, seed)?
+    };
     Ok(KChoice {
         by_silhouette: largest_by(&fits, |fit| fit.silhouette),
+        by_calinski_harabasz: largest_by(&fits, |fit| fit.calinski_harabasz),
+        by_gap: by_gap(&gaps),
         by_elbow: elbow(&fits),
         mini_batch_by_silhouette: largest_by(&fits, |fit| fit.mini_batch_silhouette),
         fits,
+        gaps,
     })
+}
+
+/// The seeds of the runs with `k` clusters.
+fn seeds(seed: u64, k: usize) -> Generator {
+    Generator::new(seed, Stream::Clustering, k as u64)
 }
 
 /// The number of distinct rows, counted up to `enough`.
@@ -146,53 +188,6 @@ fn distinct_rows(rows: ArrayView2<f32>, enough: usize) -> usize {
         seen.insert(row.iter().map(|value| (value + 0.0).to_bits()).collect::<Vec<_>>());
     }
     seen.len()
-}
-
-#[derive(Clone, Copy)]
-enum Method {
-    Full,
-    MiniBatch,
-}
-
-/// One run of K-means, in scaled units.
-struct Run {
-    centroids: Array2<f64>,
-    assignments: Vec<usize>,
-    inertia: f64,
-}
-
-/// The run with the least inertia of `restarts`; the first of equals.
-fn best_run(scaled: &Scaled, k: usize, restarts: usize, seed: u64, method: Method) -> Result<Run> {
-    let rows = scaled.rows.view();
-    let generator = Generator::new(seed, Stream::Clustering, k as u64);
-    let run = |restart: usize| {
-        let [a, b, c, d] = generator.words(restart as u32).map(u64::from);
-        let centroids = match method {
-            Method::Full => kmeans::full(rows, k, a << 32 | b)?,
-            Method::MiniBatch => kmeans::mini_batch(rows, k, c << 32 | d)?,
-        };
-        // linfa's inertia belongs to the centroids before the last update.
-        let (assignments, inertia) = kmeans::assign(rows, centroids.view());
-        Ok(Run { centroids, assignments, inertia })
-    };
-    let runs: Vec<Run> = (0..restarts).into_par_iter().map(run).collect::<Result<_>>()?;
-    runs.into_iter()
-        .min_by(|a, b| a.inertia.total_cmp(&b.inertia))
-        .ok_or_else(|| Error::input("K-means needs at least one restart"))
-}
-
-/// The first k with the largest score; 1 where there are no fits.
-fn largest_by(fits: &[KSummary], score: impl Fn(&KSummary) -> f64) -> usize {
-    fits.iter().rev().max_by(|a, b| score(a).total_cmp(&score(b))).map_or(1, |fit| fit.k)
-}
-
-/// The elbow of the inertias; see [`choose_k`].
-fn elbow(fits: &[KSummary]) -> usize {
-    let (Some(first), Some(last)) = (fits.first(), fits.last()) else { return 1 };
-    // A single fit has no width and no fall.
-    let width = (last.k - first.k).max(1) as f64;
-    let fall = (first.inertia - last.inertia).max(f64::MIN_POSITIVE);
-    largest_by(fits, |fit| (first.inertia - fit.inertia) / fall - (fit.k - first.k) as f64 / width)
 }
 
 #[cfg(test)]
@@ -227,10 +222,14 @@ mod tests {
         let choice = choose_k(rows.view(), 6, 4, 1, &tick).unwrap();
         assert_eq!(ticks.into_inner(), 5);
         assert!(choice.fits.iter().map(|fit| fit.k).eq(2..=6));
-        let chosen = [choice.by_silhouette, choice.by_elbow, choice.mini_batch_by_silhouette];
+        assert!(choice.gaps.iter().map(|gap| gap.k).eq(1..=6));
+        let chosen = [choice.by_silhouette, choice.by_calinski_harabasz, choice.by_gap];
         assert_eq!(chosen, [3; 3]);
+        assert_eq!((choice.by_elbow, choice.mini_batch_by_silhouette), (3, 3));
 
-        let fit = fit(rows.view(), 3, 4, 1).unwrap();
+        let fits = fit(rows.view(), &[2, 3], 4, 1).unwrap();
+        assert_eq!(fits[0].inertia, choice.fits[0].inertia);
+        let fit = &fits[1];
         assert_eq!(
             (fit.inertia, fit.silhouette),
             (choice.fits[1].inertia, choice.fits[1].silhouette)
@@ -249,6 +248,7 @@ mod tests {
         let moved = choose(&(&rows * 1e-6 + 1e-3));
         let choice = choose(&rows);
         assert_eq!((moved.by_silhouette, moved.by_elbow), (choice.by_silhouette, choice.by_elbow));
+        assert_eq!((moved.by_calinski_harabasz, moved.by_gap), (3, choice.by_gap));
         let inertia = moved.fits[1].inertia * 1e12;
         assert!((inertia / choice.fits[1].inertia - 1.0).abs() < 1e-3);
     }
@@ -265,8 +265,15 @@ mod tests {
 
     #[test]
     fn too_few_distinct_rows_give_a_verdict() {
-        let nothing =
-            KChoice { fits: vec![], by_silhouette: 1, by_elbow: 1, mini_batch_by_silhouette: 1 };
+        let nothing = KChoice {
+            fits: vec![],
+            gaps: vec![],
+            by_silhouette: 1,
+            by_calinski_harabasz: 1,
+            by_gap: 1,
+            by_elbow: 1,
+            mini_batch_by_silhouette: 1,
+        };
         assert_eq!(choose(&Array2::from_elem((50, 3), 0.7)), nothing);
         assert_eq!(choose(&noise(1, 3)), nothing);
         assert_eq!(choose(&noise(2, 3)), nothing);
@@ -276,7 +283,7 @@ mod tests {
         let two = Array2::from_shape_fn((9, 2), |(row, _)| (row % 2) as f32);
         let choice = choose(&two);
         assert_eq!(choice.fits.len(), 1);
-        assert_eq!((choice.by_silhouette, choice.by_elbow), (2, 2));
+        assert_eq!((choice.by_silhouette, choice.by_elbow, choice.by_gap), (2, 2, 2));
         assert_eq!((choice.fits[0].inertia, choice.fits[0].silhouette), (0.0, 1.0));
         assert_eq!(choose(&noise(3, 1)).fits.len(), 1);
     }
@@ -284,29 +291,12 @@ mod tests {
     #[test]
     fn what_cannot_be_clustered_is_refused() {
         let rows = noise(4, 2);
-        assert!(fit(rows.view(), 5, 1, 1).is_err() && fit(rows.view(), 0, 1, 1).is_err());
-        assert!(fit(rows.view(), 2, 0, 1).is_err());
+        assert!(fit(rows.view(), &[2, 5], 1, 1).is_err() && fit(rows.view(), &[0], 1, 1).is_err());
+        assert!(fit(rows.view(), &[2], 0, 1).is_err());
+        assert!(fit(rows.view(), &[], 1, 1).unwrap().is_empty());
         assert!(choose_k(noise(0, 2).view(), 6, 1, 1, &|| ()).is_err());
         let broken = ndarray::array![[0.0_f32, 1.0], [2.0, f32::NAN]];
         let error = choose_k(broken.view(), 6, 1, 1, &|| ()).unwrap_err();
         assert_eq!(error.message(), "row 2, column 2: not a finite number");
-    }
-
-    #[test]
-    fn the_elbow_is_furthest_below_the_chord() {
-        let fit = |(k, inertia): (usize, f64)| KSummary {
-            k,
-            inertia,
-            silhouette: 0.0,
-            mini_batch_inertia: inertia,
-            mini_batch_silhouette: 0.0,
-        };
-        // Scaled: (0, 1), (1/4, .4), (1/2, .1), (3/4, .05), (1, 0): below the chord by .35, .4, .2.
-        let curve: Vec<KSummary> =
-            (2..).zip([200.0, 140.0, 110.0, 105.0, 100.0]).map(fit).collect();
-        assert_eq!(elbow(&curve), 4);
-        assert_eq!(elbow(&curve[..2]), 2);
-        assert_eq!(elbow(&curve[..1]), 2);
-        assert_eq!(elbow(&[]), 1);
     }
 }

@@ -1,22 +1,82 @@
 //! K-means, full and by mini-batches, through linfa.
 
+use std::fmt::Display;
+
 use linfa::DatasetBase;
 use linfa::ParamGuard;
 use linfa::traits::{Fit, FitWith};
-use linfa_clustering::{IncrKMeansError, KMeans};
+use linfa_clustering::{IncrKMeansError, KMeans, KMeansInit};
 use ndarray::{Array2, ArrayView2, Axis};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::random::Generator;
 
 /// Rows in each update of mini-batch K-means.
 pub const BATCH: usize = 20;
 /// Passes of mini-batch K-means over all rows, each in a new random order.
 pub const PASSES: usize = 10;
-/// K-means stops when the centroids together move less than this, in units of the data's spread.
+/// A restart stops when the centroids together move less than this, in units of the data's spread:
+/// scikit-learn's default, 10⁻⁴ of the variance.
+const RESTART_TOLERANCE: f64 = 1e-2;
+/// The best restart goes on until they move less than this.
 const TOLERANCE: f64 = 1e-6;
 const MAX_ITERATIONS: u64 = 300;
+
+/// How the centroids are updated.
+#[derive(Clone, Copy)]
+pub(super) enum Method {
+    /// By all rows together.
+    Full,
+    /// By [`BATCH`] rows at a time.
+    MiniBatch,
+}
+
+/// One result of K-means, in the units of its rows.
+pub(super) struct Run {
+    pub centroids: Array2<f64>,
+    pub assignments: Vec<usize>,
+    pub inertia: f64,
+}
+
+/// The run with the least inertia over `rows` (n × columns) of `restarts`; the first of equals. The
+/// best one of full K-means is refined. `generator` gives the seeds.
+///
+/// # Errors
+/// Where `restarts` is 0, or as [`full`].
+pub(super) fn best(
+    rows: ArrayView2<f64>,
+    k: usize,
+    restarts: usize,
+    generator: Generator,
+    method: Method,
+) -> Result<Run> {
+    let run = |restart: usize| {
+        let [a, b, c, d] = generator.words(restart as u32).map(u64::from);
+        let centroids = match method {
+            Method::Full => full(rows, k, a << 32 | b)?,
+            Method::MiniBatch => mini_batch(rows, k, c << 32 | d)?,
+        };
+        Ok(assigned(rows, centroids))
+    };
+    let runs: Vec<Run> = (0..restarts).into_par_iter().map(run).collect::<Result<_>>()?;
+    let best = runs
+        .into_iter()
+        .min_by(|a, b| a.inertia.total_cmp(&b.inertia))
+        .ok_or_else(|| Error::input("K-means needs at least one restart"))?;
+    match method {
+        Method::Full => Ok(assigned(rows, refine(rows, best.centroids)?)),
+        Method::MiniBatch => Ok(best),
+    }
+}
+
+/// linfa's inertia belongs to the centroids before the last update, so this counts again.
+fn assigned(rows: ArrayView2<f64>, centroids: Array2<f64>) -> Run {
+    let (assignments, inertia) = assign(rows, centroids.view());
+    Run { centroids, assignments, inertia }
+}
 
 /// The nearest centroid of each row, and the inertia: the sum of the squared distances to them, as
 /// scikit-learn defines it.
@@ -44,18 +104,48 @@ pub fn assign(rows: ArrayView2<f64>, centroids: ArrayView2<f64>) -> (Vec<usize>,
     (assignments, inertia)
 }
 
-/// The centroids of one run of K-means on `rows` (n × columns), k × columns.
+/// The centroids at which Lloyd's algorithm on `rows` (n × columns) comes to rest from the given
+/// ones (k × columns): it stops when they together move less than 10⁻⁶.
+///
+/// From equal starts it ends where scikit-learn's `KMeans` does, but for clusters that lose all their
+/// rows: they keep their centroid.
+///
+/// # Errors
+/// Where there is no centroid, or linfa fails.
+///
+/// # Panics
+/// Where the numbers of columns differ.
+pub fn refine(rows: ArrayView2<f64>, mut centroids: Array2<f64>) -> Result<Array2<f64>> {
+    let k = centroids.nrows();
+    let failed = |error: &dyn Display| Error::failed(format!("K-means with {k} clusters: {error}"));
+    let rows = DatasetBase::from(rows);
+    for _ in 0..MAX_ITERATIONS {
+        // A first mini-batch of all rows moves each centroid to the mean of its rows.
+        let params = KMeans::params_with_rng(k, Xoshiro256Plus::seed_from_u64(0))
+            .init_method(KMeansInit::Precomputed(centroids))
+            .tolerance(TOLERANCE)
+            .check()
+            .map_err(|error| failed(&error))?;
+        match params.fit_with(None, &rows) {
+            Ok(model) => return Ok(model.centroids().clone()),
+            Err(IncrKMeansError::NotConverged(model)) => centroids = model.centroids().clone(),
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    Ok(centroids)
+}
+
+/// The centroids of one run of full K-means on `rows` (n × columns), k × columns.
 ///
 /// k-means++ places the start (Arthur and Vassilvitskii 2007). linfa's updates count the old centroid
-/// as one more member of its cluster (Pakhira 2009), so no cluster loses its centroid; where they
-/// come to rest the centroids are the means of their rows, as in Lloyd's algorithm.
+/// as one more member of its cluster (Pakhira 2009), so no cluster loses its centroid.
 ///
 /// # Errors
 /// Where linfa finds no centroids, which takes values that are not finite.
-pub(super) fn full(rows: ArrayView2<f64>, k: usize, seed: u64) -> Result<Array2<f64>> {
+fn full(rows: ArrayView2<f64>, k: usize, seed: u64) -> Result<Array2<f64>> {
     let fit = KMeans::params_with_rng(k, Xoshiro256Plus::seed_from_u64(seed))
         .n_runs(1)
-        .tolerance(TOLERANCE)
+        .tolerance(RESTART_TOLERANCE)
         .max_n_iterations(MAX_ITERATIONS)
         .fit(&DatasetBase::from(rows))
         .map_err(|error| Error::failed(format!("K-means with {k} clusters: {error}")))?;
@@ -71,10 +161,10 @@ pub(super) fn full(rows: ArrayView2<f64>, k: usize, seed: u64) -> Result<Array2<
 ///
 /// # Errors
 /// As [`full`].
-pub(super) fn mini_batch(rows: ArrayView2<f64>, k: usize, seed: u64) -> Result<Array2<f64>> {
+fn mini_batch(rows: ArrayView2<f64>, k: usize, seed: u64) -> Result<Array2<f64>> {
     let mut rng = Xoshiro256Plus::seed_from_u64(seed);
     let params = KMeans::params_with_rng(k, rng.clone()).n_runs(1).check();
-    let failed = |error: &dyn std::fmt::Display| {
+    let failed = |error: &dyn Display| {
         Error::failed(format!("mini-batch K-means with {k} clusters: {error}"))
     };
     let params = params.map_err(|error| failed(&error))?;

@@ -1,20 +1,88 @@
 //! What each latent unit carries.
 
 use ndarray::{ArrayView1, ArrayView2, Axis, Zip};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::bic::BicChoice;
+use super::clusters::KChoice;
+use super::hdbscan::DensityClusters;
+use super::ledger::{Counts, Judged, Mode, Verdict};
 use crate::model::ACTIVE_UNIT_VARIANCE;
 
 /// How much of the data each latent unit carries.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatentSummary {
-    /// Units whose posterior mean has a variance above [`ACTIVE_UNIT_VARIANCE`].
+    /// Units whose posterior mean has a variance above 0.01 over the rows.
     pub active_units: usize,
     /// For each unit the variance of its posterior mean over the rows (the mean squared deviation).
     pub mean_variance: Vec<f64>,
     /// For each unit the KL divergence of the posterior from N(0, 1), in nats, as the mean over the
     /// rows.
     pub kl_per_unit: Vec<f64>,
+}
+
+impl LatentSummary {
+    /// Whether no unit is in use: the posterior has collapsed onto the prior and says nothing of x.
+    pub fn collapsed(&self) -> bool {
+        self.active_units == 0
+    }
+
+    /// KL divergence of the whole posterior from N(0, I), in nats a row.
+    pub fn kl(&self) -> f64 {
+        self.kl_per_unit.iter().sum()
+    }
+}
+
+/// What the latent space of a run holds, and what the prior makes of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LatentDiagnosis {
+    /// What each unit carries.
+    #[serde(flatten)]
+    pub summary: LatentSummary,
+    /// Variance of the likelihood in scaled units: σ² where it is learned, half the columns for a
+    /// mean squared error.
+    pub likelihood_variance: f64,
+    /// The variance that the loss acts by: the likelihood's, times β. A direction of the data whose
+    /// variance is below it is not worth telling.
+    pub implied_variance: f64,
+    /// The largest eigenvalues of the covariance of the scaled training rows, descending.
+    pub eigenvalues: Vec<f64>,
+    /// Modes that decoded posterior draws reach and decoded prior draws do not; absent where the
+    /// data have too few rows for an audit.
+    pub prior_hole: Option<PriorHole>,
+    /// K-means on the posterior means.
+    pub clusters: KChoice,
+    /// Gaussian mixtures on the posterior means.
+    pub mixture: BicChoice,
+    /// HDBSCAN on the posterior means.
+    pub density: DensityClusters,
+}
+
+/// The ledger of decoded posterior draws beside that of decoded prior draws.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PriorHole {
+    /// Rows decoded from draws of the prior: the samples.
+    pub prior: Counts,
+    /// Rows decoded from draws of the posteriors of the training rows.
+    pub posterior: Counts,
+    /// Modes captured from the posterior and not from the prior.
+    pub modes: Vec<usize>,
+}
+
+impl PriorHole {
+    /// Compares the ledgers of both.
+    pub fn find(prior: &Judged, posterior: &Judged) -> Self {
+        let pairs = prior.modes.iter().zip(&posterior.modes);
+        let lost = pairs.filter(|(prior, posterior)| lost_to_the_prior(prior, posterior));
+        let modes = lost.map(|(prior, _)| prior.id).collect();
+        Self { prior: prior.counts, posterior: posterior.counts, modes }
+    }
+}
+
+/// Whether a mode is captured from the posterior and not from the prior.
+pub(super) fn lost_to_the_prior(prior: &Mode, posterior: &Mode) -> bool {
+    prior.verdict != Verdict::TooSmall && !prior.captured() && posterior.captured()
 }
 
 /// Summarises posteriors N(mean, exp(log-variance)), both n × units.

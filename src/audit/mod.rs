@@ -1,16 +1,41 @@
-//! What generated rows and latents look like: clusters and the choice of k, mixtures by BIC, latent
-//! units and spread. Works on plain arrays, so it serves any generator.
+//! The audit: which modes of the data generated rows hold, which are lost, and why.
+//!
+//! [`samples::audit`] judges the rows of any generator: it finds the modes ([`reference`]), counts
+//! them ([`ledger`]), and measures distances ([`metrics`]) and clusters ([`structure`]). Where the
+//! model is at hand, [`latent`] and [`cause`] say why a mode was lost. [`findings`] is what
+//! `audit.json` holds, [`markdown`] and [`words`] put it into words.
+//!
+//! Works on plain arrays, so it serves any generator.
 //!
 //! Everything here is a pure function of its arguments: seeds are given, sums run in a fixed order,
 //! and the number of threads never changes a result.
 
 pub mod answers;
 pub mod bic;
+pub mod cause;
 pub mod clusters;
-pub mod counts;
+pub mod distances;
+pub mod divergence;
+pub mod eigen;
+pub mod em;
+pub mod estimate;
 pub mod findings;
+pub mod hdbscan;
+pub mod k_rules;
 pub mod kmeans;
+mod knn;
 pub mod latent;
+pub mod ledger;
+pub mod markdown;
+pub mod metrics;
+pub mod neighbours;
+pub mod preflight;
+pub mod reference;
+pub mod samples;
 pub(crate) mod scaled;
 pub mod silhouette;
 pub mod spread;
+pub mod structure;
+mod subset;
+pub mod two_sample;
+pub mod words;

@@ -1,6 +1,7 @@
 //! How far generated rows spread, against the data.
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::latent::variance;
@@ -20,7 +21,7 @@ pub fn spread_ratio(real: ArrayView2<f32>, generated: ArrayView2<f32>) -> Option
 }
 
 /// Mean and standard deviation of one column, real and generated, in the data's units.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnMoments {
     /// Mean of the real rows.
     pub real_mean: f64,

@@ -1,5 +1,6 @@
 //! The command line: one file a command, what commands share, and progress bars.
 
+mod audit;
 mod bench;
 mod devices;
 mod encode;
@@ -13,6 +14,7 @@ mod sample;
 mod shared;
 mod train;
 mod tsne;
+mod verdict;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -46,6 +48,7 @@ enum Command {
     Train(train::Arguments),
     Sample(sample::Arguments),
     Encode(encode::Arguments),
+    Audit(audit::Arguments),
     Tsne(tsne::Arguments),
     Report(report::Arguments),
     Recipes(recipes::Arguments),
@@ -73,6 +76,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
         Command::Train(arguments) => train::run(&arguments, output, interrupt_flag()?),
         Command::Sample(arguments) => sample::run(&arguments, output, interrupt_flag()?),
         Command::Encode(arguments) => encode::run(&arguments, output, interrupt_flag()?),
+        Command::Audit(arguments) => audit::run(&arguments, output, interrupt_flag()?),
         Command::Tsne(arguments) => tsne::run(&arguments, output, interrupt_flag()?),
         Command::Report(arguments) => report::run(&arguments, output, interrupt_flag()?),
         Command::Recipes(arguments) => recipes::run(&arguments, output),

@@ -10,10 +10,10 @@ use serde_json::json;
 use super::output::Output;
 use super::progress::Display;
 use super::shared::{SettingsArguments, TableArguments, count};
+use super::verdict;
 use crate::audit::findings::Findings;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::report::verdict;
 use crate::run::{
     Context, Dataset, Decided, Existing, Facts, Plan, Progress, RunDir, Source, execute,
 };
@@ -64,13 +64,12 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let finished =
         arguments.job.execute(output, interrupt, samples.into_iter().collect(), "report")?;
     let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
-    let sentence = verdict(&findings);
     let report = finished.dir.file(RunDir::REPORT);
-    let text = format!("{sentence}\nReport: {}", report.display());
+    let text = format!("{}\n\nReport: {}", verdict::show(&findings), report.display());
     let json = json!({
         "run": finished.dir.path(),
         "report": report,
-        "verdict": sentence,
+        "verdict": findings.verdict,
         "findings": findings,
         "decided": finished.plan.decided,
     });

@@ -90,7 +90,7 @@ choice! {
 choice! {
     /// What the decoder's output means.
     Likelihood {
-        /// Mean squared error over all elements: a Gaussian of fixed, implied variance
+        /// Mean squared error over all elements: a Gaussian of fixed variance, half the columns
         MeanSquaredError,
         /// A Gaussian with one learned standard deviation for all columns
         LearnedSigma,

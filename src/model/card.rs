@@ -64,17 +64,23 @@ impl ModelCard {
     /// The [`format`](Self::format) that this version writes and reads.
     pub const FORMAT: u32 = 1;
 
-    /// Variance of the Gaussian likelihood in scaled units, given the learned σ if there is one.
+    /// Variance of the Gaussian likelihood p(x|z) in scaled units, given the learned σ if there is
+    /// one.
     ///
-    /// A mean squared error is a Gaussian too: (1/D)‖x−x̂‖² + β·KL is, up to the factor β and a
-    /// constant, the negative evidence lower bound with variance Dβ/2.
+    /// A mean squared error is a Gaussian too: (1/D)‖x−x̂‖² is, up to a constant, −log p(x|z) with
+    /// variance D/2.
     pub fn likelihood_variance(&self, sigma: Option<f32>) -> f64 {
         match (self.architecture.likelihood, sigma) {
             (Likelihood::LearnedSigma, Some(sigma)) => f64::from(sigma).powi(2),
-            _ => {
-                let beta = self.objective.beta_per_row(self.objective.batch);
-                self.architecture.features as f64 * beta / 2.0
-            }
+            _ => self.architecture.features as f64 / 2.0,
         }
+    }
+
+    /// The variance that the loss acts by, in scaled units: that of the likelihood times β.
+    ///
+    /// −log p(x|z) + β·KL is β times a negative evidence lower bound with the variance multiplied by
+    /// β (up to a constant), so what the posterior finds worth telling is decided by this variance.
+    pub fn implied_variance(&self, sigma: Option<f32>) -> f64 {
+        self.likelihood_variance(sigma) * self.objective.beta_per_row(self.objective.batch)
     }
 }

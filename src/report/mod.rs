@@ -4,4 +4,4 @@ mod loss_table;
 mod page;
 
 pub use loss_table::{REFERENCE_LOSSES, rows_of_interest};
-pub use page::{Caption, Figure, Page, verdict};
+pub use page::{Caption, Figure, Page};

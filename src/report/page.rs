@@ -4,8 +4,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::{Deserialize, Serialize};
 
 use super::rows_of_interest;
-use crate::audit::clusters::KChoice;
-use crate::audit::findings::{Findings, collapsed};
+use crate::audit::findings::Findings;
+use crate::audit::samples::AuditedMode;
+use crate::audit::structure::{CHOICE_HEADINGS, COUNTING};
+use crate::audit::words::{self, Standing};
 use crate::model::ACTIVE_UNIT_VARIANCE;
 use crate::train::EpochRecord;
 
@@ -76,9 +78,11 @@ impl Page {
                 body {
                     main {
                         (self.top())
+                        (self.modes())
                         (self.answers())
                         (self.figures())
                         (self.losses())
+                        (self.metrics())
                         (self.column_moments())
                         (self.latent_units())
                         (self.clusters())
@@ -94,13 +98,42 @@ impl Page {
         let (training, held_out) = self.rows;
         html! {
             h1 { "What the model learned" }
-            p.verdict { (verdict(&self.findings)) }
+            p.verdict { (self.findings.verdict) }
             p.facts {
                 "Recipe " b { (self.recipe) } " on " (self.source) ": " (training)
                 " rows to train on, " (held_out) " held out, " (self.columns.len()) " columns ("
                 (self.columns.join(", ")) "). Seed " (self.seed) ", computed on " (self.machine) "."
             }
-            @for note in &self.notes { p.note { (note) } }
+            @for note in self.notes.iter().chain(&self.findings.notes) { p.note { (note) } }
+            @if let Some(preflight) = &self.findings.preflight { p.note { (preflight) } }
+        }
+    }
+
+    /// Every mode with its verdict, what it is held against, and why modes were lost.
+    fn modes(&self) -> Markup {
+        let Some(audit) = &self.findings.samples else { return html! {} };
+        let standing = |mode: &AuditedMode| match words::standing(mode.mode.verdict) {
+            Standing::Good => "good",
+            Standing::Fair => "fair",
+            Standing::Bad => "bad",
+            Standing::Unknown => "unknown",
+        };
+        html! {
+            h2 { "Modes" }
+            (table(words::HEADINGS, audit.modes.iter().map(|mode| (standing(mode), words::cells(audit, mode)))))
+            @for sentence in words::causes(audit) { p.evidence { (sentence) } }
+            h3 { "Beside others" }
+            (table(words::COMPARED_HEADINGS, words::compared(audit).into_iter().map(plain)))
+            p.evidence { (words::COMPARED) }
+        }
+    }
+
+    fn metrics(&self) -> Markup {
+        let Some(audit) = &self.findings.samples else { return html! {} };
+        html! {
+            h2 { "Distances" }
+            (table(words::METRIC_HEADINGS, words::metrics(&audit.metrics).into_iter().map(plain)))
+            p.evidence { (words::metric_notes(&audit.metrics)) }
         }
     }
 
@@ -164,12 +197,13 @@ impl Page {
             } }
             p.evidence {
                 "β is the weight of the KL in a full batch, σ the noise level in scaled units (learned, \
-                 or implied by the squared error and β), the ELBO in nats a row in the data's own units."
+                 or √(columns / 2), which a mean squared error stands for), the ELBO in nats a row in the data's own units."
             }
         }
     }
 
     fn column_moments(&self) -> Markup {
+        let Some(audit) = &self.findings.samples else { return html! {} };
         html! {
             h2 { "Columns" }
             div.scroll { table {
@@ -177,7 +211,7 @@ impl Page {
                     th { "column" } th { "real mean" } th { "generated mean" }
                     th { "real deviation" } th { "generated deviation" } th { "ratio" }
                 } }
-                tbody { @for (name, column) in self.columns.iter().zip(&self.findings.counts.columns) {
+                tbody { @for (name, column) in self.columns.iter().zip(&audit.structure.columns) {
                     tr {
                         td { (name) }
                         td { (format!("{:.4}", column.real_mean)) }
@@ -198,7 +232,8 @@ impl Page {
     }
 
     fn latent_units(&self) -> Markup {
-        let latent = &self.findings.latent;
+        let Some(latent) = &self.findings.latent else { return html! {} };
+        let latent = &latent.summary;
         html! {
             h2 { "Latent units" }
             div.scroll { table {
@@ -217,35 +252,12 @@ impl Page {
     }
 
     fn clusters(&self) -> Markup {
-        let clusters = &self.findings.counts.clusters;
-        let sets = [
-            ("generated, min–max scaled", &clusters.scaled),
-            ("generated, as they are", &clusters.raw),
-            ("real", &clusters.real),
-            ("posterior means", &self.findings.latent_clusters),
-        ];
-        let mixtures = &self.findings.counts.mixtures;
+        let Some(audit) = &self.findings.samples else { return html! {} };
+        let choices = audit.structure.choices(self.findings.latent.as_ref());
         html! {
             h2 { "Choice of k" }
-            div.scroll { table {
-                thead { tr {
-                    th { "rows" } th { "k by silhouette" } th { "k by elbow" }
-                    th { "k by mini-batch K-means" } th { "silhouettes, k = 2, 3, …" }
-                } }
-                tbody { @for (name, choice) in sets { tr {
-                    td { (name) }
-                    td { (choice.by_silhouette) }
-                    td { (choice.by_elbow) }
-                    td { (choice.mini_batch_by_silhouette) }
-                    td.long { (silhouettes(choice)) }
-                } } }
-            } }
-            p.evidence {
-                "Mini-batch K-means takes batches of 20 rows. Gaussian mixtures chosen by BIC have "
-                (mixtures.real.best) " components on the real rows, " (mixtures.generated.best)
-                " on the generated ones and " (self.findings.latent_mixture.best)
-                " on the posterior means."
-            }
+            (table(CHOICE_HEADINGS, choices.into_iter().map(plain)))
+            p.evidence { (COUNTING) }
         }
     }
 
@@ -257,27 +269,23 @@ impl Page {
     }
 }
 
-fn silhouettes(choice: &KChoice) -> String {
-    let values = choice.fits.iter().map(|fit| format!("{:.3}", fit.silhouette));
-    values.collect::<Vec<_>>().join("  ")
+/// A row without a standing.
+fn plain<const N: usize>(cells: [String; N]) -> (&'static str, [String; N]) {
+    ("", cells)
 }
 
-/// The findings in one sentence.
-pub fn verdict(findings: &Findings) -> String {
-    let latent = &findings.latent;
-    let (active, units) = (latent.active_units, latent.kl_per_unit.len());
-    let spread = findings.counts.spread();
-    if collapsed(active) {
-        return format!(
-            "The posterior collapsed: 0 of {units} latent units are active and the samples are {}. \
-             They spread over {spread}. The model learned the mean of the data and no mode of it.",
-            findings.counts.when_collapsed()
-        );
+/// A table of rows, each with the class of its last cell.
+fn table<const N: usize>(
+    headings: [&str; N],
+    rows: impl Iterator<Item = (&'static str, [String; N])>,
+) -> Markup {
+    html! {
+        div.scroll { table {
+            thead { tr { @for heading in headings { th { (heading) } } } }
+            tbody { @for (class, cells) in rows { tr {
+                @for cell in &cells[..N - 1] { td { (cell) } }
+                td class=(class) { (cells[N - 1]) }
+            } } }
+        } }
     }
-    let clusters = &findings.counts.clusters;
-    format!(
-        "{active} of {units} latent units are active; the generated rows spread over {spread}. \
-         K-means sees {} clusters in them and {} in the real rows.",
-        clusters.raw.by_silhouette, clusters.real.by_silhouette
-    )
 }

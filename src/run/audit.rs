@@ -1,63 +1,185 @@
-//! Stage `audit`: clusters, latent units, and the questions answered.
+//! Stage `audit`: modes, distances, clusters and latent units, causes, and the questions answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{Array2, Axis, s};
 
-use super::more_rows::counted;
 use super::{Context, RunDir, interruptible};
 use crate::audit::answers::Evidence;
 use crate::audit::bic::choose_components;
+use crate::audit::cause::{self, ModelEvidence};
 use crate::audit::clusters::choose_k;
-use crate::audit::findings::Findings;
-use crate::audit::latent::summarise;
+use crate::audit::eigen::covariance_eigenvalues;
+use crate::audit::findings::{Findings, MoreRows};
+use crate::audit::hdbscan::density_clusters;
+use crate::audit::latent::{LatentDiagnosis, PriorHole, summarise};
+use crate::audit::ledger::Judged;
+use crate::audit::metrics::{NllGap, nll_gap};
+use crate::audit::reference::Kind;
+use crate::audit::samples::{Audited, Options, Samples, audit, check_rows, ticks};
+use crate::audit::{markdown, words};
+use crate::config::RECIPES;
 use crate::data::{ReadOptions, read};
 use crate::error::Result;
+use crate::files::write_bytes;
+use crate::model::SavedModel;
+use crate::train::read_history;
+use crate::vae::Model;
+
+/// Eigenvalues of the data that are written down.
+const EIGENVALUES: usize = 8;
 
 pub(super) fn stage(context: &Context) -> Result<()> {
-    let analysis = &context.plan.settings.analysis;
-    let real = context.dataset.first(analysis.rows);
+    let mut notes = Vec::new();
     let generated = read_rows(context, RunDir::SAMPLES)?;
-    let counts = counted(context, "clustering", real.rows(), generated, analysis.restarts)?;
-
-    let latents = read_latents(context)?;
-    let units = latents.ncols() / 2;
-    let means = latents.slice(s![.., ..units]).to_owned();
-    let latent = summarise(means.view(), latents.slice(s![.., units..]));
-    let rows = means.nrows().min(analysis.rows);
-    let means = means.slice(s![..rows, ..]).to_owned();
-    let (max_clusters, restarts) = (analysis.max_clusters, analysis.restarts);
-    let seed = context.plan.settings.seed;
-    let (latent_clusters, latent_mixture) = interruptible(&context.interrupt, move || {
-        let clusters = choose_k(means.view(), max_clusters, restarts, seed, &|| ())?;
-        Ok((clusters, choose_components(means.view(), max_clusters + 5, 1, seed)?))
-    })?;
-
-    let more_rows = match context.dir.file(RunDir::MORE_ROWS).exists() {
+    let mut audited = match check_rows(context.dataset.training.len(), generated.nrows()) {
+        Ok(()) => Some(audit_samples(context, generated)?),
+        Err(error) => {
+            notes.push(format!("The samples were not audited: {}.", error.message()));
+            None
+        }
+    };
+    let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
+    let (latent, posterior) = diagnose(context, &model, audited.as_ref())?;
+    if let Some(audited) = &mut audited {
+        audited.audit.metrics.nll_gap = held_out_gap(context, &model, audited)?;
+    }
+    if let (Some(audited), Some(posterior)) = (&mut audited, &posterior) {
+        let history = read_history(&context.dir.file(RunDir::HISTORY))?;
+        let bounds: Vec<f64> = history.iter().filter_map(|epoch| epoch.held_out_elbo).collect();
+        let evidence = ModelEvidence {
+            latent: &latent,
+            posterior,
+            noise: model.noise_deviation(),
+            bounds: &bounds,
+            recipe: better_recipe(&context.plan.settings.recipe),
+        };
+        audited.explain(Some(&evidence));
+    }
+    let more_rows: Option<MoreRows> = match context.dir.file(RunDir::MORE_ROWS).exists() {
         true => Some(context.dir.read_json(RunDir::MORE_ROWS)?),
         false => None,
     };
-    let labels = context.dataset.table.labels().map(|labels| labels.names.len());
-    let components = context.dataset.mixture.as_ref().map(|m| m.components()).or(labels);
-    let evidence = Evidence {
-        components,
-        kind: if context.dataset.mixture.is_some() { "components" } else { "labels" },
-        counts: &counts,
-        latent: &latent,
-        latent_clusters: &latent_clusters,
-        latent_mixture: &latent_mixture,
+    let samples = audited.map(|audited| audited.audit);
+    let cause = samples.as_ref().and_then(|samples| cause::of_model(samples.causes()));
+    let evidence = samples.as_ref().map(|samples| Evidence {
+        samples,
+        latent: Some(&latent),
         more_rows: more_rows.as_ref(),
-    };
-    let answers = evidence.answers();
+    });
     let findings = Findings {
         schema: Findings::SCHEMA,
-        components,
-        counts,
-        latent,
-        latent_clusters,
-        latent_mixture,
+        verdict: match &samples {
+            Some(samples) => words::headline(samples, cause.as_ref()),
+            None => notes.join(" "),
+        },
+        answers: evidence.map_or_else(Vec::new, |evidence| evidence.answers()),
+        samples,
+        cause,
+        latent: Some(latent),
+        preflight: Some(context.dir.read_json(RunDir::PREFLIGHT)?),
         more_rows,
-        answers,
+        notes,
     };
+    write_bytes(&context.dir.file(RunDir::AUDIT_TEXT), markdown::render(&findings).as_bytes())?;
     context.dir.write_json(RunDir::AUDIT, &findings)
+}
+
+/// The recipe to recommend in place of this one: the default, where this is another.
+pub(super) fn better_recipe(recipe: &str) -> Option<&'static str> {
+    let best = RECIPES[0].name;
+    (recipe != best).then_some(best)
+}
+
+fn audit_samples(context: &Context, generated: Array2<f32>) -> Result<Audited> {
+    let settings = &context.plan.settings;
+    let analysis = &settings.analysis;
+    let options = Options {
+        max_clusters: analysis.max_clusters,
+        restarts: analysis.restarts,
+        rows: analysis.rows,
+        seed: settings.seed,
+    };
+    let task = context.progress.begin("audit", ticks(options.max_clusters));
+    let dataset = context.dataset;
+    let (real, held_out) = (dataset.training.clone(), dataset.held_out.rows().to_owned());
+    let truth = dataset.mixture.clone();
+    let done = Arc::new(AtomicU64::new(0));
+    interruptible(&context.interrupt, move || {
+        let samples = Samples {
+            real: &real,
+            held_out: held_out.view(),
+            generated: generated.view(),
+            truth: truth.as_ref(),
+        };
+        audit(samples, options, &|| task.update(done.fetch_add(1, Ordering::Relaxed) + 1, ""))
+    })
+}
+
+/// What the latent space holds, and the ledger of decoded posterior draws where samples were judged.
+fn diagnose(
+    context: &Context,
+    model: &Model,
+    audited: Option<&Audited>,
+) -> Result<(LatentDiagnosis, Option<Judged>)> {
+    let settings = &context.plan.settings;
+    let (analysis, seed) = (&settings.analysis, settings.seed);
+    let training = context.dataset.training.rows();
+    let posterior = audited
+        .map(|audited| {
+            let rows =
+                model.sample_posterior(training, settings.samples, seed, &context.interrupt)?;
+            Ok(audited.ledger.judge(rows.view()))
+        })
+        .transpose()?;
+    let latents = read_latents(context)?;
+    let units = latents.ncols() / 2;
+    let means = latents.slice(s![.., ..units]);
+    let summary = summarise(means, latents.slice(s![.., units..]));
+    let first = means.slice(s![..means.nrows().min(analysis.rows), ..]).to_owned();
+    let (max_clusters, restarts) = (analysis.max_clusters, analysis.restarts);
+    let (clusters, mixture, density) = interruptible(&context.interrupt, move || {
+        let first = first.view();
+        let clusters = choose_k(first, max_clusters, restarts, seed, &|| ())?;
+        let (mixture, _) = choose_components(first, seed)?;
+        Ok((clusters, mixture, density_clusters(first)?))
+    })?;
+    let mut eigenvalues = covariance_eigenvalues(model.card().scaling.apply(training).view());
+    eigenvalues.truncate(EIGENVALUES);
+    let prior_hole = audited
+        .zip(posterior.as_ref())
+        .map(|(audited, posterior)| PriorHole::find(&audited.found, posterior));
+    let latent = LatentDiagnosis {
+        summary,
+        likelihood_variance: model.card().likelihood_variance(model.sigma()),
+        implied_variance: model.card().implied_variance(model.sigma()),
+        eigenvalues,
+        prior_hole,
+        clusters,
+        mixture,
+        density,
+    };
+    Ok((latent, posterior))
+}
+
+/// Held-out likelihood against the truth, or against the fitted mixture where there is none; nothing
+/// where no rows are held out.
+fn held_out_gap(context: &Context, model: &Model, audited: &Audited) -> Result<Option<NllGap>> {
+    let held_out = context.dataset.held_out.rows();
+    if held_out.nrows() < 2 {
+        return Ok(None);
+    }
+    let likelihoods =
+        model.log_likelihoods(held_out, context.plan.settings.seed, &context.interrupt)?;
+    let reference = &audited.reference;
+    let fitted = reference.fitted.log_densities(held_out);
+    Ok(Some(match reference.kind {
+        Kind::Mixture => {
+            nll_gap(&likelihoods, &reference.mixture.log_densities(held_out), Some(&fitted))
+        }
+        Kind::Labels | Kind::Fitted => nll_gap(&likelihoods, &fitted, None),
+    }))
 }
 
 /// The rows of one of the run's own tables.

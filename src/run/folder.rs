@@ -48,6 +48,10 @@ impl RunDir {
     pub const TSNE: &'static str = "tsne.csv";
     /// Everything the analysis found.
     pub const AUDIT: &'static str = "audit.json";
+    /// The same in words.
+    pub const AUDIT_TEXT: &'static str = "audit.md";
+    /// What was to be expected before training.
+    pub const PREFLIGHT: &'static str = "preflight.json";
     /// What a larger data set would change.
     pub const MORE_ROWS: &'static str = "more_rows.json";
     /// Folder of the pictures.
@@ -57,7 +61,7 @@ impl RunDir {
 
     const STAMPS: &'static str = ".stamps";
     const LOCK: &'static str = ".lock";
-    const FILES: [&'static str; 13] = [
+    const FILES: [&'static str; 15] = [
         Self::CONFIG,
         Self::DATA,
         Self::DATA_REFERENCE,
@@ -69,6 +73,8 @@ impl RunDir {
         Self::LATENTS,
         Self::TSNE,
         Self::AUDIT,
+        Self::AUDIT_TEXT,
+        Self::PREFLIGHT,
         Self::MORE_ROWS,
         Self::REPORT,
     ];

@@ -8,9 +8,9 @@ use ndarray::{Array2, ArrayView2};
 use super::data::{draw, first_rows};
 use super::train::{Watcher, fit};
 use super::{Context, RunDir, interruptible};
-use crate::audit::counts::{Counts, count, ticks};
 use crate::audit::findings::MoreRows;
 use crate::audit::latent::summarise;
+use crate::audit::structure::{Structure, describe, ticks};
 use crate::config::TrainingSettings;
 use crate::error::Result;
 use crate::vae::Model;
@@ -41,20 +41,21 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let generated = model.sample(rows, settings.seed, &context.interrupt)?;
     let latents = model.encode(table.rows(), &context.interrupt)?;
     let latent = summarise(latents.means.view(), latents.log_variances.view());
-    let counts = counted(context, "clustering more rows", table.rows(), generated, RESTARTS)?;
+    let structure =
+        structure_of(context, "clustering more rows", table.rows(), generated, RESTARTS)?;
     let steps = epochs * steps_per_epoch(rows);
-    let found = MoreRows { rows, steps, active_units: latent.active_units, counts };
+    let found = MoreRows { rows, steps, active_units: latent.active_units, structure };
     context.dir.write_json(RunDir::MORE_ROWS, &found)
 }
 
-/// [`count`] on as many generated rows as real ones, with progress and a way to stop.
-pub(super) fn counted(
+/// [`describe`] on as many generated rows as real ones, with progress and a way to stop.
+pub(super) fn structure_of(
     context: &Context,
     name: &str,
     real: ArrayView2<f32>,
     generated: Array2<f32>,
     restarts: usize,
-) -> Result<Counts> {
+) -> Result<Structure> {
     let settings = &context.plan.settings;
     let (max_clusters, seed) = (settings.analysis.max_clusters, settings.seed);
     let task = context.progress.begin(name, ticks(max_clusters));
@@ -63,6 +64,6 @@ pub(super) fn counted(
     let done = Arc::new(AtomicU64::new(0));
     interruptible(&context.interrupt, move || {
         let tick = || task.update(done.fetch_add(1, Ordering::Relaxed) + 1, "");
-        count(real.view(), generated.view(), max_clusters, restarts, seed, &tick)
+        describe(real.view(), generated.view(), max_clusters, restarts, seed, &tick)
     })
 }

@@ -7,6 +7,7 @@ use super::data::first_rows;
 use super::{Context, EmbeddingRow, RunDir};
 use crate::audit::clusters::{KChoice, KSummary};
 use crate::audit::findings::Findings;
+use crate::audit::structure::Clusters;
 use crate::config::{KlReduction, Likelihood, ScalingKind};
 use crate::data::{Scaling, Table};
 use crate::error::{Error, Result};
@@ -58,7 +59,10 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         |rows: &Array2<f32>| Scaling::fit(ScalingKind::MinMax, rows.view()).apply(rows.view());
     let title = "Real and generated rows, each min–max scaled on its own";
     add(compare(title, &scale(&real_rows), &scale(&generated), "real-and-generated-scaled")?);
-    add(k_choice(context, &folder)?);
+    let findings: Findings = context.dir.read_json(RunDir::AUDIT)?;
+    if let Some(audit) = &findings.samples {
+        add(k_choice(&audit.structure.clusters, &folder)?);
+    }
 
     let latents = first_rows(&read_latents(context)?, rows);
     let units = latents.ncols() / 2;
@@ -121,9 +125,7 @@ fn losses(context: &Context, folder: &std::path::Path) -> Result<Picture> {
     figure.draw(folder, "losses")
 }
 
-fn k_choice(context: &Context, folder: &std::path::Path) -> Result<Picture> {
-    let findings: Findings = context.dir.read_json(RunDir::AUDIT)?;
-    let clusters = &findings.counts.clusters;
+fn k_choice(clusters: &Clusters, folder: &std::path::Path) -> Result<Picture> {
     let sets = [
         ("generated, as they are", &clusters.raw, GENERATED),
         ("generated, min–max scaled", &clusters.scaled, GENERATED_SCALED),

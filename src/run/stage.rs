@@ -61,7 +61,7 @@ pub const STAGES: &[Stage] = &[
             let machine = json!([decided.backend, decided.engine, decided.adapter]);
             json!([settings.recipe, settings.model, settings.training, decided.batch, machine])
         },
-        outputs: &[SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY],
+        outputs: &[RunDir::PREFLIGHT, SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY],
         work: train::stage,
     },
     Stage {
@@ -85,7 +85,7 @@ pub const STAGES: &[Stage] = &[
         name: "audit",
         after: &["sample", "more-rows"],
         settings: |plan| json!(plan.settings.analysis),
-        outputs: &[RunDir::AUDIT],
+        outputs: &[RunDir::AUDIT, RunDir::AUDIT_TEXT],
         work: audit::stage,
     },
     Stage {

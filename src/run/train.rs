@@ -2,7 +2,10 @@
 
 use ndarray::ArrayView2;
 
-use super::{Context, RunDir, Task};
+use super::audit::better_recipe;
+use super::{Context, Plan, RunDir, Task, interruptible};
+use crate::audit::findings::Preflight;
+use crate::audit::preflight::certify;
 use crate::config::TrainingSettings;
 use crate::data::Scaling;
 use crate::error::Result;
@@ -12,11 +15,51 @@ use crate::train::{EpochRecord, Job, Observer, train, write_history};
 pub(super) fn stage(context: &Context) -> Result<()> {
     let (training, held_out) = (context.dataset.training.rows(), context.dataset.held_out.rows());
     let settings = &context.plan.settings.training;
+    preflight(context)?;
     let mut watcher = Watcher::new(context, "training", training.nrows(), settings);
     let trained = fit(context, training, held_out, settings, &mut watcher);
     // The epochs that were finished are kept, also where the run was stopped or diverged.
     write_history(&context.dir.file(RunDir::HISTORY), &watcher.history)?;
     trained?.save(context.dir.path())
+}
+
+/// Says whether training is to be expected to collapse, before its first step.
+fn preflight(context: &Context) -> Result<()> {
+    let settings = &context.plan.settings;
+    let training = context.dataset.training.rows();
+    let card = card(context, training);
+    let rows = card.scaling.apply(training);
+    let variance = card.implied_variance(Some(settings.model.initial_sigma as f32));
+    let certificate =
+        interruptible(&context.interrupt, move || certify(rows.view(), 0.5 / variance))?;
+    let preflight = Preflight::new(
+        certificate,
+        card.architecture.learns_sigma(),
+        settings.training.beta,
+        better_recipe(&settings.recipe),
+    );
+    context.progress.note(&preflight.to_string());
+    context.dir.write_json(RunDir::PREFLIGHT, &preflight)
+}
+
+/// What the model for these rows is, given in the data's own units.
+fn card(context: &Context, training: ArrayView2<f32>) -> ModelCard {
+    let Plan { settings, decided, .. } = context.plan;
+    ModelCard {
+        format: ModelCard::FORMAT,
+        modescope: decided.modescope.clone(),
+        recipe: settings.recipe.clone(),
+        seed: settings.seed,
+        columns: context.dataset.training.columns().to_vec(),
+        architecture: Architecture::new(&settings.model, training.ncols()),
+        scaling: Scaling::fit(settings.data.scaling, training),
+        prior: Prior::StandardNormal,
+        objective: Objective {
+            beta: settings.training.beta,
+            kl_reduction: settings.training.kl_reduction,
+            batch: decided.batch,
+        },
+    }
 }
 
 /// Trains a model as the plan says on these rows, given in the data's own units.
@@ -27,27 +70,10 @@ pub(super) fn fit(
     settings: &TrainingSettings,
     watcher: &mut Watcher,
 ) -> Result<SavedModel> {
-    let plan = context.plan;
-    let scaling = Scaling::fit(plan.settings.data.scaling, training);
-    let (rows, held_out) = (scaling.apply(training), scaling.apply(held_out));
-    let architecture = Architecture::new(&plan.settings.model, training.ncols());
-    let (sigma, seed) = (plan.settings.model.initial_sigma, plan.settings.seed);
-    let start = Parameters::initialise(architecture.clone(), sigma, seed)?;
-    let card = ModelCard {
-        format: ModelCard::FORMAT,
-        modescope: plan.decided.modescope.clone(),
-        recipe: plan.settings.recipe.clone(),
-        seed,
-        columns: context.dataset.training.columns().to_vec(),
-        architecture,
-        scaling,
-        prior: Prior::StandardNormal,
-        objective: Objective {
-            beta: settings.beta,
-            kl_reduction: settings.kl_reduction,
-            batch: plan.decided.batch,
-        },
-    };
+    let card = card(context, training);
+    let (rows, held_out) = (card.scaling.apply(training), card.scaling.apply(held_out));
+    let sigma = context.plan.settings.model.initial_sigma;
+    let start = Parameters::initialise(card.architecture.clone(), sigma, card.seed)?;
     let job = Job {
         card: &card,
         settings,

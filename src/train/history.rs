@@ -23,8 +23,8 @@ pub struct EpochRecord {
     pub beta: f64,
     /// Adam's rate in the epoch's last step.
     pub learning_rate: f64,
-    /// Standard deviation of the likelihood in scaled units, after the epoch: learned, or implied
-    /// by the squared error and β.
+    /// Standard deviation of the likelihood in scaled units, after the epoch: learned, or √(D/2) of
+    /// a mean squared error in D columns.
     pub sigma: f64,
     /// Latent units whose posterior mean varies by more than 0.01 over the rows.
     pub active_units: usize,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use super::{Vae, to_array, to_tensor};
@@ -18,10 +18,10 @@ const CHUNK: usize = 4096;
 /// A trained model on a device.
 #[derive(Debug)]
 pub struct Model {
-    card: ModelCard,
-    sigma: Option<f32>,
-    vae: Vae,
-    device: Device,
+    pub(super) card: ModelCard,
+    pub(super) sigma: Option<f32>,
+    pub(super) vae: Vae,
+    pub(super) device: Device,
 }
 
 /// The posterior of each row.
@@ -64,6 +64,19 @@ impl Model {
         &self.card
     }
 
+    /// The learned standard deviation of the likelihood in scaled units; nothing where it is fixed.
+    pub fn sigma(&self) -> Option<f32> {
+        self.sigma
+    }
+
+    /// Root mean square over the columns of the standard deviation of the observation noise that
+    /// samples get, in the data's own units; nothing where they get none.
+    pub fn noise_deviation(&self) -> Option<f64> {
+        let scale = &self.card.scaling.scale;
+        let squares: f64 = scale.iter().map(|&scale| f64::from(scale).powi(2)).sum();
+        self.sigma.map(|sigma| f64::from(sigma) * (squares / scale.len() as f64).sqrt())
+    }
+
     /// Draws `rows` rows in the data's units: z from the prior, decoded; where the likelihood's σ
     /// is learned, with its noise σ·ε added. Row i depends on the seed and i alone.
     ///
@@ -79,19 +92,61 @@ impl Model {
             ))
             .help("ask for 1 to 10^8 samples and 10^9 values; draw more with several seeds"));
         }
-        let mut out = Array2::zeros((rows, features));
+        self.generate(rows, seed, Stream::ObservationNoise, interrupt, |index, count| {
+            let latent = self.card.architecture.latent;
+            let z = match self.card.prior {
+                Prior::StandardNormal => {
+                    standard_normal(seed, Stream::PriorDraw, index, count, latent)
+                }
+            };
+            Ok(to_tensor(z.view(), &self.device))
+        })
+    }
+
+    /// Draws `count` rows in the data's units as [`sample`](Self::sample) does, but with z from the
+    /// posterior of one of `rows` (n × features, in the data's units) in turn: what the decoder
+    /// makes of the latents that the encoder gives it.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode) and [`sample`](Self::sample), or where there are no rows.
+    pub fn sample_posterior(
+        &self,
+        rows: ArrayView2<f32>,
+        count: usize,
+        seed: u64,
+        interrupt: &AtomicBool,
+    ) -> Result<Array2<f32>> {
+        let n = rows.nrows();
+        if n == 0 {
+            return Err(Error::input("there are no rows whose posteriors could be drawn from"));
+        }
+        let Latents { means, log_variances } = self.encode(rows, interrupt)?;
+        let deviations = log_variances.mapv(|value| (0.5 * value).exp());
+        self.generate(count, seed, Stream::PosteriorObservation, interrupt, |index, count| {
+            let turn: Vec<usize> = (0..count).map(|row| (index * CHUNK + row) % n).collect();
+            let noise = standard_normal(seed, Stream::PosteriorDraw, index, count, means.ncols());
+            let z = means.select(Axis(0), &turn) + deviations.select(Axis(0), &turn) * noise;
+            Ok(to_tensor(z.view(), &self.device))
+        })
+    }
+
+    /// Decodes `rows` latents, given chunk by chunk as `latents(chunk, rows)`, and adds the noise of
+    /// a learned σ from stream `noise`.
+    fn generate(
+        &self,
+        rows: usize,
+        seed: u64,
+        noise: Stream,
+        interrupt: &AtomicBool,
+        latents: impl Fn(usize, usize) -> Result<Tensor<2>>,
+    ) -> Result<Array2<f32>> {
+        let mut out = Array2::zeros((rows, self.card.architecture.features));
         for (index, mut chunk) in out.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
             check(interrupt)?;
-            let draw =
-                |stream, columns| standard_normal(seed, stream, index, chunk.nrows(), columns);
-            let z = match self.card.prior {
-                Prior::StandardNormal => draw(Stream::PriorDraw, self.card.architecture.latent),
-            };
-            let noise =
-                self.sigma.map(|sigma| draw(Stream::ObservationNoise, chunk.ncols()) * sigma);
-            let mut decoded = to_array(self.vae.decode(to_tensor(z.view(), &self.device)))?;
-            if let Some(noise) = noise {
-                decoded += &noise;
+            let mut decoded = to_array(self.vae.decode(latents(index, chunk.nrows())?))?;
+            if let Some(sigma) = self.sigma {
+                let (rows, columns) = chunk.dim();
+                decoded += &(standard_normal(seed, noise, index, rows, columns) * sigma);
             }
             chunk.assign(&self.card.scaling.invert(decoded.view()));
         }
@@ -129,7 +184,7 @@ impl Model {
 }
 
 /// Stops between chunks where the user wants to.
-fn check(interrupt: &AtomicBool) -> Result<()> {
+pub(super) fn check(interrupt: &AtomicBool) -> Result<()> {
     match interrupt.load(Ordering::Relaxed) {
         true => Err(Error::interrupted("stopped")),
         false => Ok(()),

@@ -4,6 +4,7 @@
 //! units; rows are the first axis.
 
 mod generate;
+mod likelihood;
 mod network;
 mod objective;
 

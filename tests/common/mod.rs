@@ -1,5 +1,8 @@
 //! What the tests of the program share: a folder of their own to run it in.
 
+// Each test program uses a part of it.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -111,6 +114,23 @@ pub fn finish(command: Command) -> Ran {
         "{ran:?}"
     );
     ran
+}
+
+/// Runs a command that must be refused for bad input, with every one of `words` in its error.
+pub fn refused(place: &Place, line: &str, words: &[&str]) {
+    let before = place.contents();
+    let ran = place.run(line);
+    let stderr = &ran.stderr;
+    assert_eq!(ran.code, Some(2), "modescope {line}\n{stderr}");
+    assert_eq!(ran.stdout, "", "modescope {line}");
+    for word in words.iter().chain(&["error: ", "\n  help: "]) {
+        assert!(stderr.contains(word), "modescope {line}\nno {word:?} in: {stderr}");
+    }
+    let after = place.contents();
+    for (name, content) in &after {
+        assert!(before.get(name) == Some(content), "modescope {line} wrote {}", name.display());
+    }
+    assert_eq!(after.len(), before.len(), "modescope {line} removed something");
 }
 
 /// A CSV file of `rows` rows in two groups, with these feature columns and a label `kind`.

@@ -1,0 +1,217 @@
+//! Why modes were lost, from evidence, and what helps.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::latent::{LatentDiagnosis, lost_to_the_prior};
+use super::ledger::{Judged, Mode, Verdict};
+
+/// The share of the last epochs whose held-out bound is compared with that of as many before.
+const TAIL: f64 = 0.1;
+/// A rise of the held-out bound over the tail, in nats a row, that says training was not done.
+const RISE: f64 = 0.02;
+/// Standard errors that the rise must exceed, because each epoch's bound is one draw a row.
+const CERTAIN: f64 = 3.0;
+
+/// What lost a mode, or several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CauseKind {
+    /// The posterior says nothing of the data, so the decoder has one answer for every row.
+    Collapse,
+    /// The decoder knows the mode, but draws from the prior do not reach the latents that lead
+    /// there.
+    PriorHole,
+    /// The decoder itself blurs the mode: its noise is as large as the mode, or its samples lie
+    /// between modes.
+    OverSmoothing,
+    /// Too few rows, real or generated, belong to the mode to judge it.
+    TooFewPoints,
+    /// The held-out bound was still rising when training ended.
+    StillLearning,
+    /// The evidence points nowhere. Other seeds may capture the mode, which would make it the
+    /// optimisation's fault.
+    CannotTell,
+}
+
+/// Why a mode was lost and what to do about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cause {
+    /// The cause.
+    pub kind: CauseKind,
+    /// The figures that point to it.
+    pub evidence: String,
+    /// What to try.
+    pub remedy: String,
+}
+
+impl CauseKind {
+    /// In words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Collapse => "the posterior collapsed",
+            Self::PriorHole => "the prior has holes",
+            Self::OverSmoothing => "the decoder smooths modes over",
+            Self::TooFewPoints => "there are too few rows to judge",
+            Self::StillLearning => "training ended too early",
+            Self::CannotTell => "the evidence does not say why",
+        }
+    }
+}
+
+/// What is known of the model behind the samples.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelEvidence<'a> {
+    /// Its latent space.
+    pub latent: &'a LatentDiagnosis,
+    /// The ledger of decoded posterior draws.
+    pub posterior: &'a Judged,
+    /// Standard deviation of its observation noise as a root mean square over the columns, in the
+    /// data's own units; nothing where none is added.
+    pub noise: Option<f64>,
+    /// The held-out bound by epoch, in nats a row; may be empty.
+    pub bounds: &'a [f64],
+    /// The recipe that does better, to name as a remedy; nothing where this is that recipe.
+    pub recipe: Option<&'a str>,
+}
+
+/// Why `mode` is not as it is in the data; nothing where it is. `deviation` is σ_k of the mode.
+pub fn of_mode(mode: &Mode, deviation: f64, model: Option<&ModelEvidence>) -> Option<Cause> {
+    match mode.verdict {
+        Verdict::Strict => return None,
+        Verdict::TooSmall => return Some(too_few()),
+        _ => {}
+    }
+    let Some(model) = model else {
+        return Some(Cause {
+            kind: CauseKind::CannotTell,
+            evidence: "only samples were given; a cause needs the model behind them".into(),
+            remedy: "train with `modescope run`, whose audit sees the latent space too".into(),
+        });
+    };
+    let causes = [
+        model.collapse(),
+        model.prior_hole(mode),
+        model.over_smoothing(mode, deviation),
+        model.still_learning(),
+    ];
+    Some(causes.into_iter().flatten().next().unwrap_or_else(|| model.cannot_tell(mode)))
+}
+
+/// The cause of most lost modes, for the model as a whole; the first of equals. Modes that are too
+/// small to judge do not count.
+pub fn of_model<'a>(causes: impl IntoIterator<Item = &'a Cause>) -> Option<Cause> {
+    let causes: Vec<&Cause> =
+        causes.into_iter().filter(|cause| cause.kind != CauseKind::TooFewPoints).collect();
+    let times = |kind| causes.iter().filter(|cause| cause.kind == kind).count();
+    causes.iter().rev().max_by_key(|cause| times(cause.kind)).map(|&cause| cause.clone())
+}
+
+fn too_few() -> Cause {
+    Cause {
+        kind: CauseKind::TooFewPoints,
+        evidence: "it takes 20 training rows and 50 generated ones of a mode to judge it".into(),
+        remedy: "more data, or more samples (--samples)".into(),
+    }
+}
+
+impl ModelEvidence<'_> {
+    fn remedy(&self, otherwise: &str) -> String {
+        match self.recipe {
+            Some(recipe) => format!("--recipe {recipe}"),
+            None => otherwise.into(),
+        }
+    }
+
+    fn collapse(&self) -> Option<Cause> {
+        let latent = self.latent;
+        let largest = latent.eigenvalues.first().copied().unwrap_or(0.0);
+        latent.summary.collapsed().then(|| Cause {
+            kind: CauseKind::Collapse,
+            evidence: format!(
+                "0 of {} latent units active, KL {:.1e} nats a row; the loss acts by a variance of \
+                 {:.3}, {} the largest of the data ({largest:.3}), in scaled units",
+                latent.summary.kl_per_unit.len(),
+                latent.summary.kl(),
+                latent.implied_variance,
+                if latent.implied_variance >= largest { "above" } else { "below" },
+            ),
+            remedy: self.remedy("a smaller training.beta"),
+        })
+    }
+
+    fn prior_hole(&self, mode: &Mode) -> Option<Cause> {
+        let posterior = &self.posterior.modes[mode.id];
+        lost_to_the_prior(mode, posterior).then(|| Cause {
+            kind: CauseKind::PriorHole,
+            evidence: format!(
+                "decoded posterior draws reach it at {:.2} of its weight, decoded prior draws at {:.2}",
+                posterior.ratio.unwrap_or(0.0),
+                mode.ratio.unwrap_or(0.0)
+            ),
+            remedy: self.remedy(
+                "a prior that follows the posterior: a mixture, or one fitted after training",
+            ),
+        })
+    }
+
+    fn over_smoothing(&self, mode: &Mode, deviation: f64) -> Option<Cause> {
+        let posterior = &self.posterior.modes[mode.id];
+        let blurred = [Verdict::Merged, Verdict::Smeared, Verdict::Shifted];
+        let evidence = match self.noise {
+            Some(noise) if noise >= deviation => format!(
+                "the observation noise ({noise:.3}) is as large as the mode itself ({deviation:.3})"
+            ),
+            _ if posterior.verdict == Verdict::Strict => return None,
+            _ if blurred.contains(&posterior.verdict) => {
+                format!("from decoded posterior draws too it is {}", posterior.verdict)
+            }
+            None if mode.verdict == Verdict::Shrunk => {
+                "samples are the decoder's mean without noise, so the mode has no width".into()
+            }
+            _ => return None,
+        };
+        let remedy = self.remedy("more latent units (model.latent), wider layers, or more epochs");
+        Some(Cause { kind: CauseKind::OverSmoothing, evidence, remedy })
+    }
+
+    fn still_learning(&self) -> Option<Cause> {
+        let tail = (self.bounds.len() as f64 * TAIL) as usize;
+        let (before, last) = self.bounds.split_at(self.bounds.len().saturating_sub(tail));
+        let before = &before[before.len().saturating_sub(tail)..];
+        if tail < 3 || before.len() < tail {
+            return None;
+        }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / tail as f64;
+        let square = |values: &[f64]| {
+            let centre = mean(values);
+            values.iter().map(|value| (value - centre).powi(2)).sum::<f64>()
+        };
+        let rise = mean(last) - mean(before);
+        let error = ((square(last) + square(before)) / (tail * (tail - 1)) as f64).sqrt();
+        (rise > RISE && rise > CERTAIN * error).then(|| Cause {
+            kind: CauseKind::StillLearning,
+            evidence: format!(
+                "the held-out bound rose by {rise:.3} ± {error:.3} nats a row from one tenth of the \
+                 epochs to the last"
+            ),
+            remedy: "train longer (--epochs)".into(),
+        })
+    }
+
+    fn cannot_tell(&self, mode: &Mode) -> Cause {
+        let posterior = &self.posterior.modes[mode.id];
+        Cause {
+            kind: CauseKind::CannotTell,
+            evidence: format!(
+                "{} from decoded posterior draws too, with {} active units and a bound that had settled",
+                posterior.verdict, self.latent.summary.active_units
+            ),
+            remedy: format!(
+                "{}; or other seeds (--seed): where one of them captures it, the optimisation is to \
+                 blame",
+                self.remedy("a larger model")
+            ),
+        }
+    }
+}

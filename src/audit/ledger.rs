@@ -1,0 +1,256 @@
+//! The mode ledger: which modes of a known mixture a set of rows holds, and what is wrong with the
+//! others.
+//!
+//! Every row is given to its most probable component and is of *high quality* where its squared
+//! Mahalanobis distance from it is at most the χ² quantile 0.9973 with D degrees of freedom (three
+//! standard deviations in one dimension). What the truth itself gives under the same rule comes
+//! from [`TRUTH_DRAWS`] draws of it, so modes that overlap are judged fairly. Their own noise is
+//! neglected beside that of the rows, except where it would bias a shift.
+//!
+//! The figures of a mode, and the intervals that say whether a figure is clear of its threshold:
+//!
+//! - **ratio**: high-quality rows found, over those expected. Wilson's interval of the found share,
+//!   over the expected share.
+//! - **mean shift** s: distance of the mean of the rows given to the mode from the mean of the
+//!   truth's, in σ = √(tr Σ / D). With δ the difference of the means and S the found rows'
+//!   covariance, E‖δ‖² exceeds the square of the true distance by tr S / m for m rows, which in
+//!   many dimensions would pass for a shift, so it is taken off. The variance of ‖δ‖² is
+//!   4 δᵀSδ / m + 2 tr S² / m² (normal means); the interval is that of s², its roots taken.
+//! - **spread ratio**: mean squared distance of those rows from their own mean, over the truth's.
+//!   The interval is normal in the logarithm, from the standard deviation of the squared distances.
+//! - **bridge**, for two modes that merge: the share of their rows past half of the way to the border
+//!   between them, where no valley is left on the way (`ledger/bridge.rs`). The interval is normal.
+
+mod bridge;
+mod fit;
+mod judged;
+mod rows;
+mod verdict;
+
+use ndarray::{Array1, ArrayView2};
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+
+use self::bridge::Bridge;
+pub use self::fit::{gaussian_per_label, one_gaussian};
+pub use self::judged::{Counts, EligibleCounts, Judged, Mode};
+use self::rows::{Group, Shape};
+pub use self::verdict::Verdict;
+use self::verdict::{Decision, Figure, Figures};
+use super::estimate::{CONFIDENCE, Estimate, wilson, z};
+use crate::data::Mixture;
+
+/// Draws of the truth that say what to expect.
+pub const TRUTH_DRAWS: usize = 200_000;
+/// The step of the mixture's stream that those draws come from: no data set has it.
+const TRUTH_STEP: u64 = u64::MAX;
+/// Probability that a row of a mode is of high quality.
+const HIGH_QUALITY: f64 = 0.9973;
+/// Training rows below which a mode is too small to judge.
+const LEAST_TRAINING_ROWS: f64 = 20.0;
+/// Rows to judge below which a mode is too small to judge.
+const LEAST_ROWS: f64 = 50.0;
+/// High-quality rows below which, expected to judge, a mode is too small to judge.
+const LEAST_EXPECTED: f64 = 20.0;
+/// The chance that an audit of the truth itself meets an interval that does not hold.
+const ERROR: f64 = 0.05;
+
+/// What a mixture gives when it is judged, kept to judge rows by.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    mixture: Mixture,
+    names: Vec<String>,
+    /// Expected training rows of each mode.
+    training_rows: Vec<f64>,
+    /// The largest squared Mahalanobis distance of a high-quality row.
+    reach: f64,
+    truth: Vec<Truth>,
+    bridges: Vec<Bridge>,
+}
+
+/// A mode under the rules of the audit.
+#[derive(Clone, Debug)]
+struct Truth {
+    /// High-quality rows of the mode, as a share of all rows.
+    share: f64,
+    /// Where the mode has no draws its own mean and trace stand in.
+    draws: usize,
+    mean: Array1<f64>,
+    trace: f64,
+    /// √(tr Σ / D).
+    sigma: f64,
+}
+
+impl Ledger {
+    /// The ledger of `mixture`, of which a model was trained on so many rows. `names` are the labels
+    /// of its components, or empty.
+    ///
+    /// # Panics
+    /// Where there are names, but not one a component.
+    pub fn new(mixture: Mixture, names: Vec<String>, training_rows: usize, seed: u64) -> Self {
+        assert!(names.is_empty() || names.len() == mixture.components(), "one name a component");
+        let quantile = ChiSquared::new(mixture.dimensions() as f64)
+            .expect("a mixture has dimensions")
+            .inverse_cdf(HIGH_QUALITY);
+        let draws = mixture.draw(TRUTH_DRAWS, seed, TRUTH_STEP);
+        let groups = Group::all(&mixture, draws.rows(), quantile);
+        let truth =
+            groups.iter().enumerate().map(|(k, group)| Truth::new(&mixture, k, group)).collect();
+        let training_rows: Vec<f64> =
+            mixture.weights().iter().map(|weight| weight * training_rows as f64).collect();
+        let large: Vec<usize> = (0..mixture.components())
+            .filter(|&k| training_rows[k] >= LEAST_TRAINING_ROWS)
+            .collect();
+        let pairs = large
+            .iter()
+            .enumerate()
+            .flat_map(|(i, &first)| large[i + 1..].iter().map(move |&second| [first, second]));
+        let rows_of = |pair: [usize; 2]| pair.map(|k| groups[k].rows.view());
+        let bridges =
+            pairs.filter_map(|pair| Bridge::between(&mixture, pair, rows_of(pair))).collect();
+        Self { mixture, names, training_rows, reach: quantile, truth, bridges }
+    }
+
+    /// Share of all rows that the truth gives to each mode, of high quality or not.
+    pub fn expected_shares(&self) -> Vec<f64> {
+        self.truth.iter().map(|truth| truth.draws as f64 / TRUTH_DRAWS as f64).collect()
+    }
+
+    /// Share of all rows that are high-quality rows of each mode in the truth.
+    pub fn expected_high_quality(&self) -> Vec<f64> {
+        self.truth.iter().map(|truth| truth.share).collect()
+    }
+
+    /// Judges `rows` (n × D, finite).
+    ///
+    /// # Panics
+    /// Where there are no rows, or they have not D columns.
+    pub fn judge(&self, rows: ArrayView2<f32>) -> Judged {
+        let n = rows.nrows();
+        let groups = Group::all(&self.mixture, rows, self.reach);
+        let eligible: Vec<bool> = (0..groups.len()).map(|k| self.eligible(k, n)).collect();
+        let judged = eligible.iter().filter(|eligible| **eligible).count();
+        let confidence = 1.0 - ERROR / judged.max(1) as f64;
+        let bridges = self.widest_bridges(&groups, &eligible, confidence);
+        let (mut modes, mut strict) = (Vec::with_capacity(groups.len()), 0);
+        for (k, group) in groups.iter().enumerate() {
+            let (bridge, neighbour) = bridges[k].unzip();
+            let figures = self.figures(k, group, n, bridge, confidence);
+            let mut decision = verdict::decide(&figures);
+            strict += usize::from(decision.verdict == Verdict::Strict && figures.complete());
+            if !eligible[k] {
+                decision = Decision { verdict: Verdict::TooSmall, or: None };
+            }
+            modes.push(self.mode(k, group, n, &figures, decision, neighbour));
+        }
+        let of_high_quality = groups.iter().map(|group| group.found).sum();
+        Judged {
+            rows: n,
+            counts: Counts::of(&modes, strict),
+            high_quality: Estimate::share(of_high_quality, n),
+            modes,
+        }
+    }
+
+    fn mode(
+        &self,
+        k: usize,
+        group: &Group,
+        rows: usize,
+        figures: &Figures,
+        Decision { verdict, or }: Decision,
+        neighbour: Option<usize>,
+    ) -> Mode {
+        let share = self.truth[k].share;
+        let merged = verdict == Verdict::Merged || or == Some(Verdict::Merged);
+        Mode {
+            id: k,
+            name: self.names.get(k).cloned(),
+            weight: self.mixture.weights()[k],
+            expected: share * rows as f64,
+            found: group.found,
+            assigned: group.rows.nrows(),
+            ratio: figures.ratio.map(|ratio| ratio.value),
+            ratio_ci: (share > 0.0)
+                .then(|| wilson(group.found, rows, CONFIDENCE).map(|end| end / share)),
+            mean_shift: figures.shift.map(|shift| shift.value),
+            spread_ratio: figures.spread.map(|spread| spread.value),
+            verdict,
+            borderline: or.is_some(),
+            or,
+            merged_with: neighbour.filter(|_| merged),
+        }
+    }
+
+    /// Whether mode `k` is large enough to judge by so many rows. A mode that others hide expects
+    /// few rows of high quality, whatever its weight.
+    fn eligible(&self, k: usize, rows: usize) -> bool {
+        self.training_rows[k] >= LEAST_TRAINING_ROWS
+            && self.mixture.weights()[k] * rows as f64 >= LEAST_ROWS
+            && self.truth[k].share * rows as f64 >= LEAST_EXPECTED
+    }
+
+    /// For each mode the widest bridge to another, both eligible, and that other.
+    fn widest_bridges(
+        &self,
+        groups: &[Group],
+        eligible: &[bool],
+        confidence: f64,
+    ) -> Vec<Option<(Figure, usize)>> {
+        let mut widest: Vec<Option<(Figure, usize)>> = vec![None; groups.len()];
+        let z = z(confidence);
+        for bridge in self.bridges.iter().filter(|bridge| bridge.modes.iter().all(|&k| eligible[k]))
+        {
+            let [first, second] = bridge.modes;
+            let rows = bridge.modes.map(|k| groups[k].rows.view());
+            let Some(share) = bridge.share(rows, z) else { continue };
+            for (k, other) in [(first, second), (second, first)] {
+                if widest[k].is_none_or(|(figure, _)| figure.value < share.value) {
+                    widest[k] = Some((share, other));
+                }
+            }
+        }
+        widest
+    }
+
+    /// The figures of mode `k`, with intervals of this `confidence`.
+    fn figures(
+        &self,
+        k: usize,
+        group: &Group,
+        rows: usize,
+        bridge: Option<Figure>,
+        confidence: f64,
+    ) -> Figures {
+        let truth = &self.truth[k];
+        let shape = Shape::new(group.rows.view());
+        let z = z(confidence);
+        Figures {
+            ratio: (truth.share > 0.0).then(|| Figure {
+                value: group.found as f64 / (rows as f64 * truth.share),
+                interval: wilson(group.found, rows, confidence).map(|end| end / truth.share),
+            }),
+            bridge,
+            shift: shape.as_ref().map(|shape| shape.shift(truth, z)),
+            spread: shape.as_ref().map(|shape| shape.spread(truth, z)),
+        }
+    }
+}
+
+impl Truth {
+    fn new(mixture: &Mixture, k: usize, group: &Group) -> Self {
+        let trace: f64 = mixture.covariances()[k].iter().enumerate().map(|(i, row)| row[i]).sum();
+        let sigma = (trace / mixture.dimensions() as f64).sqrt();
+        let share = group.found as f64 / TRUTH_DRAWS as f64;
+        let draws = group.rows.nrows();
+        match Shape::new(group.rows.view()) {
+            Some(Shape { mean, trace, .. }) => Self { share, draws, mean, trace, sigma },
+            None => {
+                let mean = Array1::from(mixture.means()[k].clone());
+                Self { share, draws, mean, trace, sigma }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+use ndarray::{Array2, Axis, concatenate};
+
+use super::*;
+
+/// Gaussians with unit covariances.
+fn mixture(weights: &[f64], means: &[&[f64]]) -> Mixture {
+    let d = means[0].len();
+    let unit: Vec<Vec<f64>> = (0..d).map(|i| (0..d).map(|j| f64::from(i == j)).collect()).collect();
+    let means: Vec<Vec<f64>> = means.iter().map(|mean| mean.to_vec()).collect();
+    Mixture::new(weights.to_vec(), means, vec![unit; weights.len()]).unwrap()
+}
+
+fn ledger(mixture: &Mixture) -> Ledger {
+    Ledger::new(mixture.clone(), vec![], 1000, 1)
+}
+
+fn draw(mixture: &Mixture, rows: usize, step: u64) -> Array2<f32> {
+    mixture.draw(rows, 7, step).rows().to_owned()
+}
+
+/// χ²₃ at 14.16 is 0.9973, whatever the mode.
+#[test]
+fn the_truth_gives_what_is_expected_of_it() {
+    let two = mixture(&[0.25, 0.75], &[&[0.0, 0.0, 0.0], &[30.0, 0.0, 0.0]]);
+    let ledger = ledger(&two);
+    assert!((ledger.reach - 14.156).abs() < 0.001, "{}", ledger.reach);
+    // Four standard errors of a share of 200 000.
+    for (share, weight) in ledger.expected_high_quality().iter().zip(two.weights()) {
+        assert!((share / weight - 0.9973).abs() < 0.01);
+    }
+    assert!((ledger.expected_shares().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    let judged = ledger.judge(draw(&two, 4000, 3).view());
+    assert!((judged.high_quality.value - 0.9973).abs() < 0.0033);
+    let all = Counts {
+        modes: 2,
+        captured: 2,
+        strict: 2,
+        missing: 0,
+        eligible_only: EligibleCounts { modes: 2, captured: 2, strict: 2, missing: 0 },
+    };
+    assert_eq!(judged.counts, all);
+    assert_eq!(judged.assigned().iter().sum::<usize>(), 4000);
+    assert_eq!(judged.modes[0].words(|id| id.to_string()), "strict");
+}
+
+/// Rows at one place, 0.3 from the mean of the only mode.
+#[test]
+fn identical_rows_are_one_shrunk_mode_at_its_place() {
+    let one = mixture(&[1.0], &[&[2.0]]);
+    let judged = ledger(&one).judge(Array2::from_elem((500, 1), 2.3_f32).view());
+    let mode = &judged.modes[0];
+    // Four standard errors of the mean of the truth's draws.
+    assert!((mode.mean_shift.unwrap() - 0.3).abs() < 0.009);
+    assert_eq!((mode.found, mode.assigned, mode.spread_ratio), (500, 500, Some(0.0)));
+    assert!((mode.ratio.unwrap() - 1.0 / 0.9973).abs() < 0.001);
+    assert_eq!((mode.verdict, mode.or), (Verdict::Shrunk, None));
+    assert_eq!(judged.counts.captured, 1);
+    assert_eq!(judged.counts.strict, 0);
+}
+
+/// Nothing here is a failure: a few rows, one row, a mode of weight 0, one hidden by another.
+#[test]
+fn what_cannot_be_judged_is_too_small_and_never_missing() {
+    let means: [&[f64]; 4] = [&[0.0], &[20.0], &[20.0], &[50.0]];
+    let mixture = mixture(&[0.5, 0.25, 0.25, 0.0], &means);
+    let ledger = ledger(&mixture);
+    let judged = ledger.judge(draw(&mixture, 4000, 3).view());
+    // Of the two that are one, the first has all rows.
+    let verdicts: Vec<Verdict> = judged.modes.iter().map(|mode| mode.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Strict, Verdict::Strict, Verdict::TooSmall, Verdict::TooSmall]);
+    assert_eq!((judged.modes[3].ratio, judged.modes[3].mean_shift), (None, None));
+    assert_eq!(judged.counts.missing, 0);
+    for rows in [1, 2, 30] {
+        let few = ledger.judge(draw(&mixture, rows, 3).view());
+        assert!(few.modes.iter().all(|mode| mode.verdict == Verdict::TooSmall));
+        assert_eq!((few.counts.missing, few.counts.eligible_only.modes), (0, 0));
+    }
+    let few_trained = Ledger::new(mixture, vec![], 10, 1);
+    assert_eq!(few_trained.judge(Array2::zeros((5000, 1)).view()).counts.missing, 0);
+}
+
+/// 15 training rows: too small to judge, counted all the same.
+#[test]
+fn modes_too_small_to_judge_are_captured_and_strict_by_their_figures() {
+    let mixture = mixture(&[0.985, 0.015], &[&[0.0, 0.0], &[20.0, 0.0]]);
+    let ledger = ledger(&mixture);
+    let judged = ledger.judge(draw(&mixture, 10_000, 3).view());
+    assert_eq!(judged.modes[1].verdict, Verdict::TooSmall);
+    assert_eq!((judged.counts.captured, judged.counts.strict), (2, 2));
+    assert_eq!(judged.counts.eligible_only.modes, 1);
+    let one = Mixture::new(vec![1.0], vec![vec![0.0, 0.0]], vec![mixture.covariances()[0].clone()]);
+    let lost = ledger.judge(draw(&one.unwrap(), 10_000, 3).view());
+    assert_eq!((lost.counts.captured, lost.counts.strict, lost.counts.missing), (1, 1, 0));
+}
+
+#[test]
+fn twice_the_rows_are_over_weighted() {
+    let truth = mixture(&[0.2, 0.8], &[&[0.0, 0.0], &[20.0, 0.0]]);
+    let found = mixture(&[0.6, 0.4], &[&[0.0, 0.0], &[20.0, 0.0]]);
+    let judged = ledger(&truth).judge(draw(&found, 10_000, 3).view());
+    assert_eq!(judged.modes[0].verdict, Verdict::OverWeighted);
+    // 0.6 / 0.2, four standard errors.
+    assert!((judged.modes[0].ratio.unwrap() - 3.0).abs() < 0.13);
+    let [low, high] = judged.modes[0].ratio_ci.unwrap();
+    assert!(low > 2.9 && high < 3.1 && low < 3.0 && high > 3.0, "{low} {high}");
+}
+
+/// Without taking the noise off, 50 rows in 50 dimensions seem to lie a whole σ away.
+#[test]
+fn the_noise_of_a_mean_is_no_shift() {
+    let one = mixture(&[1.0], &[&[0.0; 50]]);
+    let ledger = ledger(&one);
+    let shifts: Vec<f64> = (1..=20)
+        .map(|step| ledger.judge(draw(&one, 50, step).view()).modes[0].mean_shift.unwrap())
+        .collect();
+    assert!(shifts.iter().sum::<f64>() / 20.0 < 0.35, "{shifts:?}");
+}
+
+/// Of 2000 intervals of 95 %, 93 to 97 % hold the true value (four standard errors).
+#[test]
+fn intervals_hold_the_true_shift_and_spread_as_often_as_they_say() {
+    let truth = mixture(&[1.0], &[&[0.0; 4]]);
+    let ledger = ledger(&truth);
+    let wide: Vec<Vec<f64>> =
+        (0..4).map(|i| (0..4).map(|j| if i == j { 1.5 } else { 0.0 }).collect()).collect();
+    let moved = Mixture::new(vec![1.0], vec![vec![0.3, 0.4, 0.0, 0.0]], vec![wide]).unwrap();
+    let (mut shift, mut spread) = (0, 0);
+    for step in 1..=2000 {
+        let rows = draw(&moved, 150, step).mapv(f64::from);
+        let shape = Shape::new(rows.view()).unwrap();
+        let holds = |figure: Figure, value: f64| {
+            usize::from(figure.interval[0] <= value && value <= figure.interval[1])
+        };
+        shift += holds(shape.shift(&ledger.truth[0], z(0.95)), 0.5);
+        spread += holds(shape.spread(&ledger.truth[0], z(0.95)), 1.5);
+    }
+    assert!((1860..=1940).contains(&shift), "{shift}");
+    assert!((1860..=1940).contains(&spread), "{spread}");
+}
+
+/// Half of the rows of both modes fill the gap.
+#[test]
+fn merged_modes_name_each_other() {
+    let one = mixture(&[1.0], &[&[0.0, 0.0]]);
+    let mixture = mixture(&[0.5, 0.5], &[&[0.0, 0.0], &[8.0, 0.0]]);
+    let names = vec!["left".to_owned(), "right".to_owned()];
+    let ledger = Ledger::new(mixture.clone(), names, 1000, 1);
+    let rows = draw(&mixture, 2000, 3);
+    let mut bridge = draw(&one, 2000, 4);
+    for (i, mut row) in bridge.rows_mut().into_iter().enumerate() {
+        row[0] += 8.0 * i as f32 / 2000.0;
+    }
+    let judged = ledger.judge(bridge.view());
+    let name = |id: usize| judged.modes[id].name.clone().unwrap();
+    let words = |id: usize| judged.modes[id].words(name);
+    assert_eq!((words(0).as_str(), judged.modes[0].merged_with), ("merged with right", Some(1)));
+    assert_eq!(words(1), "merged with left");
+    assert!(judged.modes[0].stray() < 0.2);
+    // A tenth of the rows on the bridge does not merge them.
+    let some = concatenate![Axis(0), rows, bridge.slice(ndarray::s![..;9, ..])];
+    assert!(ledger.judge(some.view()).modes.iter().all(|mode| mode.merged_with.is_none()));
+}
+
+#[test]
+fn the_file_has_the_fields_that_are_promised() {
+    let mixture = mixture(&[1.0], &[&[0.0, 0.0]]);
+    let judged = ledger(&mixture).judge(draw(&mixture, 1000, 3).view());
+    let json = serde_json::to_value(&judged).unwrap();
+    let mode = json["modes"][0].as_object().unwrap();
+    for key in
+        ["id", "weight", "expected", "found", "ratio", "ratio_ci", "mean_shift", "spread_ratio"]
+    {
+        assert!(mode[key].is_number() || mode[key].is_array(), "{key}");
+    }
+    assert_eq!((mode["verdict"].as_str(), mode.get("name")), (Some("strict"), None));
+    assert_eq!(json["counts"]["eligible_only"]["captured"], 1);
+    assert_eq!(serde_json::from_value::<Judged>(json).unwrap(), judged);
+}

@@ -1,0 +1,141 @@
+//! `audit.md`: the findings as a text to read.
+
+use std::fmt::Write;
+
+use super::findings::Findings;
+use super::metrics::Metrics;
+use super::reference::Kind;
+use super::samples::SamplesAudit;
+use super::words;
+
+/// The findings as Markdown.
+pub fn render(findings: &Findings) -> String {
+    let mut text = format!("# What the audit found\n\n**{}**\n", findings.verdict);
+    for note in &findings.notes {
+        paragraph(&mut text, note);
+    }
+    if let Some(audit) = &findings.samples {
+        reference(&mut text, audit);
+        modes(&mut text, audit);
+        comparison(&mut text, audit);
+        metrics(&mut text, &audit.metrics);
+        clusters(&mut text, findings, audit);
+    }
+    latent(&mut text, findings);
+    heading(&mut text, "The questions, answered");
+    for answer in &findings.answers {
+        paragraph(&mut text, &format!("**{}** {}", answer.question, answer.answer));
+        paragraph(&mut text, &format!("*{}*", answer.evidence));
+    }
+    text
+}
+
+fn heading(text: &mut String, title: &str) {
+    let _ = write!(text, "\n## {title}\n");
+}
+
+fn paragraph(text: &mut String, sentence: &str) {
+    let _ = write!(text, "\n{sentence}\n");
+}
+
+/// A table; bars in cells are escaped, so that names from the data cannot break it.
+fn table<const N: usize>(
+    text: &mut String,
+    headings: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) {
+    let mut line = |cells: [String; N]| {
+        let cells = cells.map(|cell| cell.replace('\\', "\\\\").replace('|', "\\|"));
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    };
+    line(headings.map(String::from));
+    line(headings.map(|_| "---".into()));
+    rows.into_iter().for_each(&mut line);
+}
+
+fn reference(text: &mut String, audit: &SamplesAudit) {
+    let reference = &audit.reference;
+    let what = match reference.kind {
+        Kind::Mixture => "the components of the given mixture".into(),
+        Kind::Labels => "the labels of the data, one Gaussian each".into(),
+        Kind::Fitted => format!(
+            "the components of the Gaussian mixture with the best BIC{}, fitted to {} of the real rows",
+            reference.covariance.map_or_else(String::new, |c| format!(" ({c} covariances)")),
+            reference.real_rows
+        ),
+    };
+    paragraph(
+        text,
+        &format!(
+            "The {} modes are {what}; everything is held against {} fresh rows, {}.",
+            reference.k, reference.fresh_rows, audit.ceiling.of
+        ),
+    );
+}
+
+fn modes(text: &mut String, audit: &SamplesAudit) {
+    heading(text, "Modes");
+    text.push('\n');
+    table(text, words::HEADINGS, audit.modes.iter().map(|mode| words::cells(audit, mode)));
+    paragraph(
+        text,
+        "Each row belongs to its most probable mode. *Expected* and *found* count rows within the \
+         0.9973 quantile of the squared Mahalanobis distance; *ratio* is found by expected, with its \
+         95% Wilson interval; *shift* is how far the mean of the mode's rows lies from where the \
+         truth has it, in the mode's standard deviations; *spread* the ratio of their variances.",
+    );
+    for sentence in words::causes(audit) {
+        paragraph(text, &format!("- {sentence}"));
+    }
+}
+
+fn comparison(text: &mut String, audit: &SamplesAudit) {
+    heading(text, "Beside others");
+    text.push('\n');
+    table(text, words::COMPARED_HEADINGS, words::compared(audit));
+    paragraph(text, words::COMPARED);
+}
+
+fn metrics(text: &mut String, metrics: &Metrics) {
+    heading(text, "Distances");
+    text.push('\n');
+    table(text, words::METRIC_HEADINGS, words::metrics(metrics));
+    paragraph(text, &words::metric_notes(metrics));
+}
+
+fn clusters(text: &mut String, findings: &Findings, audit: &SamplesAudit) {
+    heading(text, "Choice of k");
+    text.push('\n');
+    let rows = audit.structure.choices(findings.latent.as_ref());
+    table(text, super::structure::CHOICE_HEADINGS, rows);
+    paragraph(text, super::structure::COUNTING);
+}
+
+fn latent(text: &mut String, findings: &Findings) {
+    if let Some(latent) = &findings.latent {
+        heading(text, "The latent space");
+        let summary = &latent.summary;
+        let hole = latent.prior_hole.as_ref().map_or_else(String::new, |hole| {
+            format!(
+                " Decoded posterior draws capture {} modes, decoded prior draws {}.",
+                hole.posterior.captured, hole.prior.captured
+            )
+        });
+        paragraph(
+            text,
+            &format!(
+                "{} of {} units active, KL {:.3} nats a row. Variance of the likelihood {:.4}, the \
+                 largest eigenvalue of the data {:.4}, in scaled units.{hole}",
+                summary.active_units,
+                summary.kl_per_unit.len(),
+                summary.kl(),
+                latent.likelihood_variance,
+                latent.eigenvalues.first().copied().unwrap_or(0.0),
+            ),
+        );
+    }
+    if let Some(preflight) = &findings.preflight {
+        heading(text, "Before training");
+        paragraph(text, &preflight.to_string());
+    }
+}

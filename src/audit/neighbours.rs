@@ -1,0 +1,162 @@
+//! Precision, recall, density and coverage: what the nearest neighbours say of generated rows.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ndarray::ArrayView2;
+use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::estimate::Estimate;
+use super::knn::{Points, Tree, check};
+use crate::error::Result;
+
+/// The neighbour whose distance is the radius of a row's ball.
+pub const NEAREST: usize = 5;
+
+/// How generated rows lie among real ones. A row's ball reaches up to its fifth nearest neighbour
+/// in its own set. Intervals take the rows as independent.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Neighbourhoods {
+    /// Share of the generated rows that lie in the ball of a real row. A collapsed model can have 1.
+    pub precision: Estimate,
+    /// Share of the real rows that lie in the ball of a generated row. Rows spread too far can have
+    /// 1.
+    pub recall: Estimate,
+    /// Real balls that hold a generated row, on average, over five. About 1 for rows like the real
+    /// ones, more where they crowd the densest places.
+    pub density: Estimate,
+    /// Share of the real rows whose ball holds a generated row: the modes that are lost lower it.
+    pub coverage: Estimate,
+}
+
+/// Precision and recall (Kynkäänniemi et al. 2019, eq. 1 and 2), density and coverage (Naeem et al.
+/// 2020) of `generated` rows against `real` ones, both rows × the same columns, by Euclidean distance
+/// in the data's units.
+///
+/// Equal to the Python package `prdc` with `nearest_k` = [`NEAREST`]: a ball does not hold the rows
+/// on its surface, so the ball of a row with five copies is empty.
+///
+/// # Errors
+/// Where a set has not more rows than [`NEAREST`], so that balls have no radius, or a value is not
+/// finite.
+///
+/// # Panics
+/// Where the numbers of columns differ.
+pub fn neighbourhoods(real: ArrayView2<f32>, generated: ArrayView2<f32>) -> Result<Neighbourhoods> {
+    check(real, generated, NEAREST + 1)?;
+    let (real, generated) = (Balls::new(real), Balls::new(generated));
+    let (real_filled, generated_held) = real.hold(&generated);
+    let (_, real_held) = generated.hold(&real);
+    let shares: Vec<f64> =
+        generated_held.iter().map(|&balls| balls as f64 / NEAREST as f64).collect();
+    Ok(Neighbourhoods {
+        precision: share(generated_held.iter().map(|&balls| balls > 0)),
+        recall: share(real_held.iter().map(|&balls| balls > 0)),
+        density: Estimate::mean(&shares),
+        coverage: share(real_filled.into_iter()),
+    })
+}
+
+/// The share that is true.
+fn share(rows: impl ExactSizeIterator<Item = bool>) -> Estimate {
+    let n = rows.len();
+    Estimate::share(rows.filter(|&is| is).count(), n)
+}
+
+/// Rows and the ball around each.
+struct Balls {
+    centres: Points,
+    squared_radii: Vec<f64>,
+    tree: Tree,
+}
+
+impl Balls {
+    /// `rows` are more than [`NEAREST`].
+    fn new(rows: ArrayView2<f32>) -> Self {
+        let centres = Points::new(rows);
+        let tree = Tree::new(&centres);
+        let radius = |found: &mut Vec<(f64, usize)>, centre: &[f64]| {
+            // One more, because a row is its own nearest.
+            tree.nearest(centre, NEAREST + 1, |_| true, found);
+            found[NEAREST].0
+        };
+        let squared_radii = centres.par_iter().map_init(Vec::new, radius).collect();
+        Self { centres, squared_radii, tree }
+    }
+
+    /// For each ball whether it holds one of the `rows`, and for each of the `rows` how many balls
+    /// hold it. A row is in few balls (Stone's lemma), unless there are many columns.
+    fn hold(&self, rows: &Self) -> (Vec<bool>, Vec<usize>) {
+        let held: Vec<AtomicUsize> = (0..rows.centres.len()).map(|_| AtomicUsize::new(0)).collect();
+        let filled = self
+            .centres
+            .par_iter()
+            .zip(&self.squared_radii)
+            .map(|(centre, &squared_radius)| {
+                let mut filled = false;
+                rows.tree.search(centre, squared_radius, |_, row| {
+                    held[row].fetch_add(1, Ordering::Relaxed);
+                    filled = true;
+                    squared_radius
+                });
+                filled
+            })
+            .collect();
+        (filled, held.into_iter().map(AtomicUsize::into_inner).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+    use crate::random::{Generator, Stream};
+
+    fn values(figures: Neighbourhoods) -> [f64; 4] {
+        let Neighbourhoods { precision, recall, density, coverage } = figures;
+        [precision, recall, density, coverage].map(|estimate| {
+            let [low, high] = estimate.interval;
+            assert!(low <= estimate.value && estimate.value <= high, "{estimate:?}");
+            estimate.value
+        })
+    }
+
+    /// On the line the fifth neighbours of 0, …, 5 are at distances 5, 4, 3, 3, 4, 5.
+    #[test]
+    fn a_small_case_by_hand() {
+        let real = array![[0.0_f32], [1.0], [2.0], [3.0], [4.0], [5.0]];
+        let generated = array![[4.5_f32], [5.0], [7.0], [7.0], [7.0], [7.0], [7.0]];
+        let figures = neighbourhoods(real.view(), generated.view()).unwrap();
+        // All balls hold 4.5; those of 3, 4 and 5 hold 5, which is on the surface of the others; those
+        // of 4 and 5 hold 7.
+        let held = [6.0, 3.0, 2.0, 2.0, 2.0, 2.0, 2.0];
+        // The generated balls are (2, 7), (3, 7) and (5, 9): they hold 3, 4 and 5.
+        let expected = [1.0, 3.0 / 6.0, held.iter().sum::<f64>() / 7.0 / 5.0, 1.0];
+        for (found, expected) in values(figures).into_iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-12, "{figures:?}");
+        }
+    }
+
+    #[test]
+    fn equal_rows_have_empty_balls() {
+        let (one, other) = (Array2::<f32>::zeros((10_000, 3)), Array2::<f32>::ones((10_000, 3)));
+        for (real, generated) in [(&one, &one), (&one, &other)] {
+            let figures = neighbourhoods(real.view(), generated.view()).unwrap();
+            assert_eq!(values(figures), [0.0; 4]);
+        }
+        let mut few = vec![0.0; 30_000];
+        Generator::new(1, Stream::MixtureRows, 0).uniform(&mut few);
+        let few = few.into_iter().map(|u| (2.0 * u).floor()).collect();
+        let few = Array2::from_shape_vec((10_000, 3), few).unwrap();
+        assert_eq!(values(neighbourhoods(few.view(), few.view()).unwrap()), [0.0; 4]);
+    }
+
+    #[test]
+    fn too_few_rows_are_an_error() {
+        let rows = Array2::<f32>::zeros((6, 2));
+        let error = neighbourhoods(rows.view(), rows.slice(ndarray::s![..5, ..])).unwrap_err();
+        assert_eq!(error.message(), "5 generated rows are too few to compare: it takes 6");
+    }
+}

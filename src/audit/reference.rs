@@ -1,0 +1,131 @@
+//! What the modes are, and the fresh rows that everything is held against.
+
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::bic::{BicChoice, choose_components};
+use super::ledger::gaussian_per_label;
+use crate::data::{Mixture, Table};
+use crate::error::{Error, Result};
+use crate::random::{Generator, Stream};
+
+/// The step of the mixture's random stream that fresh rows are drawn with; no run uses it.
+const FRESH_STEP: u64 = 1 << 32;
+/// The step of the splitting stream that halves the real rows; a run's own split uses 0.
+const HALVES_STEP: u64 = 1;
+
+/// How the modes are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The mixture that the data were drawn from is given.
+    Mixture,
+    /// The data have labels, and each label is taken for one Gaussian.
+    Labels,
+    /// Nothing is given: the modes are the components of the mixture with the best BIC.
+    Fitted,
+}
+
+/// The modes to look for, the rows that show them, and fresh rows of the same kind.
+pub struct Reference {
+    /// How the modes are known.
+    pub kind: Kind,
+    /// The modes.
+    pub mixture: Mixture,
+    /// Names of the modes, where labels name them; else empty.
+    pub names: Vec<String>,
+    /// Real rows: those the reference was fitted to, or all where the mixture is given.
+    pub real: Array2<f32>,
+    /// Rows of the same distribution that the reference has not seen: fresh draws of a given
+    /// mixture, else real rows kept out of the fit.
+    pub fresh: Array2<f32>,
+    /// The fit of a mixture to the rows of [`real`](Self::real): the baseline, and the reference
+    /// itself where nothing else is known.
+    pub fitted: Mixture,
+    /// How its number of components was chosen.
+    pub choice: BicChoice,
+}
+
+impl Reference {
+    /// Takes the modes from `truth` where it is given, else from the labels of `real` where it has
+    /// them, else from a mixture fitted to its rows.
+    ///
+    /// Without a truth the reference needs rows that it was not fitted to: the real rows are halved at
+    /// random, one half for the fit, the other and `held_out` to hold it against. `fresh` is how many
+    /// rows to draw of a given mixture.
+    ///
+    /// # Errors
+    /// Too few rows, a truth of another dimension, or rows that no mixture can be fitted to.
+    pub fn find(
+        truth: Option<&Mixture>,
+        real: &Table,
+        held_out: ArrayView2<f32>,
+        fresh: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        if let Some(truth) = truth {
+            let (modes, columns) = (truth.dimensions(), real.width());
+            if modes != columns {
+                return Err(Error::input(format!(
+                    "the mixture has {modes} dimensions, the data {columns} columns"
+                ))
+                .help("give the mixture that the data were drawn from, or leave it out"));
+            }
+            let fresh = truth.draw(fresh, seed, FRESH_STEP).rows().to_owned();
+            let mixture = truth.clone();
+            return Self::with(
+                Kind::Mixture,
+                mixture,
+                Vec::new(),
+                real.rows().to_owned(),
+                fresh,
+                seed,
+            );
+        }
+        let (seen, kept) = halves(real, seed);
+        let fit = seen.rows().to_owned();
+        let fresh = concatenate(Axis(0), &[kept.rows(), held_out.view()])
+            .map_err(|error| Error::input(format!("held-out rows: {error}")))?;
+        match seen.labels() {
+            Some(labels) => {
+                let mixture = gaussian_per_label(fit.view(), labels)?;
+                Self::with(Kind::Labels, mixture, labels.names.clone(), fit, fresh, seed)
+            }
+            None => {
+                let (choice, fitted) = choose_components(fit.view(), seed)?;
+                let mixture = fitted.clone();
+                Ok(Self {
+                    kind: Kind::Fitted,
+                    mixture,
+                    names: Vec::new(),
+                    real: fit,
+                    fresh,
+                    fitted,
+                    choice,
+                })
+            }
+        }
+    }
+
+    /// A reference of known modes, with the mixture that a fit makes of the same rows.
+    fn with(
+        kind: Kind,
+        mixture: Mixture,
+        names: Vec<String>,
+        real: Array2<f32>,
+        fresh: Array2<f32>,
+        seed: u64,
+    ) -> Result<Self> {
+        let (choice, fitted) = choose_components(real.view(), seed)?;
+        Ok(Self { kind, mixture, names, real, fresh, fitted, choice })
+    }
+}
+
+/// A random half of the rows, and the other half.
+fn halves(real: &Table, seed: u64) -> (Table, Table) {
+    let n = real.len();
+    let order = Generator::new(seed, Stream::Split, HALVES_STEP).permutation(n);
+    let (seen, kept) = order.split_at(n / 2);
+    (real.select(seen), real.select(kept))
+}

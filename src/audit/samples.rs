@@ -1,0 +1,335 @@
+//! The audit of samples, whatever drew them.
+
+use ndarray::ArrayView2;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::cause::{self, Cause, ModelEvidence};
+use super::em::Covariance;
+use super::estimate::Estimate;
+use super::ledger::{Counts, Judged, Ledger, Mode, Verdict, one_gaussian};
+use super::metrics::Metrics;
+use super::neighbours::NEAREST;
+use super::reference::{Kind, Reference};
+use super::structure::{Structure, describe};
+use crate::data::{Mixture, Table};
+use crate::error::{Error, Result};
+
+/// The steps of the mixture's random stream that floor and baseline are drawn with.
+const FLOOR_STEP: u64 = (1 << 32) + 1;
+const BASELINE_STEP: u64 = (1 << 32) + 2;
+
+/// The fewest real rows with which a mode can be judged.
+const LEAST_REAL: usize = 20;
+/// The largest value: Gaussians of such rows keep within what a [`Mixture`] holds.
+const LARGEST: f32 = 1e29;
+
+/// The least share of real rows near a component of the mixture they are said to come from: 0.9973
+/// of its draws are.
+const LEAST_NEAR: f64 = 0.9;
+
+/// What is audited.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples<'a> {
+    /// Real rows; where they have labels and no truth is given, each label is a mode.
+    pub real: &'a Table,
+    /// Real rows that the generator has not seen; may be none.
+    pub held_out: ArrayView2<'a, f32>,
+    /// Rows of the generator, with the columns of `real`.
+    pub generated: ArrayView2<'a, f32>,
+    /// The mixture that the real rows were drawn from, where it is known.
+    pub truth: Option<&'a Mixture>,
+}
+
+/// How to audit.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Largest k that K-means tries.
+    pub max_clusters: usize,
+    /// Restarts of K-means for each k.
+    pub restarts: usize,
+    /// Rows that clustering looks at: the first so many.
+    pub rows: usize,
+    /// Seed of every draw.
+    pub seed: u64,
+}
+
+/// What the modes are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReferenceSummary {
+    /// How the modes are known.
+    pub kind: Kind,
+    /// Number of modes.
+    pub k: usize,
+    /// The covariances of the fitted mixture, where that is the reference.
+    pub covariance: Option<Covariance>,
+    /// Real rows: those the reference was fitted to, or all where the mixture is given.
+    pub real_rows: usize,
+    /// Fresh rows that it was held against: draws of a given mixture, or real rows kept out of the
+    /// fit.
+    pub fresh_rows: usize,
+    /// Whether the fresh rows pass: every mode that can be judged in them is strict, or borderline.
+    /// Where they do not, the modes of the reference are not those of the data, and the audit cannot
+    /// judge.
+    pub trusted: bool,
+    /// Why not, in words; absent where it is trusted.
+    pub doubt: Option<String>,
+}
+
+/// The ledger of other rows than the generated ones, in short.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Compared {
+    /// What the rows are.
+    pub of: String,
+    /// How many.
+    pub rows: usize,
+    /// Their modes.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// Share of high quality.
+    pub high_quality: Estimate,
+}
+
+/// A mode with the cause of its loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditedMode {
+    /// What was found.
+    #[serde(flatten)]
+    pub mode: Mode,
+    /// Its mean in the reference, one value a column, in the data's units.
+    pub mean: Vec<f64>,
+    /// Why it is not as in the data; absent where it is.
+    pub cause: Option<Cause>,
+}
+
+/// What the audit of samples found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SamplesAudit {
+    /// What the modes are.
+    pub reference: ReferenceSummary,
+    /// Modes found in the generated rows.
+    pub counts: Counts,
+    /// The same audit on fresh real rows: what a perfect generator would get.
+    pub ceiling: Compared,
+    /// The same on draws of one Gaussian fitted to the real rows: what knowing no mode gets.
+    pub floor: Compared,
+    /// The same on draws of a mixture fitted to the real rows; absent where that is the reference.
+    pub baseline: Option<Compared>,
+    /// Every mode.
+    pub modes: Vec<AuditedMode>,
+    /// Distances between generated and real rows.
+    pub metrics: Metrics,
+    /// Clusters, components and spread, side by side.
+    #[serde(flatten)]
+    pub structure: Structure,
+}
+
+impl SamplesAudit {
+    /// The cause of each mode that has one.
+    pub fn causes(&self) -> impl Iterator<Item = &Cause> {
+        self.modes.iter().filter_map(|mode| mode.cause.as_ref())
+    }
+
+    /// What the rows are, how many, their modes and their share of high quality: for the generated
+    /// rows and for those beside them.
+    pub fn compared(&self) -> impl Iterator<Item = (&str, usize, &Counts, &Estimate)> {
+        let quality = &self.metrics.high_quality.generated;
+        let generated = self.modes.iter().map(|mode| mode.mode.assigned).sum();
+        let others = [Some(&self.ceiling), self.baseline.as_ref(), Some(&self.floor)];
+        std::iter::once(("generated rows", generated, &self.counts, quality)).chain(
+            others
+                .into_iter()
+                .flatten()
+                .map(move |o| (&o.of[..], o.rows, &o.counts, &o.high_quality)),
+        )
+    }
+}
+
+/// The findings on samples, and what they were found with.
+pub struct Audited {
+    /// The modes and the rows that show them.
+    pub reference: Reference,
+    /// Judges further rows by the same rule.
+    pub ledger: Ledger,
+    /// The ledger of the generated rows.
+    pub found: Judged,
+    /// What was found. Causes are still absent.
+    pub audit: SamplesAudit,
+}
+
+impl Audited {
+    /// Says of every mode that is not as in the data why. `model` is what is known of the model
+    /// behind the samples.
+    pub fn explain(&mut self, model: Option<&ModelEvidence>) {
+        let dimensions = self.reference.mixture.dimensions();
+        for (mode, covariance) in
+            self.audit.modes.iter_mut().zip(self.reference.mixture.covariances())
+        {
+            let trace: f64 = (0..dimensions).map(|i| covariance[i][i]).sum();
+            mode.cause = cause::of_mode(&mode.mode, (trace / dimensions as f64).sqrt(), model);
+        }
+    }
+}
+
+/// Number of calls of `tick` that [`audit`] makes at most.
+pub fn ticks(max_clusters: usize) -> u64 {
+    super::structure::ticks(max_clusters) + 3
+}
+
+/// Audits samples. `tick` is called, from any thread, when a part is done.
+///
+/// # Errors
+/// Too few rows, a truth of another dimension, or values that are not finite or beyond ±1e29.
+///
+/// # Panics
+/// Where the generated rows have other columns than the real ones.
+pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Result<Audited> {
+    let Samples { real, held_out, generated, truth } = samples;
+    assert_eq!(real.width(), generated.ncols(), "the same columns");
+    check_rows(real.len(), generated.nrows())?;
+    check_values(real.rows(), "real", real.columns())?;
+    check_values(generated, "generated", real.columns())?;
+    let seed = options.seed;
+    let reference = Reference::find(truth, real, held_out, generated.nrows(), seed)?;
+    tick();
+    let names = reference.names.clone();
+    let ledger = Ledger::new(reference.mixture.clone(), names, real.len(), seed);
+    let found = ledger.judge(generated);
+    let ceiling = ledger.judge(reference.fresh.view());
+    let rows = generated.nrows();
+    let drawn = |mixture: &Mixture, step| ledger.judge(mixture.draw(rows, seed, step).rows());
+    let floor = drawn(&one_gaussian(reference.real.view())?, FLOOR_STEP);
+    let baseline = (reference.kind != Kind::Fitted)
+        .then(|| drawn(&reference.fitted, BASELINE_STEP))
+        .map(|judged| compared(baseline_name(&reference), &judged));
+    tick();
+    let shares = ledger.expected_shares();
+    let metrics = Metrics::compare(&reference, generated, &found, &ceiling, &shares, seed)?;
+    tick();
+    let first = |rows: ArrayView2<'_, f32>| {
+        rows.slice(ndarray::s![..rows.nrows().min(options.rows), ..]).to_owned()
+    };
+    let structure = describe(
+        first(reference.real.view()).view(),
+        first(generated).view(),
+        options.max_clusters,
+        options.restarts,
+        seed,
+        tick,
+    )?;
+    let places = found.modes.iter().zip(reference.mixture.means());
+    let modes = places.map(|(mode, mean)| AuditedMode {
+        mode: mode.clone(),
+        mean: mean.clone(),
+        cause: None,
+    });
+    let audit = SamplesAudit {
+        reference: summary(&reference, &ledger, &ceiling),
+        counts: found.counts,
+        ceiling: compared(ceiling_name(reference.kind), &ceiling),
+        floor: compared("draws of one Gaussian fitted to the real rows".into(), &floor),
+        baseline,
+        modes: modes.collect(),
+        metrics,
+        structure,
+    };
+    Ok(Audited { reference, ledger, found, audit })
+}
+
+/// Refuses numbers of rows that no figure can be made of.
+///
+/// # Errors
+/// Too few; the message says how many are needed, and why.
+pub fn check_rows(real: usize, generated: usize) -> Result<()> {
+    for (rows, whose, least, why) in [
+        (real, "real", LEAST_REAL, "a mode with fewer cannot be judged"),
+        (
+            generated,
+            "generated",
+            NEAREST + 1,
+            "precision and coverage look at the 5 nearest neighbours of each row",
+        ),
+    ] {
+        if rows < least {
+            return Err(Error::input(format!(
+                "an audit takes at least {least} {whose} rows, not {rows}: {why}"
+            ))
+            .help("give more rows; 10 000 generated ones judge modes down to half a percent"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses values whose squares are beyond all figures.
+fn check_values(rows: ArrayView2<f32>, whose: &str, columns: &[String]) -> Result<()> {
+    match rows.indexed_iter().find(|(_, value)| value.is_nan() || value.abs() > LARGEST) {
+        None => Ok(()),
+        Some(((row, column), value)) => Err(Error::input(format!(
+            "{whose} row {}, column \"{}\": {value:e} is not within ±{LARGEST:e}",
+            row + 1,
+            columns[column]
+        ))
+        .help("give the columns in larger units")),
+    }
+}
+
+fn compared(of: String, judged: &Judged) -> Compared {
+    Compared { of, rows: judged.rows, counts: judged.counts, high_quality: judged.high_quality }
+}
+
+fn ceiling_name(kind: Kind) -> String {
+    match kind {
+        Kind::Mixture => "fresh draws of the given mixture".into(),
+        Kind::Labels | Kind::Fitted => "real rows kept out of the fit".into(),
+    }
+}
+
+fn baseline_name(reference: &Reference) -> String {
+    let (k, covariance) = (reference.choice.best, reference.choice.covariance);
+    format!("draws of a mixture of {k} {covariance} Gaussians fitted to the real rows")
+}
+
+fn summary(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> ReferenceSummary {
+    let doubt = doubt(reference, ledger, ceiling);
+    ReferenceSummary {
+        kind: reference.kind,
+        k: reference.mixture.components(),
+        covariance: (reference.kind == Kind::Fitted).then_some(reference.choice.covariance),
+        real_rows: reference.real.nrows(),
+        fresh_rows: reference.fresh.nrows(),
+        trusted: doubt.is_none(),
+        doubt,
+    }
+}
+
+/// Why the reference does not describe the real rows; nothing where it does.
+fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<String> {
+    let real = &reference.real;
+    if reference.kind == Kind::Mixture {
+        let near = ledger.judge(real.view()).high_quality.value;
+        return (near < LEAST_NEAR).then(|| {
+            format!(
+                "only {:.0}% of the real rows lie near a component of the given mixture, so they \
+                 were not drawn from it",
+                100.0 * near
+            )
+        });
+    }
+    if real.rows().into_iter().all(|row| row == real.row(0)) {
+        return Some("all real rows are equal, so there are no modes to tell apart".into());
+    }
+    let mut judged =
+        ceiling.modes.iter().filter(|mode| mode.verdict != Verdict::TooSmall).peekable();
+    if judged.peek().is_none() {
+        return Some(format!(
+            "{} real rows kept out of the fit are too few to check any mode: it takes 50 of a mode",
+            ceiling.rows
+        ));
+    }
+    let failed = judged.find(|mode| mode.verdict != Verdict::Strict && !mode.borderline)?;
+    Some(format!(
+        "real rows kept out of the fit do not pass: mode {} is {} in them, so the data are not made \
+         of such modes",
+        failed.id, failed.verdict
+    ))
+}

@@ -1,0 +1,189 @@
+//! Findings in words: the one line at the end of a run, and the cells of every table of modes.
+
+use super::cause::{Cause, CauseKind};
+use super::estimate::Estimate;
+use super::ledger::{Counts, Verdict};
+use super::metrics::Metrics;
+use super::samples::{AuditedMode, SamplesAudit};
+
+/// Headings of the cells that [`cells`] gives.
+pub const HEADINGS: [&str; 8] =
+    ["mode", "weight", "expected", "found", "ratio", "shift", "spread", "verdict"];
+
+/// Shifts and spreads beyond this are shown as beyond it.
+const LARGEST_SHOWN: f64 = 1000.0;
+
+/// The findings in one line.
+pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
+    if let Some(doubt) = &audit.reference.doubt {
+        return format!("The audit cannot judge: {doubt}.");
+    }
+    let counts = audit.counts;
+    let (modes, judged) = (counts.modes, counts.eligible_only.modes);
+    if judged == 0 {
+        return format!(
+            "No mode can be judged: each takes 20 real rows and 50 generated ones, and the {modes} \
+             here have fewer."
+        );
+    }
+    let collapsed = cause.is_some_and(|cause| cause.kind == CauseKind::Collapse);
+    let count = match (counts.captured, counts.strict) {
+        (0, _) => format!("0 of {modes} modes captured"),
+        (_, 0) if collapsed => format!("0 of {modes} modes captured as they are in the data"),
+        (captured, strict) if strict == captured => {
+            format!("{captured} of {modes} modes captured, as they are in the data")
+        }
+        (captured, strict) => {
+            format!(
+                "{captured} of {modes} modes captured, {strict} of them as they are in the data"
+            )
+        }
+    };
+    let count = match modes - judged {
+        0 => count,
+        small => format!("{count} ({small} too small to judge)"),
+    };
+    match cause {
+        Some(cause) => format!("{count}: {}. Try {}.", cause.kind.describe(), cause.remedy),
+        None => format!("{count}."),
+    }
+}
+
+/// How a verdict stands to what is wanted, for its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// As in the data.
+    Good,
+    /// There, but not as in the data.
+    Fair,
+    /// Lost.
+    Bad,
+    /// Not judged.
+    Unknown,
+}
+
+/// How a verdict stands.
+pub fn standing(verdict: Verdict) -> Standing {
+    match verdict {
+        Verdict::Strict => Standing::Good,
+        Verdict::Missing | Verdict::UnderWeighted => Standing::Bad,
+        Verdict::TooSmall => Standing::Unknown,
+        _ => Standing::Fair,
+    }
+}
+
+/// One mode as the cells of a table.
+pub fn cells(audit: &SamplesAudit, audited: &AuditedMode) -> [String; 8] {
+    let mode = &audited.mode;
+    let figure = |value: Option<f64>, unit| match value {
+        Some(value) if value > LARGEST_SHOWN => format!("> {LARGEST_SHOWN}{unit}"),
+        Some(value) => format!("{value:.2}{unit}"),
+        None => "–".into(),
+    };
+    let ratio = match (mode.ratio, mode.ratio_ci) {
+        (Some(ratio), Some([low, high])) => format!("{ratio:.2} [{low:.2}, {high:.2}]"),
+        _ => "–".into(),
+    };
+    [
+        name(audit, mode.id),
+        format!("{:.3}", mode.weight),
+        format!("{:.0}", mode.expected),
+        mode.found.to_string(),
+        ratio,
+        figure(mode.mean_shift, "σ"),
+        figure(mode.spread_ratio, ""),
+        mode.words(|id| name(audit, id)),
+    ]
+}
+
+/// What a mode is called: its label, or its number.
+pub fn name(audit: &SamplesAudit, id: usize) -> String {
+    audit.modes[id].mode.name.clone().unwrap_or_else(|| id.to_string())
+}
+
+/// Why modes are not as they are in the data: one sentence for all that share a cause and its
+/// evidence.
+pub fn causes(audit: &SamplesAudit) -> Vec<String> {
+    let mut groups: Vec<(&Cause, Vec<String>)> = Vec::new();
+    for audited in &audit.modes {
+        let Some(cause) = &audited.cause else { continue };
+        let mode = &audited.mode;
+        let mode = format!("{} ({})", name(audit, mode.id), mode.words(|id| name(audit, id)));
+        match groups.iter_mut().find(|(other, _)| *other == cause) {
+            Some((_, modes)) => modes.push(mode),
+            None => groups.push((cause, vec![mode])),
+        }
+    }
+    let sentence = |(cause, modes): (&Cause, Vec<String>)| {
+        let (modes, kind) = (modes.join(", "), cause.kind.describe());
+        format!("{modes}: {kind}; {}. Try {}.", cause.evidence, cause.remedy)
+    };
+    groups.into_iter().map(sentence).collect()
+}
+
+/// Headings of what [`compared`] gives.
+pub const COMPARED_HEADINGS: [&str; 6] =
+    ["rows", "how many", "captured", "strict", "strict, of those judged", "high quality"];
+/// What the table of [`compared`] says.
+pub const COMPARED: &str = "Captured: at least half the rows expected. Strict: between half and twice \
+     as many, in their place and of their width. High quality, the share of rows near a mode, is \
+     never to be read alone: a model that collapsed onto one mode scores 100%.";
+
+/// The modes of the generated rows beside those of others.
+pub fn compared(audit: &SamplesAudit) -> Vec<[String; 6]> {
+    let row = |(of, rows, counts, quality): (&str, usize, &Counts, &Estimate)| {
+        let eligible = counts.eligible_only;
+        [
+            of.to_owned(),
+            rows.to_string(),
+            format!("{} of {}", counts.captured, counts.modes),
+            format!("{} of {}", counts.strict, counts.modes),
+            format!("{} of {}", eligible.strict, eligible.modes),
+            format!("{:.1}%", 100.0 * quality.value),
+        ]
+    };
+    audit.compared().map(row).collect()
+}
+
+/// Headings of what [`metrics`] gives.
+pub const METRIC_HEADINGS: [&str; 3] = ["figure", "generated", "fresh real rows"];
+
+/// Each metric for the generated and for fresh real rows, with 95 % intervals.
+pub fn metrics(metrics: &Metrics) -> Vec<[String; 3]> {
+    let cell = |estimate: &Estimate| {
+        let [low, high] = estimate.interval;
+        format!("{:.4} [{low:.4}, {high:.4}]", estimate.value)
+    };
+    [
+        ("high quality", &metrics.high_quality),
+        ("JS divergence of the weights (nats)", &metrics.js_divergence),
+        ("energy distance (squared)", &metrics.energy_distance),
+        ("sliced Wasserstein distance", &metrics.sliced_wasserstein),
+        ("two-sample accuracy (0.5 is perfect)", &metrics.c2st_accuracy),
+        ("precision", &metrics.precision),
+        ("recall", &metrics.recall),
+        ("density", &metrics.density),
+        ("coverage", &metrics.coverage),
+    ]
+    .map(|(name, metric)| [name.to_owned(), cell(&metric.generated), cell(&metric.real)])
+    .into()
+}
+
+/// What the table of [`metrics`] says, and the held-out likelihood where it is known.
+pub fn metric_notes(metrics: &Metrics) -> String {
+    let rows = metrics.rows;
+    let notes = format!(
+        "With 95% intervals, whose methods the JSON Schema states. From the energy distance on, {rows} \
+         rows on each side."
+    );
+    let Some(gap) = &metrics.nll_gap else { return notes };
+    let baseline = gap.baseline.map_or_else(String::new, |baseline| {
+        format!(", where the fitted mixture's is {:.3}", baseline.value)
+    });
+    let [low, high] = gap.generated.interval;
+    format!(
+        "{notes} Held-out negative log-likelihood: {:.3} nats a row against {:.3} of the reference on \
+         {} rows, a gap of {:.3} [{low:.3}, {high:.3}]{baseline}.",
+        gap.model, gap.reference, gap.rows, gap.generated.value
+    )
+}

@@ -1,0 +1,218 @@
+//! `modescope audit`: judge the samples of any generator.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use clap::Args;
+
+use super::output::Output;
+use super::progress::Display;
+use super::shared::count;
+use super::verdict;
+use crate::audit::answers::Evidence;
+use crate::audit::findings::Findings;
+use crate::audit::markdown;
+use crate::audit::samples::{Options, Samples, audit, ticks};
+use crate::audit::{cause, words};
+use crate::config::AnalysisSettings;
+use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note, read};
+use crate::error::{Error, Result};
+use crate::files::write_bytes;
+use crate::run::{Progress, RunDir, interruptible};
+
+/// Say which modes of real data the samples of any generator hold, and which are lost
+///
+/// The modes are the components of a mixture that is given, or the labels of the real data, or, with
+/// neither, the components of the Gaussian mixture that describes the real rows best; then one half
+/// of the rows shows the modes and the other half checks that they are really there. Without --out
+/// nothing is written.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  modescope audit --real data.csv --generated samples.csv
+  modescope audit --real data.csv --generated samples.csv --mixture mixture.json --out audit
+  modescope audit --real iris.csv --labels species --generated mine.npy --json")]
+pub struct Arguments {
+    /// Real rows: .csv, .parquet or .npy
+    #[arg(long, value_name = "A")]
+    real: PathBuf,
+    /// Generated rows, with the same columns
+    #[arg(long, value_name = "B")]
+    generated: PathBuf,
+    /// The mixture that the real rows were drawn from, as `modescope mixture` writes it
+    #[arg(long, value_name = "T.json")]
+    mixture: Option<PathBuf>,
+    /// A column of the real rows that names the mode of each; beside --mixture it is only left out
+    /// of the features
+    #[arg(long, value_name = "COLUMN")]
+    labels: Option<String>,
+    /// Feature columns by name [default: all but the label]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    columns: Option<Vec<String>>,
+    /// Drop rows with missing or non-finite values instead of refusing them
+    #[arg(long)]
+    drop_missing: bool,
+    /// Seed of every random draw
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = count())]
+    seed: i64,
+    /// Folder to write audit.json and audit.md into
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Replace the files if they are there
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+    let targets = arguments
+        .out
+        .as_deref()
+        .map(|folder| check_targets(folder, arguments.force))
+        .transpose()?;
+    let display = Display::new(output);
+    let real = load(arguments, &arguments.real, false, &display)?;
+    let generated = load(arguments, &arguments.generated, true, &display)?;
+    check_labels(arguments, &real.table, &generated.table)?;
+    let (real, generated) = match_columns(arguments, real, generated)?;
+    let mixture = arguments.mixture.as_deref();
+    let truth = mixture.map(|path| read_mixture(path, arguments, &real)).transpose()?;
+    let findings = findings(real, generated, truth, arguments.seed as u64, &display, &interrupt)?;
+    let json = serde_json::to_value(&findings)
+        .map_err(|error| Error::failed(format!("encoding the audit: {error}")))?;
+    let mut text = verdict::show(&findings);
+    if let Some([json_file, text_file]) = &targets {
+        let mut bytes = serde_json::to_vec_pretty(&findings)
+            .map_err(|error| Error::failed(format!("encoding the audit: {error}")))?;
+        bytes.push(b'\n');
+        write_bytes(json_file, &bytes)?;
+        write_bytes(text_file, markdown::render(&findings).as_bytes())?;
+        text.push_str(&format!("\n\nAudit: {}", text_file.display()));
+    }
+    output.result(&text, &json);
+    Ok(())
+}
+
+/// The files to write into `folder`, which must be free unless told otherwise.
+fn check_targets(folder: &Path, force: bool) -> Result<[PathBuf; 2]> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(Error::input(format!("{} is a file", folder.display()))
+            .help("give --out the name of a folder"));
+    }
+    let targets = [RunDir::AUDIT, RunDir::AUDIT_TEXT].map(|name| folder.join(name));
+    match targets.iter().find(|target| target.exists() && !force) {
+        Some(there) => Err(Error::input(format!("{} is already there", there.display()))
+            .help("--force replaces it, --out names another folder")),
+        None => Ok(targets),
+    }
+}
+
+fn findings(
+    real: Table,
+    generated: Table,
+    truth: Option<Mixture>,
+    seed: u64,
+    display: &Display,
+    interrupt: &AtomicBool,
+) -> Result<Findings> {
+    let AnalysisSettings { max_clusters, restarts, rows, .. } = AnalysisSettings::default();
+    let task = display.begin("audit", ticks(max_clusters));
+    let done = AtomicU64::new(0);
+    let mut audited = interruptible(interrupt, move || {
+        let samples = Samples {
+            real: &real,
+            held_out: ndarray::ArrayView2::from_shape((0, real.width()), &[])
+                .map_err(|error| Error::failed(error.to_string()))?,
+            generated: generated.rows(),
+            truth: truth.as_ref(),
+        };
+        let options = Options { max_clusters, restarts, rows, seed };
+        audit(samples, options, &|| {
+            task.update(done.fetch_add(1, Ordering::Relaxed) + 1, "");
+        })
+    })?;
+    audited.explain(None);
+    let samples = audited.audit;
+    let cause = cause::of_model(samples.causes());
+    let answers = Evidence { samples: &samples, latent: None, more_rows: None }.answers();
+    Ok(Findings {
+        schema: Findings::SCHEMA,
+        verdict: words::headline(&samples, cause.as_ref()),
+        cause,
+        samples: Some(samples),
+        latent: None,
+        preflight: None,
+        more_rows: None,
+        answers,
+        notes: Vec::new(),
+    })
+}
+
+fn load(arguments: &Arguments, path: &Path, generated: bool, display: &Display) -> Result<Loaded> {
+    let options = ReadOptions {
+        columns: arguments.columns.clone(),
+        labels: arguments.labels.clone(),
+        labels_optional: generated,
+        drop_missing: arguments.drop_missing,
+    };
+    let loaded = read(path, &options)?;
+    if let Some(note) = dropped_note(loaded.dropped) {
+        display.note(&format!("note: {}: {note}", path.display()));
+    }
+    Ok(loaded)
+}
+
+/// Real and generated rows with the same columns in the same order: by name, or by position where
+/// one side has no names.
+fn match_columns(arguments: &Arguments, real: Loaded, generated: Loaded) -> Result<(Table, Table)> {
+    let nameless = !(real.named && generated.named);
+    let (real, generated) = (real.table, generated.table);
+    let (a, b) = (arguments.real.display(), arguments.generated.display());
+    let only = |these: &Table, others: &Table| {
+        let names = these.columns().iter().filter(|name| !others.columns().contains(name));
+        names.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+    };
+    let (only_real, only_generated) = (only(&real, &generated), only(&generated, &real));
+    if only_real.is_empty() && only_generated.is_empty() {
+        let generated = generated.with_columns(real.columns());
+        return Ok((real, generated));
+    }
+    if nameless && real.width() == generated.width() {
+        return Ok((real, generated));
+    }
+    let lacks = [(&only_real, &b), (&only_generated, &a)]
+        .into_iter()
+        .filter(|(names, _)| !names.is_empty())
+        .map(|(names, file)| format!("{file} has no column {names}"));
+    Err(Error::input(format!("{a} and {b} differ: {}", lacks.collect::<Vec<_>>().join(", and ")))
+        .help("name a column of labels with --labels, or choose common columns with --columns"))
+}
+
+/// The mixture that the real rows were drawn from.
+fn read_mixture(path: &Path, arguments: &Arguments, real: &Table) -> Result<Mixture> {
+    let mixture = Mixture::read(path)?;
+    let (modes, columns) = (mixture.dimensions(), real.width());
+    if modes == columns {
+        return Ok(mixture);
+    }
+    Err(Error::input(format!(
+        "{} has {modes} dimensions, {} has {columns} feature columns",
+        path.display(),
+        arguments.real.display()
+    ))
+    .help("give the mixture that the rows were drawn from, or name the other columns by --labels"))
+}
+
+/// Refuses labels of generated rows that no real row has: they are no modes of the data.
+fn check_labels(arguments: &Arguments, real: &Table, generated: &Table) -> Result<()> {
+    let (Some(real), Some(generated)) = (real.labels(), generated.labels()) else { return Ok(()) };
+    match generated.names.iter().find(|name| !real.names.contains(name)) {
+        Some(name) => Err(Error::input(format!(
+            "{}: column \"{}\" has the label \"{name}\", which no row of {} has",
+            arguments.generated.display(),
+            generated.column,
+            arguments.real.display()
+        ))
+        .help("the real rows say what the modes are: give rows of every label, or leave it out")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,48 @@
+//! The verdict at the end of a run or an audit: one line and a table of the modes.
+
+use console::{Alignment, Style, measure_text_width, pad_str};
+
+use crate::audit::findings::Findings;
+use crate::audit::words::{HEADINGS, Standing, cells, standing};
+
+/// Columns whose cells are words; the others are figures.
+const WORDS: [usize; 2] = [0, HEADINGS.len() - 1];
+
+/// Modes shown; audit.json has them all.
+const MOST: usize = 40;
+
+/// The verdict, with the table where samples were judged. Coloured where stdout is a terminal and
+/// the environment has nothing against it.
+pub fn show(findings: &Findings) -> String {
+    let Some(audit) = &findings.samples else { return findings.verdict.clone() };
+    let mut lines = vec![HEADINGS.map(String::from)];
+    lines.extend(audit.modes.iter().take(MOST).map(|mode| cells(audit, mode)));
+    let width = |column: usize| {
+        lines.iter().map(|cells| measure_text_width(&cells[column])).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
+    let line = |cells: &[String; HEADINGS.len()]| {
+        let padded = cells.iter().enumerate().map(|(column, cell)| {
+            let side = if WORDS.contains(&column) { Alignment::Left } else { Alignment::Right };
+            pad_str(cell, widths[column], side, None).into_owned()
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let heading = Style::new().bold().apply_to(line(&lines[0])).to_string();
+    let modes =
+        audit.modes.iter().zip(&lines[1..]).map(|(mode, cells)| {
+            colour(standing(mode.mode.verdict)).apply_to(line(cells)).to_string()
+        });
+    let more = audit.modes.len().checked_sub(MOST + 1).map(|more| format!("and {} more", more + 1));
+    let table: Vec<String> = std::iter::once(heading).chain(modes).chain(more).collect();
+    format!("{}\n\n{}", table.join("\n"), findings.verdict)
+}
+
+fn colour(standing: Standing) -> Style {
+    match standing {
+        Standing::Good => Style::new().green(),
+        Standing::Fair => Style::new().yellow(),
+        Standing::Bad => Style::new().red(),
+        Standing::Unknown => Style::new().dim(),
+    }
+}

@@ -135,7 +135,7 @@ impl Evidence<'_> {
             "That cannot be said either.".into()
         } else {
             format!(
-                "{} missing: {}. Under-weighted: {}. Too small to judge: {}.",
+                "{}. Missing: {}. Under-weighted: {}. Too small to judge: {}.",
                 audit.counts.missing,
                 with(|verdict| *verdict == Verdict::Missing),
                 with(|verdict| *verdict == Verdict::UnderWeighted),
@@ -195,15 +195,14 @@ impl Evidence<'_> {
         };
         let rows = more.rows;
         let model = match (latent.summary.collapsed(), more.active_units == 0) {
-            (true, true) => format!(
-                "For the model, no: trained on {rows} rows it collapses just the same, because the \
-                 objective is best served by ignoring the latent, however many rows there are."
-            ),
+            (true, true) => {
+                format!("For the model, no: trained on {rows} rows it collapses just the same.")
+            }
             (true, false) => {
                 format!("For the model, yes: trained on {rows} rows it does not collapse.")
             }
             (false, _) => format!(
-                "For the model, little: trained on {rows} rows for about as many steps, its samples show {} \
+                "For the model: trained on {rows} rows for about as many steps, its samples show {} \
                  components by BIC, against {} before.",
                 more.structure.mixtures.raw.best, few.mixtures.raw.best
             ),

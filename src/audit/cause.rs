@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::latent::{LatentDiagnosis, lost_to_the_prior};
-use super::ledger::{Judged, Mode, Verdict};
+use super::ledger::{Judged, LEAST_TRAINING_ROWS, Mode, Verdict};
 
 /// The share of the last epochs whose held-out bound is compared with that of as many before.
 const TAIL: f64 = 0.1;
@@ -41,8 +41,8 @@ pub struct Cause {
     pub kind: CauseKind,
     /// The figures that point to it.
     pub evidence: String,
-    /// What to try.
-    pub remedy: String,
+    /// What to try, as a sentence; null where nothing is known to help.
+    pub remedy: Option<String>,
 }
 
 impl CauseKind {
@@ -66,33 +66,40 @@ pub struct ModelEvidence<'a> {
     pub latent: &'a LatentDiagnosis,
     /// The ledger of decoded posterior draws.
     pub posterior: &'a Judged,
-    /// Standard deviation of its observation noise as a root mean square over the columns, in the
-    /// data's own units; nothing where none is added.
-    pub noise: Option<f64>,
+    /// Standard deviation of its observation noise in each column, in the data's own units; nothing
+    /// where none is added.
+    pub noise: Option<&'a [f64]>,
     /// The held-out bound by epoch, in nats a row; may be empty.
     pub bounds: &'a [f64],
-    /// The recipe that does better, to name as a remedy; nothing where this is that recipe.
+    /// The recipe that does not collapse, where this is another.
     pub recipe: Option<&'a str>,
 }
 
-/// Why `mode` is not as it is in the data; nothing where it is. `deviation` is σ_k of the mode.
-pub fn of_mode(mode: &Mode, deviation: f64, model: Option<&ModelEvidence>) -> Option<Cause> {
-    match mode.verdict {
-        Verdict::Strict => return None,
-        Verdict::TooSmall => return Some(too_few()),
-        _ => {}
+/// Why `mode` is not as it is in the data; nothing where it is, or may be. `variances` are those of
+/// the mode by column, `real` and `generated` the numbers of rows.
+pub fn of_mode(
+    mode: &Mode,
+    variances: &[f64],
+    [real, generated]: [usize; 2],
+    model: Option<&ModelEvidence>,
+) -> Option<Cause> {
+    if mode.may_be_strict() {
+        return None;
+    }
+    if mode.verdict == Verdict::TooSmall {
+        return Some(too_few(mode.weight * real as f64, mode.weight * generated as f64));
     }
     let Some(model) = model else {
         return Some(Cause {
             kind: CauseKind::CannotTell,
-            evidence: "only samples were given; a cause needs the model behind them".into(),
-            remedy: "train with `modescope run`, whose audit sees the latent space too".into(),
+            evidence: "samples alone do not show it, only the model behind them does".into(),
+            remedy: None,
         });
     };
     let causes = [
         model.collapse(),
         model.prior_hole(mode),
-        model.over_smoothing(mode, deviation),
+        model.over_smoothing(mode, variances),
         model.still_learning(),
     ];
     Some(causes.into_iter().flatten().next().unwrap_or_else(|| model.cannot_tell(mode)))
@@ -104,39 +111,61 @@ pub fn of_model<'a>(causes: impl IntoIterator<Item = &'a Cause>) -> Option<Cause
     let causes: Vec<&Cause> =
         causes.into_iter().filter(|cause| cause.kind != CauseKind::TooFewPoints).collect();
     let times = |kind| causes.iter().filter(|cause| cause.kind == kind).count();
-    causes.iter().rev().max_by_key(|cause| times(cause.kind)).map(|&cause| cause.clone())
+    let most = causes.iter().rev().max_by_key(|cause| times(cause.kind))?;
+    let evidence = match most.kind {
+        CauseKind::Collapse => most.evidence.clone(),
+        kind => format!(
+            "{} of {} modes that are not as in the data; for one of them: {}",
+            times(kind),
+            causes.len(),
+            most.evidence
+        ),
+    };
+    Some(Cause { evidence, ..(*most).clone() })
 }
 
-fn too_few() -> Cause {
+fn too_few(real: f64, generated: f64) -> Cause {
+    let remedy = match real < LEAST_TRAINING_ROWS {
+        true => "Give more real rows.",
+        false => "Draw more samples.",
+    };
     Cause {
         kind: CauseKind::TooFewPoints,
-        evidence: "it takes 20 training rows and 50 generated ones of a mode to judge it".into(),
-        remedy: "more data, or more samples (--samples)".into(),
+        evidence: format!(
+            "about {real:.0} real rows and {generated:.0} generated ones belong to it, and it takes 20 \
+             and 50, and 20 of high quality that other modes do not hide"
+        ),
+        remedy: Some(remedy.into()),
     }
+}
+
+/// Root mean square over the columns of a noise's deviation relative to a mode's.
+fn relative_deviation(noise: &[f64], variances: &[f64]) -> f64 {
+    let ratios = noise.iter().zip(variances).map(|(noise, variance)| noise * noise / variance);
+    (ratios.sum::<f64>() / noise.len() as f64).sqrt()
 }
 
 impl ModelEvidence<'_> {
-    fn remedy(&self, otherwise: &str) -> String {
-        match self.recipe {
-            Some(recipe) => format!("--recipe {recipe}"),
-            None => otherwise.into(),
-        }
-    }
-
     fn collapse(&self) -> Option<Cause> {
         let latent = self.latent;
         let largest = latent.eigenvalues.first().copied().unwrap_or(0.0);
+        let (acts, side) = match latent.implied_variance >= largest {
+            true => ("above", "so the loss does not reward telling the rows apart"),
+            false => ("below", "so the loss would reward telling the rows apart"),
+        };
         latent.summary.collapsed().then(|| Cause {
             kind: CauseKind::Collapse,
             evidence: format!(
                 "0 of {} latent units active, KL {:.1e} nats a row; the loss acts by a variance of \
-                 {:.3}, {} the largest of the data ({largest:.3}), in scaled units",
+                 {:.3}, {acts} the largest of the data ({largest:.3} in scaled units), {side}",
                 latent.summary.kl_per_unit.len(),
                 latent.summary.kl(),
                 latent.implied_variance,
-                if latent.implied_variance >= largest { "above" } else { "below" },
             ),
-            remedy: self.remedy("a smaller training.beta"),
+            remedy: Some(match self.recipe {
+                Some(recipe) => format!("Try --recipe {recipe}."),
+                None => "Try a smaller training.beta.".into(),
+            }),
         })
     }
 
@@ -149,20 +178,24 @@ impl ModelEvidence<'_> {
                 posterior.ratio.unwrap_or(0.0),
                 mode.ratio.unwrap_or(0.0)
             ),
-            remedy: self.remedy(
-                "a prior that follows the posterior: a mixture, or one fitted after training",
+            remedy: Some(
+                "It takes a prior that follows the posterior, which this version does not have yet."
+                    .into(),
             ),
         })
     }
 
-    fn over_smoothing(&self, mode: &Mode, deviation: f64) -> Option<Cause> {
+    fn over_smoothing(&self, mode: &Mode, variances: &[f64]) -> Option<Cause> {
         let posterior = &self.posterior.modes[mode.id];
-        let blurred = [Verdict::Merged, Verdict::Smeared, Verdict::Shifted];
-        let evidence = match self.noise {
-            Some(noise) if noise >= deviation => format!(
-                "the observation noise ({noise:.3}) is as large as the mode itself ({deviation:.3})"
-            ),
-            _ if posterior.verdict == Verdict::Strict => return None,
+        if posterior.may_be_strict() || mode.verdict == Verdict::OverWeighted {
+            return None;
+        }
+        let blurred = [Verdict::Merged, Verdict::Smeared];
+        let relative = self.noise.map(|noise| relative_deviation(noise, variances));
+        let evidence = match relative {
+            Some(relative) if relative >= 1.0 => {
+                format!("the observation noise is {relative:.1} times as wide as the mode itself")
+            }
             _ if blurred.contains(&posterior.verdict) => {
                 format!("from decoded posterior draws too it is {}", posterior.verdict)
             }
@@ -171,8 +204,14 @@ impl ModelEvidence<'_> {
             }
             _ => return None,
         };
-        let remedy = self.remedy("more latent units (model.latent), wider layers, or more epochs");
-        Some(Cause { kind: CauseKind::OverSmoothing, evidence, remedy })
+        let summary = &self.latent.summary;
+        // A unit that lies idle says that more of them are not what is missing.
+        let units = match summary.active_units == summary.kl_per_unit.len() {
+            true => " or more latent units (model.latent)",
+            false => "",
+        };
+        let remedy = format!("Try more epochs (--epochs), wider layers (model.hidden){units}.");
+        Some(Cause { kind: CauseKind::OverSmoothing, evidence, remedy: Some(remedy) })
     }
 
     fn still_learning(&self) -> Option<Cause> {
@@ -195,7 +234,7 @@ impl ModelEvidence<'_> {
                 "the held-out bound rose by {rise:.3} ± {error:.3} nats a row from one tenth of the \
                  epochs to the last"
             ),
-            remedy: "train longer (--epochs)".into(),
+            remedy: Some("Train longer (--epochs).".into()),
         })
     }
 
@@ -204,13 +243,13 @@ impl ModelEvidence<'_> {
         Cause {
             kind: CauseKind::CannotTell,
             evidence: format!(
-                "{} from decoded posterior draws too, with {} active units and a bound that had settled",
+                "from decoded posterior draws it is {}, {} units are active, and the held-out bound \
+                 was not seen to rise",
                 posterior.verdict, self.latent.summary.active_units
             ),
-            remedy: format!(
-                "{}; or other seeds (--seed): where one of them captures it, the optimisation is to \
-                 blame",
-                self.remedy("a larger model")
+            remedy: Some(
+                "Try other seeds (--seed): where one of them captures it, the optimisation is to blame."
+                    .into(),
             ),
         }
     }

@@ -10,6 +10,9 @@ use super::hdbscan::DensityClusters;
 use super::ledger::{Counts, Judged, Mode, Verdict};
 use crate::model::ACTIVE_UNIT_VARIANCE;
 
+/// A KL divergence in nats a row below which a posterior says nothing.
+const COLLAPSED_KL: f64 = 0.1;
+
 /// How much of the data each latent unit carries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatentSummary {
@@ -23,9 +26,10 @@ pub struct LatentSummary {
 }
 
 impl LatentSummary {
-    /// Whether no unit is in use: the posterior has collapsed onto the prior and says nothing of x.
+    /// Whether the posterior has collapsed onto the prior and says nothing of x: no unit in use and
+    /// next to no KL divergence.
     pub fn collapsed(&self) -> bool {
-        self.active_units == 0
+        self.active_units == 0 && self.kl() < COLLAPSED_KL
     }
 
     /// KL divergence of the whole posterior from N(0, I), in nats a row.
@@ -80,9 +84,14 @@ impl PriorHole {
     }
 }
 
-/// Whether a mode is captured from the posterior and not from the prior.
+/// Whether a mode is captured from the posterior and not from the prior, and the difference is no
+/// chance: the intervals of the two ratios do not meet.
 pub(super) fn lost_to_the_prior(prior: &Mode, posterior: &Mode) -> bool {
-    prior.verdict != Verdict::TooSmall && !prior.captured() && posterior.captured()
+    let apart = match (prior.ratio_ci, posterior.ratio_ci) {
+        (Some([_, prior]), Some([posterior, _])) => prior < posterior,
+        _ => false,
+    };
+    prior.verdict != Verdict::TooSmall && !prior.captured() && posterior.captured() && apart
 }
 
 /// Summarises posteriors N(mean, exp(log-variance)), both n × units.

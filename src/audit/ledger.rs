@@ -39,14 +39,17 @@ use self::verdict::{Decision, Figure, Figures};
 use super::estimate::{CONFIDENCE, Estimate, wilson, z};
 use crate::data::Mixture;
 
-/// Draws of the truth that say what to expect.
+/// Draws of the truth that say what to expect; fewer where rows are wide.
 pub const TRUTH_DRAWS: usize = 200_000;
+/// Values that are drawn at most, which bounds memory, unless that leaves too few draws.
+const MOST_VALUES: usize = 20_000_000;
+const LEAST_DRAWS: usize = 20_000;
 /// The step of the mixture's stream that those draws come from: no data set has it.
 const TRUTH_STEP: u64 = u64::MAX;
 /// Probability that a row of a mode is of high quality.
 const HIGH_QUALITY: f64 = 0.9973;
 /// Training rows below which a mode is too small to judge.
-const LEAST_TRAINING_ROWS: f64 = 20.0;
+pub(super) const LEAST_TRAINING_ROWS: f64 = 20.0;
 /// Rows to judge below which a mode is too small to judge.
 const LEAST_ROWS: f64 = 50.0;
 /// High-quality rows below which, expected to judge, a mode is too small to judge.
@@ -65,6 +68,10 @@ pub struct Ledger {
     reach: f64,
     truth: Vec<Truth>,
     bridges: Vec<Bridge>,
+    /// Rows that the mixture itself was fitted to, where it was.
+    fitted_rows: Option<f64>,
+    /// Draws of the truth.
+    draws: usize,
 }
 
 /// A mode under the rules of the audit.
@@ -75,6 +82,8 @@ struct Truth {
     /// Where the mode has no draws its own mean and trace stand in.
     draws: usize,
     mean: Array1<f64>,
+    /// Variance of `mean`, as a share of that of one row.
+    uncertainty: f64,
     trace: f64,
     /// √(tr Σ / D).
     sigma: f64,
@@ -91,10 +100,11 @@ impl Ledger {
         let quantile = ChiSquared::new(mixture.dimensions() as f64)
             .expect("a mixture has dimensions")
             .inverse_cdf(HIGH_QUALITY);
-        let draws = mixture.draw(TRUTH_DRAWS, seed, TRUTH_STEP);
-        let groups = Group::all(&mixture, draws.rows(), quantile);
-        let truth =
-            groups.iter().enumerate().map(|(k, group)| Truth::new(&mixture, k, group)).collect();
+        let draws = TRUTH_DRAWS.min(MOST_VALUES / mixture.dimensions()).max(LEAST_DRAWS);
+        let drawn = mixture.draw(draws, seed, TRUTH_STEP);
+        let groups = Group::all(&mixture, drawn.rows(), quantile);
+        let of_mode = |(k, group)| Truth::new(&mixture, k, group, draws);
+        let truth = groups.iter().enumerate().map(of_mode).collect();
         let training_rows: Vec<f64> =
             mixture.weights().iter().map(|weight| weight * training_rows as f64).collect();
         let large: Vec<usize> = (0..mixture.components())
@@ -107,12 +117,24 @@ impl Ledger {
         let rows_of = |pair: [usize; 2]| pair.map(|k| groups[k].rows.view());
         let bridges =
             pairs.filter_map(|pair| Bridge::between(&mixture, pair, rows_of(pair))).collect();
-        Self { mixture, names, training_rows, reach: quantile, truth, bridges }
+        let reach = quantile;
+        Self { mixture, names, training_rows, reach, truth, bridges, fitted_rows: None, draws }
+    }
+
+    /// The same ledger of a mixture that is itself a fit to so many `rows`, so that place and weight of
+    /// a mode are known no better than from its share of them.
+    #[must_use]
+    pub fn fitted_to(mut self, rows: usize) -> Self {
+        for (truth, weight) in self.truth.iter_mut().zip(self.mixture.weights()) {
+            truth.uncertainty += 1.0 / (weight * rows as f64).max(1.0);
+        }
+        self.fitted_rows = Some(rows as f64);
+        self
     }
 
     /// Share of all rows that the truth gives to each mode, of high quality or not.
     pub fn expected_shares(&self) -> Vec<f64> {
-        self.truth.iter().map(|truth| truth.draws as f64 / TRUTH_DRAWS as f64).collect()
+        self.truth.iter().map(|truth| truth.draws as f64 / self.draws as f64).collect()
     }
 
     /// Share of all rows that are high-quality rows of each mode in the truth.
@@ -170,8 +192,7 @@ impl Ledger {
             found: group.found,
             assigned: group.rows.nrows(),
             ratio: figures.ratio.map(|ratio| ratio.value),
-            ratio_ci: (share > 0.0)
-                .then(|| wilson(group.found, rows, CONFIDENCE).map(|end| end / share)),
+            ratio_ci: self.ratio(k, group.found, rows, CONFIDENCE).map(|ratio| ratio.interval),
             mean_shift: figures.shift.map(|shift| shift.value),
             spread_ratio: figures.spread.map(|spread| spread.value),
             verdict,
@@ -212,6 +233,22 @@ impl Ledger {
         widest
     }
 
+    /// High-quality rows found of mode `k` over those expected, where any are. Of a fitted mixture the
+    /// noise of the expected share is added to the interval, in quadrature.
+    fn ratio(&self, k: usize, found: usize, rows: usize, confidence: f64) -> Option<Figure> {
+        let share = self.truth[k].share;
+        let value = found as f64 / (rows as f64 * share);
+        let weight = self.mixture.weights()[k];
+        let noise = match self.fitted_rows {
+            Some(fitted) => z(confidence) * value * ((1.0 - weight) / (weight * fitted)).sqrt(),
+            None => 0.0,
+        };
+        let [low, high] = wilson(found, rows, confidence).map(|end| end / share);
+        let interval =
+            [(value - (value - low).hypot(noise)).max(0.0), value + (high - value).hypot(noise)];
+        (share > 0.0).then_some(Figure { value, interval })
+    }
+
     /// The figures of mode `k`, with intervals of this `confidence`.
     fn figures(
         &self,
@@ -225,10 +262,7 @@ impl Ledger {
         let shape = Shape::new(group.rows.view());
         let z = z(confidence);
         Figures {
-            ratio: (truth.share > 0.0).then(|| Figure {
-                value: group.found as f64 / (rows as f64 * truth.share),
-                interval: wilson(group.found, rows, confidence).map(|end| end / truth.share),
-            }),
+            ratio: self.ratio(k, group.found, rows, confidence),
             bridge,
             shift: shape.as_ref().map(|shape| shape.shift(truth, z)),
             spread: shape.as_ref().map(|shape| shape.spread(truth, z)),
@@ -237,18 +271,17 @@ impl Ledger {
 }
 
 impl Truth {
-    fn new(mixture: &Mixture, k: usize, group: &Group) -> Self {
+    fn new(mixture: &Mixture, k: usize, group: &Group, all: usize) -> Self {
         let trace: f64 = mixture.covariances()[k].iter().enumerate().map(|(i, row)| row[i]).sum();
         let sigma = (trace / mixture.dimensions() as f64).sqrt();
-        let share = group.found as f64 / TRUTH_DRAWS as f64;
+        let share = group.found as f64 / all as f64;
         let draws = group.rows.nrows();
-        match Shape::new(group.rows.view()) {
-            Some(Shape { mean, trace, .. }) => Self { share, draws, mean, trace, sigma },
-            None => {
-                let mean = Array1::from(mixture.means()[k].clone());
-                Self { share, draws, mean, trace, sigma }
-            }
-        }
+        let uncertainty = 1.0 / draws.max(1) as f64;
+        let (mean, trace) = match Shape::new(group.rows.view()) {
+            Some(Shape { mean, trace, .. }) => (mean, trace),
+            None => (Array1::from(mixture.means()[k].clone()), trace),
+        };
+        Self { share, draws, mean, uncertainty, trace, sigma }
     }
 }
 

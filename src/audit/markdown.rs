@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use super::findings::Findings;
 use super::metrics::Metrics;
-use super::reference::Kind;
 use super::samples::SamplesAudit;
 use super::words;
 
@@ -15,7 +14,7 @@ pub fn render(findings: &Findings) -> String {
         paragraph(&mut text, note);
     }
     if let Some(audit) = &findings.samples {
-        reference(&mut text, audit);
+        paragraph(&mut text, &words::reference(audit));
         modes(&mut text, audit);
         comparison(&mut text, audit);
         metrics(&mut text, &audit.metrics);
@@ -45,32 +44,13 @@ fn table<const N: usize>(
     rows: impl IntoIterator<Item = [String; N]>,
 ) {
     let mut line = |cells: [String; N]| {
-        let cells = cells.map(|cell| cell.replace('\\', "\\\\").replace('|', "\\|"));
+        let cells = cells
+            .map(|cell| cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " "));
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     };
     line(headings.map(String::from));
     line(headings.map(|_| "---".into()));
     rows.into_iter().for_each(&mut line);
-}
-
-fn reference(text: &mut String, audit: &SamplesAudit) {
-    let reference = &audit.reference;
-    let what = match reference.kind {
-        Kind::Mixture => "the components of the given mixture".into(),
-        Kind::Labels => "the labels of the data, one Gaussian each".into(),
-        Kind::Fitted => format!(
-            "the components of the Gaussian mixture with the best BIC{}, fitted to {} of the real rows",
-            reference.covariance.map_or_else(String::new, |c| format!(" ({c} covariances)")),
-            reference.real_rows
-        ),
-    };
-    paragraph(
-        text,
-        &format!(
-            "The {} modes are {what}; everything is held against {} fresh rows, {}.",
-            reference.k, reference.fresh_rows, audit.ceiling.of
-        ),
-    );
 }
 
 fn modes(text: &mut String, audit: &SamplesAudit) {
@@ -84,7 +64,7 @@ fn modes(text: &mut String, audit: &SamplesAudit) {
          95% Wilson interval; *shift* is how far the mean of the mode's rows lies from where the \
          truth has it, in the mode's standard deviations; *spread* the ratio of their variances.",
     );
-    for sentence in words::causes(audit) {
+    for sentence in words::causes(audit).into_iter().chain(words::places(audit)) {
         paragraph(text, &format!("- {sentence}"));
     }
 }
@@ -108,7 +88,7 @@ fn clusters(text: &mut String, findings: &Findings, audit: &SamplesAudit) {
     text.push('\n');
     let rows = audit.structure.choices(findings.latent.as_ref());
     table(text, super::structure::CHOICE_HEADINGS, rows);
-    paragraph(text, super::structure::COUNTING);
+    paragraph(text, &words::counting(audit));
 }
 
 fn latent(text: &mut String, findings: &Findings) {

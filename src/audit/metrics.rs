@@ -1,17 +1,20 @@
 //! Distances between generated and real rows, each beside its value for fresh real rows.
 
-use ndarray::{ArrayView2, s};
+use std::collections::HashSet;
+
+use ndarray::{ArrayView1, ArrayView2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::distances::{energy_distance, sliced_wasserstein};
 use super::divergence::js_divergence;
 use super::estimate::Estimate;
-use super::ledger::Judged;
+use super::ledger::{Judged, Ledger};
 use super::neighbours::neighbourhoods;
 use super::reference::Reference;
 use super::two_sample::two_sample_accuracy;
 use crate::error::Result;
+use crate::random::{Generator, Stream};
 
 /// Most rows on each side of a comparison: the energy distance takes every pair.
 const MOST_ROWS: usize = 20_000;
@@ -35,7 +38,8 @@ pub struct NllGap {
     /// in log-variance.
     #[serde(flatten)]
     pub generated: Estimate,
-    /// The same for the fitted mixture in place of the model; absent where that is the reference.
+    /// The same for the mixture fitted to the real rows in place of the model; absent where that is
+    /// the reference. Without a given mixture it was fitted to half of the rows that the model saw.
     pub baseline: Option<Estimate>,
     /// Mean negative log-likelihood under the model, in nats a row.
     pub model: f64,
@@ -47,9 +51,8 @@ pub struct NllGap {
 
 /// Every figure that compares the generated rows with the real ones as a whole.
 ///
-/// Those from `energy_distance` on compare equally many rows on both sides, `rows`, because their
-/// values depend on how many there are; each `real` figure compares as many fresh real rows with the
-/// same real rows.
+/// Each compares equally many rows on both sides, `rows`, because the values depend on how many
+/// there are, and each `real` figure is of as many fresh real rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
     /// Rows on each side of a comparison, 20 000 at most.
@@ -82,39 +85,46 @@ pub struct Metrics {
     pub density: Metric,
     /// Share of real rows whose ball holds a generated row (Naeem et al. 2020); Wilson interval.
     pub coverage: Metric,
+    /// Share of generated rows that are exact copies of a real row: high where a generator repeats
+    /// what it was trained on; Wilson interval.
+    pub copies: Metric,
     /// Held-out likelihood against the reference; present where the model itself is at hand.
     pub nll_gap: Option<NllGap>,
 }
 
 impl Metrics {
-    /// Compares `generated` rows with the rows of the reference. `found` and `ceiling` are the
-    /// ledgers of the generated and of the fresh rows, `shares` what the truth gives to each mode.
+    /// Compares `generated` rows with the rows of the reference, which `ledger` is of. Of more rows
+    /// than are compared a random choice is taken, so their order does not matter.
     ///
     /// # Errors
     /// Too few rows on one side; the message says how many are needed.
     pub fn compare(
         reference: &Reference,
+        ledger: &Ledger,
         generated: ArrayView2<f32>,
-        found: &Judged,
-        ceiling: &Judged,
-        shares: &[f64],
         seed: u64,
     ) -> Result<Self> {
         let (real, fresh) = (reference.real.view(), reference.fresh.view());
         let rows = real.nrows().min(generated.nrows()).min(fresh.nrows()).min(MOST_ROWS);
-        let first = |all: ArrayView2<'_, f32>| all.slice(s![..rows, ..]).to_owned();
-        let (real, generated, fresh) = (first(real), first(generated), first(fresh));
+        // In random order too: the jackknife's groups must not take turns with the modes.
+        let some = |all: ArrayView2<'_, f32>| {
+            let order = Generator::new(seed, Stream::Subset, 1).permutation(all.nrows());
+            all.select(Axis(0), &order[..rows])
+        };
+        let (real, generated, fresh) = (some(real), some(generated), some(fresh));
         let (real, generated, fresh) = (real.view(), generated.view(), fresh.view());
         let both = |figure: &dyn Fn(ArrayView2<f32>) -> Result<Estimate>| {
             Ok(Metric { generated: figure(generated)?, real: figure(fresh)? })
         };
-        let weights = |judged: &Judged| js_divergence(&judged.assigned(), shares, seed);
+        let (found, ceiling) = (ledger.judge(generated), ledger.judge(fresh));
+        let shares = ledger.expected_shares();
+        let weights = |judged: &Judged| js_divergence(&judged.assigned(), &shares, seed);
         let (near, near_real) = (neighbourhoods(real, generated)?, neighbourhoods(real, fresh)?);
         let pair = |generated, real| Metric { generated, real };
         Ok(Self {
             rows,
             high_quality: pair(found.high_quality, ceiling.high_quality),
-            js_divergence: pair(weights(found)?, weights(ceiling)?),
+            js_divergence: pair(weights(&found)?, weights(&ceiling)?),
             energy_distance: both(&|rows| energy_distance(real, rows))?,
             sliced_wasserstein: both(&|rows| sliced_wasserstein(real, rows, seed))?,
             c2st_accuracy: both(&|rows| two_sample_accuracy(real, rows, seed))?,
@@ -122,9 +132,19 @@ impl Metrics {
             recall: pair(near.recall, near_real.recall),
             density: pair(near.density, near_real.density),
             coverage: pair(near.coverage, near_real.coverage),
+            copies: both(&|rows| Ok(copies(real, rows)))?,
             nll_gap: None,
         })
     }
+}
+
+/// Share of `rows` that are equal to one of the `real` rows.
+fn copies(real: ArrayView2<f32>, rows: ArrayView2<f32>) -> Estimate {
+    // Adding zero makes one zero of the two.
+    let bits = |row: ArrayView1<f32>| row.iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>();
+    let known: HashSet<Vec<u32>> = real.rows().into_iter().map(bits).collect();
+    let copied = rows.rows().into_iter().filter(|&row| known.contains(&bits(row))).count();
+    Estimate::share(copied, rows.nrows())
 }
 
 /// Held-out likelihood of a model against the reference, from the log-likelihoods of the same rows

@@ -36,6 +36,6 @@ pub(crate) mod scaled;
 pub mod silhouette;
 pub mod spread;
 pub mod structure;
-mod subset;
+pub mod subset;
 pub mod two_sample;
 pub mod words;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bic::{BicChoice, choose_components};
 use super::ledger::gaussian_per_label;
+use super::subset::subset;
 use crate::data::{Mixture, Table};
 use crate::error::{Error, Result};
 use crate::random::{Generator, Stream};
@@ -14,6 +15,9 @@ use crate::random::{Generator, Stream};
 const FRESH_STEP: u64 = 1 << 32;
 /// The step of the splitting stream that halves the real rows; a run's own split uses 0.
 const HALVES_STEP: u64 = 1;
+
+/// Rows that a mixture is fitted to at most: 60 components have 300 each.
+const MOST_FITTED: usize = 20_000;
 
 /// How the modes are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -93,7 +97,7 @@ impl Reference {
                 Self::with(Kind::Labels, mixture, labels.names.clone(), fit, fresh, seed)
             }
             None => {
-                let (choice, fitted) = choose_components(fit.view(), seed)?;
+                let (choice, fitted) = fit_mixture(fit.view(), seed)?;
                 let mixture = fitted.clone();
                 Ok(Self {
                     kind: Kind::Fitted,
@@ -117,9 +121,14 @@ impl Reference {
         fresh: Array2<f32>,
         seed: u64,
     ) -> Result<Self> {
-        let (choice, fitted) = choose_components(real.view(), seed)?;
+        let (choice, fitted) = fit_mixture(real.view(), seed)?;
         Ok(Self { kind, mixture, names, real, fresh, fitted, choice })
     }
+}
+
+/// The mixture with the best BIC on the rows, or on a random choice of many.
+fn fit_mixture(rows: ArrayView2<f32>, seed: u64) -> Result<(BicChoice, Mixture)> {
+    choose_components(rows.select(Axis(0), &subset(rows.nrows(), MOST_FITTED)).view(), seed)
 }
 
 /// A random half of the rows, and the other half.

@@ -1,6 +1,6 @@
 //! The audit of samples, whatever drew them.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,7 @@ use super::metrics::Metrics;
 use super::neighbours::NEAREST;
 use super::reference::{Kind, Reference};
 use super::structure::{Structure, describe};
+use super::subset::subset;
 use crate::data::{Mixture, Table};
 use crate::error::{Error, Result};
 
@@ -27,6 +28,9 @@ const LARGEST: f32 = 1e29;
 /// The least share of real rows near a component of the mixture they are said to come from: 0.9973
 /// of its draws are.
 const LEAST_NEAR: f64 = 0.9;
+
+/// Modes nearer than this many standard deviations are one to K-means.
+const K_MEANS_REACH: f64 = 6.0;
 
 /// What is audited.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +52,7 @@ pub struct Options {
     pub max_clusters: usize,
     /// Restarts of K-means for each k.
     pub restarts: usize,
-    /// Rows that clustering looks at: the first so many.
+    /// Rows that clustering looks at: a random choice of more.
     pub rows: usize,
     /// Seed of every draw.
     pub seed: u64,
@@ -61,6 +65,8 @@ pub struct ReferenceSummary {
     pub kind: Kind,
     /// Number of modes.
     pub k: usize,
+    /// Names of the columns.
+    pub columns: Vec<String>,
     /// The covariances of the fitted mixture, where that is the reference.
     pub covariance: Option<Covariance>,
     /// Real rows: those the reference was fitted to, or all where the mixture is given.
@@ -68,8 +74,13 @@ pub struct ReferenceSummary {
     /// Fresh rows that it was held against: draws of a given mixture, or real rows kept out of the
     /// fit.
     pub fresh_rows: usize,
-    /// Whether the fresh rows pass: every mode that can be judged in them is strict, or borderline.
-    /// Where they do not, the modes of the reference are not those of the data, and the audit cannot
+    /// Modes that the fresh rows are enough to check.
+    pub checked: usize,
+    /// Modes whose nearest neighbour is less than 6 standard deviations away, which K-means cannot
+    /// tell from it.
+    pub close: usize,
+    /// Whether the fresh rows pass: every mode that they are enough to check is strict in them, or
+    /// may be. Where they do not, or the components of a fit cannot be checked, the audit cannot
     /// judge.
     pub trusted: bool,
     /// Why not, in words; absent where it is trusted.
@@ -153,20 +164,26 @@ pub struct Audited {
     pub ledger: Ledger,
     /// The ledger of the generated rows.
     pub found: Judged,
+    /// Real rows that were given.
+    pub training_rows: usize,
     /// What was found. Causes are still absent.
     pub audit: SamplesAudit,
 }
 
 impl Audited {
-    /// Says of every mode that is not as in the data why. `model` is what is known of the model
-    /// behind the samples.
+    /// Says of every mode that is not as in the data why, unless the reference is not to be trusted.
+    /// `model` is what is known of the model behind the samples.
     pub fn explain(&mut self, model: Option<&ModelEvidence>) {
-        let dimensions = self.reference.mixture.dimensions();
+        if !self.audit.reference.trusted {
+            return;
+        }
+        let rows = [self.training_rows, self.found.rows];
         for (mode, covariance) in
             self.audit.modes.iter_mut().zip(self.reference.mixture.covariances())
         {
-            let trace: f64 = (0..dimensions).map(|i| covariance[i][i]).sum();
-            mode.cause = cause::of_mode(&mode.mode, (trace / dimensions as f64).sqrt(), model);
+            let variances: Vec<f64> =
+                covariance.iter().enumerate().map(|(column, row)| row[column]).collect();
+            mode.cause = cause::of_mode(&mode.mode, &variances, rows, model);
         }
     }
 }
@@ -194,6 +211,10 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
     tick();
     let names = reference.names.clone();
     let ledger = Ledger::new(reference.mixture.clone(), names, real.len(), seed);
+    let ledger = match reference.kind {
+        Kind::Mixture => ledger,
+        Kind::Labels | Kind::Fitted => ledger.fitted_to(reference.real.nrows()),
+    };
     let found = ledger.judge(generated);
     let ceiling = ledger.judge(reference.fresh.view());
     let rows = generated.nrows();
@@ -203,15 +224,13 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
         .then(|| drawn(&reference.fitted, BASELINE_STEP))
         .map(|judged| compared(baseline_name(&reference), &judged));
     tick();
-    let shares = ledger.expected_shares();
-    let metrics = Metrics::compare(&reference, generated, &found, &ceiling, &shares, seed)?;
+    let metrics = Metrics::compare(&reference, &ledger, generated, seed)?;
     tick();
-    let first = |rows: ArrayView2<'_, f32>| {
-        rows.slice(ndarray::s![..rows.nrows().min(options.rows), ..]).to_owned()
-    };
+    let some =
+        |rows: ArrayView2<'_, f32>| rows.select(Axis(0), &subset(rows.nrows(), options.rows));
     let structure = describe(
-        first(reference.real.view()).view(),
-        first(generated).view(),
+        some(reference.real.view()).view(),
+        some(generated).view(),
         options.max_clusters,
         options.restarts,
         seed,
@@ -224,7 +243,7 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
         cause: None,
     });
     let audit = SamplesAudit {
-        reference: summary(&reference, &ledger, &ceiling),
+        reference: summary(&reference, real.columns().to_vec(), &ledger, &ceiling),
         counts: found.counts,
         ceiling: compared(ceiling_name(reference.kind), &ceiling),
         floor: compared("draws of one Gaussian fitted to the real rows".into(), &floor),
@@ -233,7 +252,7 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
         metrics,
         structure,
     };
-    Ok(Audited { reference, ledger, found, audit })
+    Ok(Audited { reference, ledger, found, training_rows: real.len(), audit })
 }
 
 /// Refuses numbers of rows that no figure can be made of.
@@ -289,14 +308,22 @@ fn baseline_name(reference: &Reference) -> String {
     format!("draws of a mixture of {k} {covariance} Gaussians fitted to the real rows")
 }
 
-fn summary(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> ReferenceSummary {
+fn summary(
+    reference: &Reference,
+    columns: Vec<String>,
+    ledger: &Ledger,
+    ceiling: &Judged,
+) -> ReferenceSummary {
     let doubt = doubt(reference, ledger, ceiling);
     ReferenceSummary {
         kind: reference.kind,
         k: reference.mixture.components(),
+        columns,
         covariance: (reference.kind == Kind::Fitted).then_some(reference.choice.covariance),
         real_rows: reference.real.nrows(),
         fresh_rows: reference.fresh.nrows(),
+        checked: ceiling.counts.eligible_only.modes,
+        close: reference.mixture.closer_than(K_MEANS_REACH),
         trusted: doubt.is_none(),
         doubt,
     }
@@ -306,12 +333,21 @@ fn summary(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Referenc
 fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<String> {
     let real = &reference.real;
     if reference.kind == Kind::Mixture {
-        let near = ledger.judge(real.view()).high_quality.value;
-        return (near < LEAST_NEAR).then(|| {
-            format!(
+        let judged = ledger.judge(real.view());
+        let near = judged.high_quality.value;
+        if near < LEAST_NEAR {
+            return Some(format!(
                 "only {:.0}% of the real rows lie near a component of the given mixture, so they \
                  were not drawn from it",
                 100.0 * near
+            ));
+        }
+        let missing = |mode: &&Mode| mode.verdict == Verdict::Missing && !mode.borderline;
+        return judged.modes.iter().find(missing).map(|mode| {
+            format!(
+                "the real rows themselves lack mode {} of the given mixture, so they were not \
+                 drawn from it",
+                mode.id
             )
         });
     }
@@ -320,13 +356,15 @@ fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<Str
     }
     let mut judged =
         ceiling.modes.iter().filter(|mode| mode.verdict != Verdict::TooSmall).peekable();
-    if judged.peek().is_none() {
+    // That the labels are there needs no check; that the components of a fit are does.
+    if judged.peek().is_none() && reference.kind == Kind::Fitted {
         return Some(format!(
-            "{} real rows kept out of the fit are too few to check any mode: it takes 50 of a mode",
+            "{} real rows kept out of the fit are too few to check that its modes are there, which \
+             takes 50 rows of a mode; give more real rows, labels, or the mixture itself",
             ceiling.rows
         ));
     }
-    let failed = judged.find(|mode| mode.verdict != Verdict::Strict && !mode.borderline)?;
+    let failed = judged.find(|mode| !mode.may_be_strict())?;
     Some(format!(
         "real rows kept out of the fit do not pass: mode {} is {} in them, so the data are not made \
          of such modes",

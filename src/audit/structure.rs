@@ -15,13 +15,6 @@ use crate::error::Result;
 /// Headings of the table of the choices of k.
 pub const CHOICE_HEADINGS: [&str; 7] =
     ["rows", "silhouette", "Calinski–Harabasz", "gap", "elbow", "mini-batch", "BIC"];
-/// What K-means can and cannot count.
-pub const COUNTING: &str = "K-means does not count modes that stand less than about 6 standard \
-     deviations apart: on the reference mixture, whose true number is 10, the silhouette sees about \
-     5. Compare the rows of this table with each other rather than with the true number. The gap \
-     alone can say 1. BIC chooses among Gaussian mixtures with full, diagonal and spherical \
-     covariances; mini-batch K-means is judged by the silhouette.";
-
 /// K-means on the sets that the reference experiment compared, and on the real rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Clusters {

@@ -6,7 +6,7 @@ use crate::random::{Generator, Stream};
 /// for every seed of the run.
 ///
 /// Neither the first rows nor every tenth one would do: rows may be sorted or take turns by mode.
-pub(crate) fn subset(n: usize, at_most: usize) -> Vec<usize> {
+pub fn subset(n: usize, at_most: usize) -> Vec<usize> {
     if n <= at_most {
         return (0..n).collect();
     }

@@ -4,12 +4,15 @@ use super::cause::{Cause, CauseKind};
 use super::estimate::Estimate;
 use super::ledger::{Counts, Verdict};
 use super::metrics::Metrics;
+use super::reference::Kind;
 use super::samples::{AuditedMode, SamplesAudit};
 
 /// Headings of the cells that [`cells`] gives.
 pub const HEADINGS: [&str; 8] =
     ["mode", "weight", "expected", "found", "ratio", "shift", "spread", "verdict"];
 
+/// Missing modes that a line names at most, and columns of a place.
+const MOST_NAMED: usize = 10;
 /// Shifts and spreads beyond this are shown as beyond it.
 const LARGEST_SHOWN: f64 = 1000.0;
 
@@ -27,7 +30,7 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
         );
     }
     let collapsed = cause.is_some_and(|cause| cause.kind == CauseKind::Collapse);
-    let count = match (counts.captured, counts.strict) {
+    let mut line = match (counts.captured, counts.strict) {
         (0, _) => format!("0 of {modes} modes captured"),
         (_, 0) if collapsed => format!("0 of {modes} modes captured as they are in the data"),
         (captured, strict) if strict == captured => {
@@ -39,14 +42,51 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
             )
         }
     };
-    let count = match modes - judged {
-        0 => count,
-        small => format!("{count} ({small} too small to judge)"),
-    };
-    match cause {
-        Some(cause) => format!("{count}: {}. Try {}.", cause.kind.describe(), cause.remedy),
-        None => format!("{count}."),
+    if judged < modes {
+        line.push_str(&format!(" ({} too small to judge)", modes - judged));
     }
+    let cause = cause.filter(|cause| cause.kind != CauseKind::CannotTell);
+    if let Some(cause) = cause {
+        line.push_str(&format!(": {}", cause.kind.describe()));
+    }
+    let floor = &audit.floor.counts;
+    if counts.strict < modes && counts.strict <= floor.strict && counts.captured <= floor.captured {
+        line.push_str("; one Gaussian does as well");
+    }
+    let missing = audit.modes.iter().filter(|mode| mode.mode.verdict == Verdict::Missing);
+    let missing: Vec<String> = missing.map(|mode| name(audit, mode.mode.id)).collect();
+    if cause.is_none() && (1..=MOST_NAMED).contains(&missing.len()) {
+        line.push_str(&format!("; missing: {}", missing.join(", ")));
+    }
+    match cause.and_then(|cause| cause.remedy.as_ref()) {
+        Some(remedy) => format!("{line}. {remedy}"),
+        None => format!("{line}."),
+    }
+}
+
+/// What the modes are and what they are held against, in a sentence or two.
+pub fn reference(audit: &SamplesAudit) -> String {
+    let reference = &audit.reference;
+    let what = match reference.kind {
+        Kind::Mixture => "the components of the given mixture".into(),
+        Kind::Labels => "the labels of the data, one Gaussian each".into(),
+        Kind::Fitted => format!(
+            "the components of the Gaussian mixture with the best BIC{}, fitted to {} of the real rows",
+            reference.covariance.map_or_else(String::new, |c| format!(" ({c} covariances)")),
+            reference.real_rows
+        ),
+    };
+    let checked = match reference.kind {
+        Kind::Mixture => String::new(),
+        Kind::Labels | Kind::Fitted => format!(
+            " Those rows are enough to check {} of the {} modes.",
+            reference.checked, reference.k
+        ),
+    };
+    format!(
+        "The {} modes are {what}; they are held against {} {}.{checked}",
+        reference.k, reference.fresh_rows, audit.ceiling.of
+    )
 }
 
 /// How a verdict stands to what is wanted, for its colour.
@@ -62,9 +102,25 @@ pub enum Standing {
     Unknown,
 }
 
-/// How a verdict stands.
-pub fn standing(verdict: Verdict) -> Standing {
-    match verdict {
+/// Where the modes of a fitted reference lie, one line a mode; nothing where they are known by name.
+pub fn places(audit: &SamplesAudit) -> Vec<String> {
+    if audit.reference.kind != Kind::Fitted {
+        return Vec::new();
+    }
+    let place = |mode: &AuditedMode| {
+        let cells = audit.reference.columns.iter().zip(&mode.mean).take(MOST_NAMED);
+        let cells: Vec<String> = cells.map(|(name, mean)| format!("{name} {mean:.4}")).collect();
+        format!("Mode {} lies at {}", mode.mode.id, cells.join(", "))
+    };
+    audit.modes.iter().map(place).collect()
+}
+
+/// How a mode stands: not judged where the reference is not to be trusted.
+pub fn standing(audit: &SamplesAudit, mode: &AuditedMode) -> Standing {
+    if !audit.reference.trusted {
+        return Standing::Unknown;
+    }
+    match mode.mode.verdict {
         Verdict::Strict => Standing::Good,
         Verdict::Missing | Verdict::UnderWeighted => Standing::Bad,
         Verdict::TooSmall => Standing::Unknown,
@@ -116,14 +172,15 @@ pub fn causes(audit: &SamplesAudit) -> Vec<String> {
     }
     let sentence = |(cause, modes): (&Cause, Vec<String>)| {
         let (modes, kind) = (modes.join(", "), cause.kind.describe());
-        format!("{modes}: {kind}; {}. Try {}.", cause.evidence, cause.remedy)
+        let remedy = cause.remedy.as_ref().map_or_else(String::new, |remedy| format!(" {remedy}"));
+        format!("{modes}: {kind}; {}.{remedy}", cause.evidence)
     };
     groups.into_iter().map(sentence).collect()
 }
 
 /// Headings of what [`compared`] gives.
 pub const COMPARED_HEADINGS: [&str; 6] =
-    ["rows", "how many", "captured", "strict", "strict, of those judged", "high quality"];
+    ["rows", "how many", "captured", "strict", "strict of judged", "high quality"];
 /// What the table of [`compared`] says.
 pub const COMPARED: &str = "Captured: at least half the rows expected. Strict: between half and twice \
      as many, in their place and of their width. High quality, the share of rows near a mode, is \
@@ -145,6 +202,28 @@ pub fn compared(audit: &SamplesAudit) -> Vec<[String; 6]> {
     audit.compared().map(row).collect()
 }
 
+/// What K-means can and cannot count here.
+pub fn counting(audit: &SamplesAudit) -> String {
+    let close = audit.reference.close;
+    let reach = match close {
+        0 => {
+            "K-means can count the modes here: each stands at least 6 standard deviations from the \
+              others."
+                .into()
+        }
+        _ => format!(
+            "K-means does not count the modes here: {close} of {} stand less than 6 standard \
+             deviations from another, and to K-means such modes are one. Compare the rows of this \
+             table with each other, not with the number of modes.",
+            audit.counts.modes
+        ),
+    };
+    format!(
+        "{reach} The gap statistic alone can say 1. BIC chooses among Gaussian mixtures with full, \
+         diagonal and spherical covariances; mini-batch K-means is judged by the silhouette."
+    )
+}
+
 /// Headings of what [`metrics`] gives.
 pub const METRIC_HEADINGS: [&str; 3] = ["figure", "generated", "fresh real rows"];
 
@@ -152,7 +231,7 @@ pub const METRIC_HEADINGS: [&str; 3] = ["figure", "generated", "fresh real rows"
 pub fn metrics(metrics: &Metrics) -> Vec<[String; 3]> {
     let cell = |estimate: &Estimate| {
         let [low, high] = estimate.interval;
-        format!("{:.4} [{low:.4}, {high:.4}]", estimate.value)
+        format!("{} [{}, {}]", figure(estimate.value), figure(low), figure(high))
     };
     [
         ("high quality", &metrics.high_quality),
@@ -164,17 +243,25 @@ pub fn metrics(metrics: &Metrics) -> Vec<[String; 3]> {
         ("recall", &metrics.recall),
         ("density", &metrics.density),
         ("coverage", &metrics.coverage),
+        ("exact copies of real rows", &metrics.copies),
     ]
     .map(|(name, metric)| [name.to_owned(), cell(&metric.generated), cell(&metric.real)])
     .into()
+}
+
+/// Four decimals, or two digits of what is too small for them.
+fn figure(value: f64) -> String {
+    match value != 0.0 && value.abs() < 0.01 {
+        true => format!("{value:.1e}"),
+        false => format!("{value:.4}"),
+    }
 }
 
 /// What the table of [`metrics`] says, and the held-out likelihood where it is known.
 pub fn metric_notes(metrics: &Metrics) -> String {
     let rows = metrics.rows;
     let notes = format!(
-        "With 95% intervals, whose methods the JSON Schema states. From the energy distance on, {rows} \
-         rows on each side."
+        "With 95% intervals, whose methods the JSON Schema states; {rows} rows on each side."
     );
     let Some(gap) = &metrics.nll_gap else { return notes };
     let baseline = gap.baseline.map_or_else(String::new, |baseline| {

@@ -10,11 +10,9 @@ use super::output::Output;
 use super::progress::Display;
 use super::shared::count;
 use super::verdict;
-use crate::audit::answers::Evidence;
 use crate::audit::findings::Findings;
 use crate::audit::markdown;
 use crate::audit::samples::{Options, Samples, audit, ticks};
-use crate::audit::{cause, words};
 use crate::config::AnalysisSettings;
 use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note, read};
 use crate::error::{Error, Result};
@@ -131,20 +129,7 @@ fn findings(
         })
     })?;
     audited.explain(None);
-    let samples = audited.audit;
-    let cause = cause::of_model(samples.causes());
-    let answers = Evidence { samples: &samples, latent: None, more_rows: None }.answers();
-    Ok(Findings {
-        schema: Findings::SCHEMA,
-        verdict: words::headline(&samples, cause.as_ref()),
-        cause,
-        samples: Some(samples),
-        latent: None,
-        preflight: None,
-        more_rows: None,
-        answers,
-        notes: Vec::new(),
-    })
+    Ok(Findings::new(Some(audited.audit), None, None, None, Vec::new()))
 }
 
 fn load(arguments: &Arguments, path: &Path, generated: bool, display: &Display) -> Result<Loaded> {

@@ -29,10 +29,11 @@ pub fn show(findings: &Findings) -> String {
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let heading = Style::new().bold().apply_to(line(&lines[0])).to_string();
-    let modes =
-        audit.modes.iter().zip(&lines[1..]).map(|(mode, cells)| {
-            colour(standing(mode.mode.verdict)).apply_to(line(cells)).to_string()
-        });
+    let modes = audit
+        .modes
+        .iter()
+        .zip(&lines[1..])
+        .map(|(mode, cells)| colour(standing(audit, mode)).apply_to(line(cells)).to_string());
     let more = audit.modes.len().checked_sub(MOST + 1).map(|more| format!("and {} more", more + 1));
     let table: Vec<String> = std::iter::once(heading).chain(modes).chain(more).collect();
     format!("{}\n\n{}", table.join("\n"), findings.verdict)

@@ -36,6 +36,12 @@ impl Recipe {
         })
     }
 
+    /// The default recipe, to recommend in place of another; nothing in its own place.
+    pub fn better_than(name: &str) -> Option<&'static str> {
+        let default = RECIPES[0].name;
+        (name != default).then_some(default)
+    }
+
     /// The first comment line: what the recipe is, in one sentence.
     pub fn summary(&self) -> &'static str {
         self.toml.lines().next().unwrap_or_default().trim_start_matches(['#', ' '])

@@ -127,6 +127,23 @@ impl Mixture {
         Table::new(columns, values, Some(labels)).expect("a valid mixture draws finite rows")
     }
 
+    /// Number of components whose mean lies nearer to another's than `distance` standard deviations,
+    /// each deviation √(tr Σ / D) and the larger of the two taken.
+    pub fn closer_than(&self, distance: f64) -> usize {
+        let variance = |k: usize| {
+            let trace: f64 = (0..self.dimensions()).map(|i| self.covariances()[k][i][i]).sum();
+            trace / self.dimensions() as f64
+        };
+        let close = |&k: &usize| {
+            (0..self.components()).filter(|&other| other != k).any(|other| {
+                let pairs = self.means()[k].iter().zip(&self.means()[other]);
+                let square: f64 = pairs.map(|(a, b)| (a - b).powi(2)).sum();
+                square < distance.powi(2) * variance(k).max(variance(other))
+            })
+        };
+        (0..self.components()).filter(close).count()
+    }
+
     /// For each of n `rows` (n × D) its most probable component and its squared Mahalanobis
     /// distance from it. Of equally probable components the first is taken.
     ///

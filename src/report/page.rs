@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::rows_of_interest;
 use crate::audit::findings::Findings;
 use crate::audit::samples::AuditedMode;
-use crate::audit::structure::{CHOICE_HEADINGS, COUNTING};
+use crate::audit::structure::CHOICE_HEADINGS;
 use crate::audit::words::{self, Standing};
 use crate::model::ACTIVE_UNIT_VARIANCE;
 use crate::train::EpochRecord;
@@ -105,14 +105,16 @@ impl Page {
                 (self.columns.join(", ")) "). Seed " (self.seed) ", computed on " (self.machine) "."
             }
             @for note in self.notes.iter().chain(&self.findings.notes) { p.note { (note) } }
-            @if let Some(preflight) = &self.findings.preflight { p.note { (preflight) } }
+            @if let Some(preflight) = &self.findings.preflight {
+                p class=(if preflight.remedy.is_some() { "note" } else { "evidence" }) { (preflight) }
+            }
         }
     }
 
     /// Every mode with its verdict, what it is held against, and why modes were lost.
     fn modes(&self) -> Markup {
         let Some(audit) = &self.findings.samples else { return html! {} };
-        let standing = |mode: &AuditedMode| match words::standing(mode.mode.verdict) {
+        let standing = |mode: &AuditedMode| match words::standing(audit, mode) {
             Standing::Good => "good",
             Standing::Fair => "fair",
             Standing::Bad => "bad",
@@ -120,8 +122,11 @@ impl Page {
         };
         html! {
             h2 { "Modes" }
+            p { (words::reference(audit)) }
             (table(words::HEADINGS, audit.modes.iter().map(|mode| (standing(mode), words::cells(audit, mode)))))
-            @for sentence in words::causes(audit) { p.evidence { (sentence) } }
+            @for sentence in words::causes(audit).into_iter().chain(words::places(audit)) {
+                p.evidence { (sentence) }
+            }
             h3 { "Beside others" }
             (table(words::COMPARED_HEADINGS, words::compared(audit).into_iter().map(plain)))
             p.evidence { (words::COMPARED) }
@@ -257,7 +262,7 @@ impl Page {
         html! {
             h2 { "Choice of k" }
             (table(CHOICE_HEADINGS, choices.into_iter().map(plain)))
-            p.evidence { (COUNTING) }
+            p.evidence { (words::counting(audit)) }
         }
     }
 

@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ndarray::{Array2, Axis, s};
 
 use super::{Context, RunDir, interruptible};
-use crate::audit::answers::Evidence;
 use crate::audit::bic::choose_components;
-use crate::audit::cause::{self, ModelEvidence};
+use crate::audit::cause::ModelEvidence;
 use crate::audit::clusters::choose_k;
 use crate::audit::eigen::covariance_eigenvalues;
 use crate::audit::findings::{Findings, MoreRows};
 use crate::audit::hdbscan::density_clusters;
 use crate::audit::latent::{LatentDiagnosis, PriorHole, summarise};
 use crate::audit::ledger::Judged;
+use crate::audit::markdown;
 use crate::audit::metrics::{NllGap, nll_gap};
 use crate::audit::reference::Kind;
 use crate::audit::samples::{Audited, Options, Samples, audit, check_rows, ticks};
-use crate::audit::{markdown, words};
-use crate::config::RECIPES;
+use crate::audit::subset::subset;
+use crate::config::Recipe;
 use crate::data::{ReadOptions, read};
 use crate::error::Result;
 use crate::files::write_bytes;
@@ -48,12 +48,13 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     if let (Some(audited), Some(posterior)) = (&mut audited, &posterior) {
         let history = read_history(&context.dir.file(RunDir::HISTORY))?;
         let bounds: Vec<f64> = history.iter().filter_map(|epoch| epoch.held_out_elbo).collect();
+        let noise = model.noise_deviations();
         let evidence = ModelEvidence {
             latent: &latent,
             posterior,
-            noise: model.noise_deviation(),
+            noise: noise.as_deref(),
             bounds: &bounds,
-            recipe: better_recipe(&context.plan.settings.recipe),
+            recipe: Recipe::better_than(&context.plan.settings.recipe),
         };
         audited.explain(Some(&evidence));
     }
@@ -62,34 +63,10 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         false => None,
     };
     let samples = audited.map(|audited| audited.audit);
-    let cause = samples.as_ref().and_then(|samples| cause::of_model(samples.causes()));
-    let evidence = samples.as_ref().map(|samples| Evidence {
-        samples,
-        latent: Some(&latent),
-        more_rows: more_rows.as_ref(),
-    });
-    let findings = Findings {
-        schema: Findings::SCHEMA,
-        verdict: match &samples {
-            Some(samples) => words::headline(samples, cause.as_ref()),
-            None => notes.join(" "),
-        },
-        answers: evidence.map_or_else(Vec::new, |evidence| evidence.answers()),
-        samples,
-        cause,
-        latent: Some(latent),
-        preflight: Some(context.dir.read_json(RunDir::PREFLIGHT)?),
-        more_rows,
-        notes,
-    };
+    let preflight = context.dir.read_json(RunDir::PREFLIGHT)?;
+    let findings = Findings::new(samples, Some(latent), Some(preflight), more_rows, notes);
     write_bytes(&context.dir.file(RunDir::AUDIT_TEXT), markdown::render(&findings).as_bytes())?;
     context.dir.write_json(RunDir::AUDIT, &findings)
-}
-
-/// The recipe to recommend in place of this one: the default, where this is another.
-pub(super) fn better_recipe(recipe: &str) -> Option<&'static str> {
-    let best = RECIPES[0].name;
-    (recipe != best).then_some(best)
 }
 
 fn audit_samples(context: &Context, generated: Array2<f32>) -> Result<Audited> {
@@ -137,13 +114,13 @@ fn diagnose(
     let units = latents.ncols() / 2;
     let means = latents.slice(s![.., ..units]);
     let summary = summarise(means, latents.slice(s![.., units..]));
-    let first = means.slice(s![..means.nrows().min(analysis.rows), ..]).to_owned();
+    let some = means.select(Axis(0), &subset(means.nrows(), analysis.rows));
     let (max_clusters, restarts) = (analysis.max_clusters, analysis.restarts);
     let (clusters, mixture, density) = interruptible(&context.interrupt, move || {
-        let first = first.view();
-        let clusters = choose_k(first, max_clusters, restarts, seed, &|| ())?;
-        let (mixture, _) = choose_components(first, seed)?;
-        Ok((clusters, mixture, density_clusters(first)?))
+        let some = some.view();
+        let clusters = choose_k(some, max_clusters, restarts, seed, &|| ())?;
+        let (mixture, _) = choose_components(some, seed)?;
+        Ok((clusters, mixture, density_clusters(some)?))
     })?;
     let mut eigenvalues = covariance_eigenvalues(model.card().scaling.apply(training).view());
     eigenvalues.truncate(EIGENVALUES);

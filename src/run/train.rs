@@ -2,11 +2,10 @@
 
 use ndarray::ArrayView2;
 
-use super::audit::better_recipe;
 use super::{Context, Plan, RunDir, Task, interruptible};
 use crate::audit::findings::Preflight;
 use crate::audit::preflight::certify;
-use crate::config::TrainingSettings;
+use crate::config::{Recipe, TrainingSettings};
 use crate::data::Scaling;
 use crate::error::Result;
 use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior, SavedModel};
@@ -36,7 +35,8 @@ fn preflight(context: &Context) -> Result<()> {
         certificate,
         card.architecture.learns_sigma(),
         settings.training.beta,
-        better_recipe(&settings.recipe),
+        settings.model.initial_sigma,
+        Recipe::better_than(&settings.recipe),
     );
     context.progress.note(&preflight.to_string());
     context.dir.write_json(RunDir::PREFLIGHT, &preflight)

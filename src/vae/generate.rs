@@ -69,12 +69,11 @@ impl Model {
         self.sigma
     }
 
-    /// Root mean square over the columns of the standard deviation of the observation noise that
-    /// samples get, in the data's own units; nothing where they get none.
-    pub fn noise_deviation(&self) -> Option<f64> {
+    /// Standard deviation of the observation noise that samples get in each column, in the data's own
+    /// units; nothing where they get none.
+    pub fn noise_deviations(&self) -> Option<Vec<f64>> {
         let scale = &self.card.scaling.scale;
-        let squares: f64 = scale.iter().map(|&scale| f64::from(scale).powi(2)).sum();
-        self.sigma.map(|sigma| f64::from(sigma) * (squares / scale.len() as f64).sqrt())
+        self.sigma.map(|sigma| scale.iter().map(|&scale| f64::from(sigma * scale)).collect())
     }
 
     /// Draws `rows` rows in the data's units: z from the prior, decoded; where the likelihood's σ

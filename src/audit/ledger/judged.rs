@@ -107,6 +107,11 @@ impl Mode {
         }
     }
 
+    /// Whether the mode is as in the truth, or so near it that it may be.
+    pub fn may_be_strict(&self) -> bool {
+        self.verdict == Verdict::Strict || self.or == Some(Verdict::Strict)
+    }
+
     /// Whether at least half of the high-quality rows expected were found.
     pub fn captured(&self) -> bool {
         self.ratio.is_some_and(|ratio| ratio >= CAPTURED)

@@ -55,7 +55,7 @@ impl Shape {
         let along = self.centred.dot(&delta);
         let covariance = self.centred.t().dot(&self.centred) / (m - 1.0);
         // Variance of a difference of means, as a share of that of one row.
-        let rate = 1.0 / m + 1.0 / truth.draws.max(1) as f64;
+        let rate = 1.0 / m + truth.uncertainty;
         let square = delta.dot(&delta) - rate * self.trace;
         let variance = 4.0 * rate * along.dot(&along) / (m - 1.0)
             + 2.0 * rate * rate * covariance.iter().map(|x| x * x).sum::<f64>();

@@ -176,3 +176,17 @@ fn the_file_has_the_fields_that_are_promised() {
     assert_eq!(json["counts"]["eligible_only"]["captured"], 1);
     assert_eq!(serde_json::from_value::<Judged>(json).unwrap(), judged);
 }
+
+/// Rows 0.6 σ from where a mode is said to be: a shift where that is the truth; less of one where it
+/// was fitted to 25 rows, whose mean errs by √(3/25) σ itself.
+#[test]
+fn a_fitted_place_is_known_no_better_than_its_rows_say() {
+    let one = mixture(&[1.0], &[&[0.0, 0.0, 0.0]]);
+    let rows = draw(&one, 4000, 3) + 0.6 / 3.0_f32.sqrt();
+    let known = ledger(&one).judge(rows.view());
+    assert_eq!((known.modes[0].verdict, known.modes[0].or), (Verdict::Shifted, None));
+    let fitted = ledger(&one).fitted_to(25).judge(rows.view());
+    let [known, fitted] = [known, fitted].map(|judged| judged.modes[0].mean_shift.unwrap());
+    // ‖δ‖² less tr S / 25, in units of tr S / 3.
+    assert!((known - 0.6).abs() < 0.05 && (fitted - (0.36 - 0.12_f64).sqrt()).abs() < 0.06);
+}

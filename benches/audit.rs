@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use modescope::audit::bic::choose_components;
+use modescope::audit::bic::{MOST, choose_components};
 use modescope::audit::clusters::{choose_k, fit};
 use modescope::audit::distances::{energy_distance, sliced_wasserstein};
 use modescope::audit::ledger::Ledger;
@@ -87,7 +87,7 @@ fn analyses(criterion: &mut Criterion) {
         black_box(two_sample_accuracy(real, generated, SEED).expect("enough rows"));
     });
     bench("mixture by BIC", &|| {
-        black_box(choose_components(real, SEED).expect("a fit"));
+        black_box(choose_components(real, MOST, SEED).expect("a fit"));
     });
     bench("choice of k, 1000 rows", &|| {
         black_box(choose_k(first, max_clusters, restarts, SEED, &|| ()).expect("a choice"));

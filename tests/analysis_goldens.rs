@@ -219,7 +219,7 @@ fn em_ends_where_scikit_learns_does() {
 #[test]
 fn fitted_mixtures_are_as_likely_as_scikit_learns_and_as_many() {
     let goldens = Goldens::read();
-    let (choice, _) = bic::choose_components(goldens.single().view(), 1).unwrap();
+    let (choice, _) = bic::choose_components(goldens.single().view(), bic::MOST, 1).unwrap();
     for golden in &goldens.mixtures {
         let same = |fit: &&BicFit| (fit.k, fit.covariance) == (golden.k, golden.covariance);
         let ours = choice.fits.iter().find(same).unwrap();
@@ -242,7 +242,7 @@ fn the_number_of_components_is_within_one_of_scikit_learns() {
         let settings = MixtureSettings { spread: golden.spread, ..MixtureSettings::default() };
         let truth = Mixture::generate(&settings, golden.seed).unwrap();
         let rows = truth.draw(settings.rows, golden.seed, 0);
-        let (ours, _) = bic::choose_components(rows.rows(), golden.seed).unwrap();
+        let (ours, _) = bic::choose_components(rows.rows(), bic::MOST, golden.seed).unwrap();
         let least = ours.fits.iter().map(|fit| fit.bic).fold(f64::INFINITY, f64::min);
         let place = format!("spread {}, seed {}: {}", golden.spread, golden.seed, ours.best);
         assert!(ours.best.abs_diff(golden.k) <= 1, "{place}, not {}", golden.k);
@@ -256,7 +256,7 @@ fn the_number_of_components_is_within_one_of_scikit_learns() {
 fn the_choice_for_iris_is_scikit_learns() {
     let iris = Goldens::read().iris;
     let rows = matrix(&iris.millimetres).mapv(|length| (length / 10.0) as f32);
-    let (ours, _) = bic::choose_components(rows.view(), 1).unwrap();
+    let (ours, _) = bic::choose_components(rows.view(), bic::MOST, 1).unwrap();
     assert_eq!((ours.rows, ours.best, ours.covariance), (150, iris.k, iris.covariance));
     let least = ours.fits.iter().map(|fit| fit.bic).fold(f64::INFINITY, f64::min);
     assert_close(least, iris.bic, 1e-2);

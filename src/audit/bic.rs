@@ -51,7 +51,7 @@ pub struct BicChoice {
 /// Fits Gaussian mixtures to `rows` (n × columns) with full, diagonal and spherical covariances,
 /// chooses by the Bayesian information criterion, and gives the best in the units of the data.
 ///
-/// Each kind tries 1 to [`FIRST`] components, then up to twice as many, and so on to [`MOST`],
+/// Each kind tries 1 to [`FIRST`] components, then up to twice as many, and so on to `most`,
 /// while the last [`PATIENCE`] numbers hold its best. The largest number has six starts from
 /// K-means. Every other has three, each the fit with one component more in which two have become
 /// one: that finds better optima than starting afresh, in a fraction of the iterations. See
@@ -60,12 +60,16 @@ pub struct BicChoice {
 /// # Errors
 /// Where there are no rows, a value is not finite, or values are beyond what a [`Mixture`] may
 /// hold.
-pub fn choose_components(rows: ArrayView2<f32>, seed: u64) -> Result<(BicChoice, Mixture)> {
+pub fn choose_components(
+    rows: ArrayView2<f32>,
+    most: usize,
+    seed: u64,
+) -> Result<(BicChoice, Mixture)> {
     let rows = Rows::new(rows, seed)?;
     let mut fits: Vec<(BicFit, Fit)> = Vec::new();
     let mut open = Covariance::ALL.to_vec();
-    let (mut first, mut last) = (1, FIRST);
-    while !open.is_empty() && first <= MOST {
+    let (mut first, mut last) = (1, FIRST.min(most));
+    while !open.is_empty() && first <= most {
         let found: Vec<_> = open
             .par_iter()
             .map(|&covariance| chain(&rows, covariance, first, last, seed))
@@ -73,7 +77,7 @@ pub fn choose_components(rows: ArrayView2<f32>, seed: u64) -> Result<(BicChoice,
         fits.extend(found.into_iter().flatten());
         let best_of = |kind| best(fits.iter().filter(|(judged, _)| judged.covariance == kind));
         open.retain(|&kind| best_of(kind).is_some_and(|(judged, _)| judged.k + PATIENCE > last));
-        (first, last) = (last + 1, (2 * last).min(MOST));
+        (first, last) = (last + 1, (2 * last).min(most));
     }
     let (judged, fit) =
         best(fits.iter()).ok_or_else(|| Error::failed("no mixture could be fitted"))?;
@@ -142,7 +146,7 @@ mod tests {
     }
 
     fn choose(rows: &Array2<f32>) -> BicChoice {
-        let (choice, mixture) = choose_components(rows.view(), 1).unwrap();
+        let (choice, mixture) = choose_components(rows.view(), MOST, 1).unwrap();
         assert_eq!(mixture.components(), choice.best);
         assert!(choice.fits.iter().all(|fit| fit.bic.is_finite()));
         choice
@@ -211,9 +215,9 @@ mod tests {
         let mut wild = noise(3000, 1);
         wild[(0, 0)] = 1e30;
         assert_eq!(choose(&wild).best, 1);
-        assert!(choose_components(noise(0, 2).view(), 1).is_err());
+        assert!(choose_components(noise(0, 2).view(), MOST, 1).is_err());
         let huge = noise(9, 2) * 1e35;
-        let error = choose_components(huge.view(), 1).unwrap_err();
+        let error = choose_components(huge.view(), MOST, 1).unwrap_err();
         assert!(error.message().contains("1e30"), "{}", error.message());
     }
 }

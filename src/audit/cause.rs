@@ -187,7 +187,7 @@ impl ModelEvidence<'_> {
 
     fn over_smoothing(&self, mode: &Mode, variances: &[f64]) -> Option<Cause> {
         let posterior = &self.posterior.modes[mode.id];
-        if posterior.may_be_strict() || mode.verdict == Verdict::OverWeighted {
+        if posterior.verdict == Verdict::Strict || mode.verdict == Verdict::OverWeighted {
             return None;
         }
         let blurred = [Verdict::Merged, Verdict::Smeared];
@@ -254,3 +254,6 @@ impl ModelEvidence<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -149,7 +149,7 @@ impl Preflight {
 fn below(setting: &str, bound: f64) -> Option<String> {
     let unit = 10_f64.powf(bound.log10().floor() - 1.0);
     let rounded = (bound / unit).floor() * unit;
-    (rounded > 0.0 && rounded.is_finite()).then(|| match rounded < 0.01 {
+    (rounded > 0.0 && rounded.is_finite()).then(|| match rounded < 0.1 {
         true => format!("a {setting} below {rounded:.1e}"),
         false => format!("a {setting} below {rounded:.2}"),
     })
@@ -177,4 +177,112 @@ pub struct MoreRows {
     /// Clusters and components of the rows and of as many generated ones.
     #[serde(flatten)]
     pub structure: Structure,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::preflight::certify;
+    use ndarray::array;
+
+    /// Of two points ±a collapse is optimal exactly where the implied variance is at least a², their
+    /// only eigenvalue. `variance` is that of the likelihood, which β multiplies.
+    fn pair(a: f32, variance: f64, beta: f64) -> Certificate {
+        certify(array![[a], [-a]].view(), 0.5 / (variance * beta)).unwrap()
+    }
+
+    /// The number that the remedy of a setting names.
+    fn bound(preflight: &Preflight, setting: &str) -> f64 {
+        let remedy = preflight.remedy.as_ref().unwrap();
+        let (_, number) = remedy.split_once(&format!("a {setting} below ")).unwrap();
+        number.trim_end_matches('.').parse().unwrap()
+    }
+
+    /// `bound` is `border` rounded down to two digits.
+    fn assert_rounded_down(bound: f64, border: f64) {
+        assert!(bound <= border * (1.0 + 1e-12) && bound > 0.9 * border, "{bound} {border}");
+    }
+
+    #[test]
+    fn what_does_not_collapse_needs_no_remedy() {
+        for learned in [false, true] {
+            let found = Preflight::new(pair(3.0, 2.0, 4.0), learned, 4.0, 2_f64.sqrt(), Some("x"));
+            assert_eq!(
+                found.to_string(),
+                "pre-flight: collapse is not the best a model can do here (the loss acts by a \
+                 variance of 8.000, the largest of the data is 9.000)"
+            );
+            assert_eq!((found.remedy, found.sigma_is_learned), (None, learned));
+        }
+    }
+
+    #[test]
+    fn a_smaller_beta_is_one_below_which_collapse_is_not_optimal() {
+        // From far above the border to near it, so that the bound has every size.
+        for (a, variance, beta) in [
+            (3.0, 2.0, 40.0),
+            (1.0, 1.23, 1.0),
+            (0.5, 0.5, 1.7),
+            (0.219, 1.0, 1.0),
+            (0.3, 48.0, 3.0),
+            (0.01, 48.0, 0.5),
+        ] {
+            let certificate = pair(a, variance, beta);
+            let eigenvalue = certificate.largest_eigenvalue;
+            let found = Preflight::new(certificate, false, beta, 1.0, None);
+            assert!(found.sentence.starts_with("this will collapse: under this loss"), "{found}");
+            let border = eigenvalue / variance;
+            let again = |beta| pair(a, variance, beta);
+            assert!((again(border).implied_variance / eigenvalue - 1.0).abs() < 1e-12);
+            assert!(again(border * 1.001).collapse_is_optimal);
+            let bound = bound(&found, "training.beta");
+            assert_rounded_down(bound, border);
+            assert!(!again(bound * 0.999).collapse_is_optimal, "{bound} {border}");
+        }
+    }
+
+    #[test]
+    fn a_learned_sigma_is_warned_of_and_has_a_bound_of_its_own() {
+        for (a, sigma, beta) in
+            [(0.5_f32, 1.0, 1.0_f64), (0.5, 1.3, 2.5), (0.05, 1.0, 1.0), (1e-3, 1.0, 0.3)]
+        {
+            let certificate = pair(a, sigma * sigma, beta);
+            let eigenvalue = certificate.largest_eigenvalue;
+            let found = Preflight::new(certificate, true, beta, sigma, Some("calm"));
+            assert!(found.sentence.starts_with("at its starting σ a model does best"), "{found}");
+            assert!(found.sentence.ends_with("a learned σ usually leaves this behind"));
+            let border = (eigenvalue / beta).sqrt();
+            let again = |sigma: f64| pair(a, sigma * sigma, beta);
+            assert!((again(border).implied_variance / eigenvalue - 1.0).abs() < 1e-12);
+            let bound = bound(&found, "model.initial_sigma");
+            assert_rounded_down(bound, border);
+            assert!(!again(bound * 0.999).collapse_is_optimal, "{bound} {border}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_proved_is_called_likely_and_a_recipe_comes_first() {
+        let certificate = Certificate { proved: false, ..pair(1.0, 2.0, 1.0) };
+        let found = Preflight::new(certificate, false, 1.0, 1.0, Some("calm"));
+        assert_eq!(
+            found.to_string(),
+            "pre-flight: this is likely to collapse: nothing better was found than to ignore the \
+             latents (the loss acts by a variance of 2.000, the largest of the data is 1.000). Try \
+             --recipe calm, or a training.beta below 0.50."
+        );
+    }
+
+    #[test]
+    fn rows_without_spread_have_no_bound() {
+        let certificate = certify(array![[1.0_f32], [1.0]].view(), 0.5).unwrap();
+        for (learned, recipe, remedy) in [
+            (false, None, None),
+            (false, Some("calm"), Some("Try --recipe calm.")),
+            (true, Some("calm"), None),
+        ] {
+            let found = Preflight::new(certificate, learned, 1.0, 1.0, recipe);
+            assert_eq!(found.remedy.as_deref(), remedy);
+            assert!(!found.to_string().contains("NaN"), "{found}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The audit: which modes of the data generated rows hold, which are lost, and why.
 //!
-//! [`samples::audit`] judges the rows of any generator: it finds the modes ([`reference`]), counts
+//! [`samples::audit`] judges the rows of any generator: it finds the modes ([`mod@reference`]), counts
 //! them ([`ledger`]), and measures distances ([`metrics`]) and clusters ([`structure`]). Where the
 //! model is at hand, [`latent`] and [`cause`] say why a mode was lost. [`findings`] is what
 //! `audit.json` holds, [`markdown`] and [`words`] put it into words.

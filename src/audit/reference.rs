@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::bic::{BicChoice, choose_components};
+use super::bic::{BicChoice, MOST, choose_components};
 use super::ledger::gaussian_per_label;
 use super::subset::subset;
 use crate::data::{Mixture, Table};
@@ -128,7 +128,8 @@ impl Reference {
 
 /// The mixture with the best BIC on the rows, or on a random choice of many.
 fn fit_mixture(rows: ArrayView2<f32>, seed: u64) -> Result<(BicChoice, Mixture)> {
-    choose_components(rows.select(Axis(0), &subset(rows.nrows(), MOST_FITTED)).view(), seed)
+    let rows = rows.select(Axis(0), &subset(rows.nrows(), MOST_FITTED));
+    choose_components(rows.view(), MOST, seed)
 }
 
 /// A random half of the rows, and the other half.

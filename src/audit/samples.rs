@@ -371,3 +371,6 @@ fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<Str
         failed.id, failed.verdict
     ))
 }
+
+#[cfg(test)]
+mod tests;

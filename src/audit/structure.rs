@@ -12,6 +12,8 @@ use crate::config::ScalingKind;
 use crate::data::Scaling;
 use crate::error::Result;
 
+/// Most components of the mixtures here. On the residue of a collapsed model BIC falls and falls.
+pub const MOST_COMPONENTS: usize = 20;
 /// Headings of the table of the choices of k.
 pub const CHOICE_HEADINGS: [&str; 7] =
     ["rows", "silhouette", "Calinski–Harabasz", "gap", "elbow", "mini-batch", "BIC"];
@@ -109,7 +111,7 @@ pub fn describe(
     let scaled = Scaling::fit(ScalingKind::MinMax, generated).apply(generated);
     let clusters = |rows: ArrayView2<f32>| choose_k(rows, max_clusters, restarts, seed, tick);
     let mixture = |rows: ArrayView2<f32>| {
-        let chosen = choose_components(rows, seed).map(|(choice, _)| choice);
+        let chosen = choose_components(rows, MOST_COMPONENTS, seed).map(|(choice, _)| choice);
         tick();
         chosen
     };

@@ -274,3 +274,6 @@ pub fn metric_notes(metrics: &Metrics) -> String {
         gap.model, gap.reference, gap.rows, gap.generated.value
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,7 @@ use crate::run::{Progress, RunDir, interruptible};
 #[command(after_help = "Examples:
   modescope audit --real data.csv --generated samples.csv
   modescope audit --real data.csv --generated samples.csv --mixture mixture.json --out audit
-  modescope audit --real iris.csv --labels species --generated mine.npy --json")]
+  modescope audit --real data.csv --labels species --generated mine.npy --json")]
 pub struct Arguments {
     /// Real rows: .csv, .parquet or .npy
     #[arg(long, value_name = "A")]

@@ -18,6 +18,7 @@ use crate::audit::markdown;
 use crate::audit::metrics::{NllGap, nll_gap};
 use crate::audit::reference::Kind;
 use crate::audit::samples::{Audited, Options, Samples, audit, check_rows, ticks};
+use crate::audit::structure::MOST_COMPONENTS;
 use crate::audit::subset::subset;
 use crate::config::Recipe;
 use crate::data::{ReadOptions, read};
@@ -119,7 +120,7 @@ fn diagnose(
     let (clusters, mixture, density) = interruptible(&context.interrupt, move || {
         let some = some.view();
         let clusters = choose_k(some, max_clusters, restarts, seed, &|| ())?;
-        let (mixture, _) = choose_components(some, seed)?;
+        let (mixture, _) = choose_components(some, MOST_COMPONENTS, seed)?;
         Ok((clusters, mixture, density_clusters(some)?))
     })?;
     let mut eigenvalues = covariance_eigenvalues(model.card().scaling.apply(training).view());

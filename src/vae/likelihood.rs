@@ -14,7 +14,7 @@ use crate::model::Prior;
 use crate::random::{Generator, Stream};
 
 /// Draws of the latent for each row.
-pub const DRAWS: usize = 256;
+const DRAWS: usize = 256;
 /// What is added to the log-variance of the posterior to make the proposal: a proposal with lighter
 /// tails than the true posterior would leave the weights without a variance.
 const WIDENING: f64 = 0.2;
@@ -24,7 +24,7 @@ const CHUNK: usize = 8192;
 impl Model {
     /// log p(x) of each of `rows` (n × features), in nats, for densities in the data's own units.
     ///
-    /// The mean of p(x|z)·p(z)/r(z) over [`DRAWS`] draws z from the proposal r, which is the
+    /// The mean of p(x|z)·p(z)/r(z) over 256 draws z from the proposal r, which is the
     /// posterior q(z|x) with 0.2 added to its log-variances (importance sampling as in Burda, Grosse
     /// and Salakhutdinov 2016, eq. 8, with a wider proposal). The logarithm of a mean of draws is
     /// low by about half its relative variance. The likelihood is that of

@@ -1,0 +1,134 @@
+use ndarray::Array2;
+
+use super::*;
+use crate::data::Labels;
+use crate::random::{Generator, Stream};
+
+/// Gaussians with unit covariances at these places of the plane, with these weights.
+fn mixture(modes: &[(f64, [f64; 2])]) -> Mixture {
+    let unit = vec![vec![1.0, 0.0], vec![0.0, 1.0]];
+    let (weights, means) = modes.iter().map(|(weight, mean)| (*weight, mean.to_vec())).unzip();
+    Mixture::new(weights, means, vec![unit; modes.len()]).unwrap()
+}
+
+fn two() -> Mixture {
+    mixture(&[(0.5, [0.0, 0.0]), (0.5, [20.0, 0.0])])
+}
+
+fn table(rows: Array2<f32>, labels: Option<Labels>) -> Table {
+    Table::new(vec!["a".into(), "b".into()], rows, labels).unwrap()
+}
+
+/// Rows of a mixture without their labels.
+fn draw(mixture: &Mixture, rows: usize, step: u64) -> Table {
+    table(mixture.draw(rows, 7, step).rows().to_owned(), None)
+}
+
+fn audited(real: &Table, generated: &Table, truth: Option<&Mixture>) -> SamplesAudit {
+    let held_out = Array2::zeros((0, 2));
+    let samples = Samples { real, held_out: held_out.view(), generated: generated.rows(), truth };
+    let options = Options { max_clusters: 3, restarts: 1, rows: 200, seed: 1 };
+    audit(samples, options, &|| ()).unwrap().audit
+}
+
+/// What the audit says against its reference, which is not trusted exactly where it says something.
+fn doubt_of(real: &Table, truth: Option<&Mixture>) -> Option<String> {
+    let reference = audited(real, &draw(&two(), 400, 2), truth).reference;
+    assert_eq!(reference.trusted, reference.doubt.is_none());
+    reference.doubt
+}
+
+#[test]
+fn the_mixture_that_drew_the_rows_is_trusted() {
+    let (truth, real) = (two(), draw(&two(), 400, 1));
+    assert_eq!(doubt_of(&real, Some(&truth)), None);
+    let found = audited(&real, &draw(&truth, 400, 2), Some(&truth));
+    assert_eq!((found.counts.strict, found.ceiling.counts.strict), (2, 2));
+    assert_eq!((found.reference.checked, found.reference.close), (2, 0));
+    // A Gaussian over both modes has its rows between and beyond them.
+    assert_eq!(found.floor.counts.strict, 0);
+}
+
+#[test]
+fn a_mixture_that_did_not_draw_the_rows_is_not() {
+    let real = draw(&two(), 400, 1);
+    let elsewhere = mixture(&[(0.5, [0.0, 9.0]), (0.5, [20.0, 9.0])]);
+    assert_eq!(
+        doubt_of(&real, Some(&elsewhere)).unwrap(),
+        "only 0% of the real rows lie near a component of the given mixture, so they were not drawn \
+         from it"
+    );
+    let more = mixture(&[(0.4, [0.0, 0.0]), (0.4, [20.0, 0.0]), (0.2, [0.0, 20.0])]);
+    assert_eq!(
+        doubt_of(&real, Some(&more)).unwrap(),
+        "the real rows themselves lack mode 2 of the given mixture, so they were not drawn from it"
+    );
+}
+
+#[test]
+fn rows_that_are_all_equal_have_no_modes() {
+    let same = table(Array2::from_elem((200, 2), 1.5), None);
+    assert_eq!(
+        doubt_of(&same, None).unwrap(),
+        "all real rows are equal, so there are no modes to tell apart"
+    );
+}
+
+/// Of 80 rows 40 are kept out of the fit, and each mode has 20 of them.
+#[test]
+fn a_fit_is_trusted_only_where_enough_rows_were_kept_out_of_it() {
+    assert_eq!(
+        doubt_of(&draw(&two(), 80, 1), None).unwrap(),
+        "40 real rows kept out of the fit are too few to check that its modes are there, which takes \
+         50 rows of a mode; give more real rows, labels, or the mixture itself"
+    );
+    let found = audited(&draw(&two(), 400, 1), &draw(&two(), 400, 2), None);
+    assert_eq!(found.reference.doubt, None);
+    assert_eq!((found.reference.k, found.reference.checked), (2, 2));
+    assert_eq!((found.reference.real_rows, found.reference.fresh_rows), (200, 200));
+    assert_eq!((found.baseline, found.counts.strict), (None, 2));
+}
+
+/// Labels need no such check, but their Gaussians must fit the other half: that of rows as far out as
+/// e⁹ does not.
+#[test]
+fn labels_are_trusted_where_they_are_gaussians() {
+    let drawn = two().draw(600, 7, 1);
+    let few = drawn.select(&(0..80).collect::<Vec<_>>());
+    for real in [&drawn, &few] {
+        let real = table(real.rows().to_owned(), real.labels().cloned());
+        assert_eq!(doubt_of(&real, None), None);
+    }
+    let mut rows = drawn.rows().to_owned();
+    rows.mapv_inplace(|value| (3.0 * value.min(3.0)).exp());
+    let skewed = table(rows, drawn.labels().cloned());
+    let doubt = doubt_of(&skewed, None).unwrap();
+    assert!(doubt.starts_with("real rows kept out of the fit do not pass: mode "), "{doubt}");
+}
+
+/// Of 1200 generated rows 300 are compared, so another order compares others: two estimates of one
+/// figure, whose intervals meet. Of 300 all are, so that only the folds of the classifier change.
+#[test]
+fn the_order_of_generated_rows_does_not_matter() {
+    let (truth, real) = (two(), draw(&two(), 300, 1));
+    let uneven = mixture(&[(0.9, [0.0, 0.5]), (0.1, [20.0, 0.0])]);
+    for rows in [300, 1200] {
+        let generated = draw(&uneven, rows, 2);
+        let order = Generator::new(3, Stream::Subset, 9).permutation(rows);
+        let [first, second] = [generated.clone(), generated.select(&order)]
+            .map(|generated| audited(&real, &generated, Some(&truth)));
+        assert_eq!(first.counts, second.counts);
+        assert_eq!(first.reference, second.reference);
+        let figures = |audit: &SamplesAudit| {
+            [audit.metrics.coverage.generated, audit.metrics.c2st_accuracy.generated]
+        };
+        let (first, second) = (figures(&first), figures(&second));
+        if rows == 300 {
+            assert_eq!(first[0], second[0]);
+        }
+        for (first, second) in first.into_iter().zip(second) {
+            let ([low, high], [other_low, other_high]) = (first.interval, second.interval);
+            assert!(low <= other_high && other_low <= high, "{first:?} {second:?}");
+        }
+    }
+}

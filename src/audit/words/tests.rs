@@ -1,0 +1,206 @@
+use ndarray::Array2;
+
+use super::*;
+use crate::audit::ledger::EligibleCounts;
+use crate::audit::samples::{Options, Samples, audit};
+use crate::data::Mixture;
+
+/// The audit of draws of two modes on a line against the mixture that they are from.
+fn perfect() -> SamplesAudit {
+    let (means, covariances) = (vec![vec![0.0], vec![20.0]], vec![vec![vec![1.0]]; 2]);
+    let truth = Mixture::new(vec![0.5, 0.5], means, covariances).unwrap();
+    let [real, generated] = [1, 2].map(|step| truth.draw(300, 7, step));
+    let held_out = Array2::zeros((0, 1));
+    let samples = Samples {
+        real: &real,
+        held_out: held_out.view(),
+        generated: generated.rows(),
+        truth: Some(&truth),
+    };
+    let options = Options { max_clusters: 3, restarts: 1, rows: 100, seed: 1 };
+    audit(samples, options, &|| ()).unwrap().audit
+}
+
+/// So many modes of two, all large enough to judge.
+fn counts(captured: usize, strict: usize) -> Counts {
+    let missing = 2 - captured;
+    let eligible_only = EligibleCounts { modes: 2, captured, strict, missing };
+    Counts { modes: 2, captured, strict, missing, eligible_only }
+}
+
+fn cause(kind: CauseKind, remedy: Option<&str>) -> Cause {
+    Cause { kind, evidence: "evidence".into(), remedy: remedy.map(str::to_owned) }
+}
+
+#[test]
+fn draws_of_the_truth_are_captured_as_they_are() {
+    let audit = perfect();
+    assert_eq!(headline(&audit, None), "2 of 2 modes captured, as they are in the data.");
+    assert_eq!(
+        reference(&audit),
+        "The 2 modes are the components of the given mixture; they are held against 300 fresh draws \
+         of the given mixture."
+    );
+}
+
+#[test]
+fn every_headline_is_a_sentence() {
+    let audit = perfect();
+    let [collapse, hole, unknown] = [
+        cause(CauseKind::Collapse, Some("Try --recipe calm.")),
+        cause(CauseKind::PriorHole, None),
+        cause(CauseKind::CannotTell, Some("Try other seeds (--seed).")),
+    ];
+    // What the rows and the floor capture and hold as in the data, and the cause.
+    for ([found, floor], cause, expected) in [
+        (
+            [counts(0, 0), counts(0, 0)],
+            Some(&collapse),
+            "0 of 2 modes captured: the posterior collapsed; one Gaussian does as well. Try --recipe \
+             calm.",
+        ),
+        (
+            [counts(1, 0), counts(0, 0)],
+            Some(&collapse),
+            "0 of 2 modes captured as they are in the data: the posterior collapsed. Try --recipe \
+             calm.",
+        ),
+        (
+            [counts(2, 0), counts(1, 0)],
+            Some(&hole),
+            "2 of 2 modes captured, 0 of them as they are in the data: the prior has holes.",
+        ),
+        (
+            [counts(2, 1), counts(2, 0)],
+            None,
+            "2 of 2 modes captured, 1 of them as they are in the data.",
+        ),
+        (
+            [counts(1, 1), counts(0, 0)],
+            Some(&unknown),
+            "1 of 2 modes captured, as they are in the data.",
+        ),
+        (
+            [counts(2, 0), counts(2, 0)],
+            None,
+            "2 of 2 modes captured, 0 of them as they are in the data; one Gaussian does as well.",
+        ),
+        // Nothing is better than all of them, whatever one Gaussian does.
+        ([counts(2, 2), counts(2, 2)], None, "2 of 2 modes captured, as they are in the data."),
+    ] {
+        let mut audit = audit.clone();
+        (audit.counts, audit.floor.counts) = (found, floor);
+        assert_eq!(headline(&audit, cause), expected);
+    }
+}
+
+#[test]
+fn a_headline_names_the_missing_modes_where_no_cause_is_known() {
+    let mut audit = perfect();
+    (audit.counts, audit.floor.counts) = (counts(1, 1), counts(0, 0));
+    audit.modes[1].mode.verdict = Verdict::Missing;
+    let all = "1 of 2 modes captured, as they are in the data";
+    assert_eq!(headline(&audit, None), format!("{all}; missing: 1."));
+    let unknown = cause(CauseKind::CannotTell, None);
+    assert_eq!(headline(&audit, Some(&unknown)), format!("{all}; missing: 1."));
+    let hole = cause(CauseKind::PriorHole, Some("Wait."));
+    assert_eq!(headline(&audit, Some(&hole)), format!("{all}: the prior has holes. Wait."));
+    audit.modes[1].mode.name = Some("cats".into());
+    assert_eq!(headline(&audit, None), format!("{all}; missing: cats."));
+    // Ten are named, eleven are not.
+    audit.modes.extend(vec![audit.modes[1].clone(); 9]);
+    let cats = ["cats"; 10].join(", ");
+    assert_eq!(headline(&audit, None), format!("{all}; missing: {cats}."));
+    audit.modes.push(audit.modes[1].clone());
+    assert_eq!(headline(&audit, None), format!("{all}."));
+}
+
+#[test]
+fn a_headline_says_what_cannot_be_judged() {
+    let mut audit = perfect();
+    audit.counts = counts(1, 1);
+    audit.counts.eligible_only.modes = 1;
+    assert_eq!(
+        headline(&audit, None),
+        "1 of 2 modes captured, as they are in the data (1 too small to judge)."
+    );
+    audit.counts.eligible_only.modes = 0;
+    assert_eq!(
+        headline(&audit, None),
+        "No mode can be judged: each takes 20 real rows and 50 generated ones, and the 2 here have \
+         fewer."
+    );
+    audit.reference.doubt = Some("all real rows are equal".into());
+    assert_eq!(headline(&audit, None), "The audit cannot judge: all real rows are equal.");
+    assert_eq!(standing(&audit, &audit.modes[0]), Standing::Good);
+    audit.reference.trusted = false;
+    assert_eq!(standing(&audit, &audit.modes[0]), Standing::Unknown);
+}
+
+#[test]
+fn k_means_counts_modes_that_stand_apart() {
+    let mut audit = perfect();
+    let rest = " The gap statistic alone can say 1. BIC chooses among Gaussian mixtures with full, \
+                diagonal and spherical covariances; mini-batch K-means is judged by the silhouette.";
+    let apart = "K-means can count the modes here: each stands at least 6 standard deviations from the \
+         others.";
+    assert_eq!(counting(&audit), format!("{apart}{rest}"));
+    audit.reference.close = 2;
+    let close = "K-means does not count the modes here: 2 of 2 stand less than 6 standard deviations \
+                 from another, and to K-means such modes are one. Compare the rows of this table with \
+                 each other, not with the number of modes.";
+    assert_eq!(counting(&audit), format!("{close}{rest}"));
+}
+
+#[test]
+fn cells_hold_any_figure() {
+    let mut audit = perfect();
+    let mode = &mut audit.modes[1].mode;
+    (mode.expected, mode.found) = (149.6, 120);
+    (mode.ratio, mode.ratio_ci) = (Some(0.8), Some([0.7, 0.912]));
+    (mode.mean_shift, mode.spread_ratio) = (Some(1000.0), Some(1e30));
+    (mode.verdict, mode.merged_with) = (Verdict::Merged, Some(0));
+    mode.or = Some(Verdict::Strict);
+    assert_eq!(
+        cells(&audit, &audit.modes[1]),
+        [
+            "1",
+            "0.500",
+            "150",
+            "120",
+            "0.80 [0.70, 0.91]",
+            "1000.00σ",
+            "> 1000",
+            "merged with 0, or strict"
+        ]
+    );
+    audit.modes[0].mode.name = Some("cats".into());
+    let mode = &mut audit.modes[1].mode;
+    mode.name = Some("dogs".into());
+    (mode.ratio, mode.spread_ratio) = (None, None);
+    (mode.mean_shift, mode.or) = (Some(f64::INFINITY), None);
+    let found = cells(&audit, &audit.modes[1]);
+    assert_eq!(found[0], "dogs");
+    assert_eq!(found[4..], ["–", "> 1000σ", "–", "merged with cats"]);
+    audit.modes[1].mode.mean_shift = None;
+    assert_eq!(cells(&audit, &audit.modes[1])[5], "–");
+}
+
+#[test]
+fn modes_that_share_a_cause_share_a_sentence() {
+    let mut audit = perfect();
+    assert!(causes(&audit).is_empty());
+    for mode in &mut audit.modes {
+        mode.mode.verdict = Verdict::Missing;
+        mode.cause = Some(cause(CauseKind::PriorHole, Some("Wait.")));
+    }
+    assert_eq!(causes(&audit), ["0 (missing), 1 (missing): the prior has holes; evidence. Wait."]);
+    audit.modes[1].cause = Some(cause(CauseKind::CannotTell, None));
+    assert_eq!(
+        causes(&audit),
+        [
+            "0 (missing): the prior has holes; evidence. Wait.",
+            "1 (missing): the evidence does not say why; evidence."
+        ]
+    );
+}

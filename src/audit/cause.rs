@@ -83,7 +83,7 @@ pub fn of_mode(
     [real, generated]: [usize; 2],
     model: Option<&ModelEvidence>,
 ) -> Option<Cause> {
-    if mode.may_be_strict() {
+    if mode.may_be_strict {
         return None;
     }
     if mode.verdict == Verdict::TooSmall {

@@ -160,7 +160,7 @@ impl Ledger {
             let mut decision = verdict::decide(&figures);
             strict += usize::from(decision.verdict == Verdict::Strict && figures.complete());
             if !eligible[k] {
-                decision = Decision { verdict: Verdict::TooSmall, or: None };
+                decision = Decision { verdict: Verdict::TooSmall, or: None, ..decision };
             }
             modes.push(self.mode(k, group, n, &figures, decision, neighbour));
         }
@@ -179,7 +179,7 @@ impl Ledger {
         group: &Group,
         rows: usize,
         figures: &Figures,
-        Decision { verdict, or }: Decision,
+        Decision { verdict, or, may_be_strict }: Decision,
         neighbour: Option<usize>,
     ) -> Mode {
         let share = self.truth[k].share;
@@ -198,6 +198,7 @@ impl Ledger {
             verdict,
             borderline: or.is_some(),
             or,
+            may_be_strict,
             merged_with: neighbour.filter(|_| merged),
         }
     }

@@ -364,7 +364,7 @@ fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<Str
             ceiling.rows
         ));
     }
-    let failed = judged.find(|mode| !mode.may_be_strict())?;
+    let failed = judged.find(|mode| !mode.may_be_strict)?;
     Some(format!(
         "real rows kept out of the fit do not pass: mode {} is {} in them, so the data are not made \
          of such modes",

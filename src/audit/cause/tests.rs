@@ -23,13 +23,14 @@ fn mode(verdict: Verdict, ratio: f64, reach: f64) -> Mode {
         verdict,
         borderline: false,
         or: None,
+        may_be_strict: verdict == Verdict::Strict,
         merged_with: None,
     }
 }
 
 /// The mode, or one that may be strict.
 fn or_strict(mode: Mode) -> Mode {
-    Mode { or: Some(Verdict::Strict), borderline: true, ..mode }
+    Mode { or: Some(Verdict::Strict), may_be_strict: true, borderline: true, ..mode }
 }
 
 fn judged(mode: Mode) -> Judged {

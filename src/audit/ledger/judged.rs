@@ -84,6 +84,8 @@ pub struct Mode {
     /// The verdict that it may be instead, where it is borderline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub or: Option<Verdict>,
+    /// Whether no figure is clearly beyond what a strict mode has: it is strict, or may be.
+    pub may_be_strict: bool,
     /// The mode that it is merged with, where either verdict is `merged`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged_with: Option<usize>,
@@ -105,11 +107,6 @@ impl Mode {
             Some(other) => format!("{}, or {}", in_words(self.verdict), in_words(other)),
             None => in_words(self.verdict),
         }
-    }
-
-    /// Whether the mode is as in the truth, or so near it that it may be.
-    pub fn may_be_strict(&self) -> bool {
-        self.verdict == Verdict::Strict || self.or == Some(Verdict::Strict)
     }
 
     /// Whether at least half of the high-quality rows expected were found.

@@ -90,6 +90,8 @@ impl Figures {
 pub(super) struct Decision {
     pub(super) verdict: Verdict,
     pub(super) or: Option<Verdict>,
+    /// Whether no figure is clearly beyond its threshold.
+    pub(super) may_be_strict: bool,
 }
 
 /// One figure against one threshold.
@@ -136,7 +138,8 @@ pub(super) fn decide(figures: &Figures) -> Decision {
     let or = open.map(|open| {
         if open == deciding { name(open + 1 + first(&tests[open + 1..])) } else { name(open) }
     });
-    Decision { verdict: name(deciding), or }
+    let may_be_strict = tests.iter().all(|test| !test.holds || test.open);
+    Decision { verdict: name(deciding), or, may_be_strict }
 }
 
 #[cfg(test)]
@@ -169,7 +172,9 @@ mod tests {
             (mode(3.0, 0.1, 0.5, 2.0), Verdict::OverWeighted),
             (mode(2.0, 0.25, 0.5, 0.5), Verdict::Strict),
         ] {
-            assert_eq!(decide(&figures), Decision { verdict, or: None }, "{figures:?}");
+            let may_be_strict = verdict == Verdict::Strict;
+            let decision = Decision { verdict, or: None, may_be_strict };
+            assert_eq!(decide(&figures), decision, "{figures:?}");
         }
     }
 

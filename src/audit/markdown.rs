@@ -94,25 +94,7 @@ fn clusters(text: &mut String, findings: &Findings, audit: &SamplesAudit) {
 fn latent(text: &mut String, findings: &Findings) {
     if let Some(latent) = &findings.latent {
         heading(text, "The latent space");
-        let summary = &latent.summary;
-        let hole = latent.prior_hole.as_ref().map_or_else(String::new, |hole| {
-            format!(
-                " Decoded posterior draws capture {} modes, decoded prior draws {}.",
-                hole.posterior.captured, hole.prior.captured
-            )
-        });
-        paragraph(
-            text,
-            &format!(
-                "{} of {} units active, KL {:.3} nats a row. Variance of the likelihood {:.4}, the \
-                 largest eigenvalue of the data {:.4}, in scaled units.{hole}",
-                summary.active_units,
-                summary.kl_per_unit.len(),
-                summary.kl(),
-                latent.likelihood_variance,
-                latent.eigenvalues.first().copied().unwrap_or(0.0),
-            ),
-        );
+        paragraph(text, &words::latent(latent));
     }
     if let Some(preflight) = &findings.preflight {
         heading(text, "Before training");

@@ -2,6 +2,7 @@
 
 use super::cause::{Cause, CauseKind};
 use super::estimate::Estimate;
+use super::latent::LatentDiagnosis;
 use super::ledger::{Counts, Verdict};
 use super::metrics::Metrics;
 use super::reference::Kind;
@@ -200,6 +201,39 @@ pub fn compared(audit: &SamplesAudit) -> Vec<[String; 6]> {
         ]
     };
     audit.compared().map(row).collect()
+}
+
+/// What the latent space holds, in a few sentences.
+pub fn latent(latent: &LatentDiagnosis) -> String {
+    let (summary, density) = (&latent.summary, &latent.density);
+    let hole = match &latent.prior_hole {
+        None => String::new(),
+        Some(hole) => {
+            let lost: Vec<String> = hole.modes.iter().map(usize::to_string).collect();
+            let lost = match lost.is_empty() {
+                true => String::new(),
+                false => format!(", which lose {}", lost.join(", ")),
+            };
+            format!(
+                " Decoded posterior draws capture {} modes, decoded prior draws {}{lost}.",
+                hole.posterior.captured, hole.prior.captured
+            )
+        }
+    };
+    format!(
+        "{} of {} units active, KL {:.3} nats a row. Variance of the likelihood {:.4}, times β {:.4}; \
+         the largest eigenvalue of the data is {:.4}, all in scaled units.{hole} HDBSCAN finds {} dense \
+         clusters of posterior means and leaves {:.1}% of {} rows outside them.",
+        summary.active_units,
+        summary.kl_per_unit.len(),
+        summary.kl(),
+        latent.likelihood_variance,
+        latent.implied_variance,
+        latent.eigenvalues.first().copied().unwrap_or(0.0),
+        density.clusters,
+        100.0 * density.noise_share,
+        density.rows,
+    )
 }
 
 /// What K-means can and cannot count here.

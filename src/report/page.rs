@@ -237,10 +237,11 @@ impl Page {
     }
 
     fn latent_units(&self) -> Markup {
-        let Some(latent) = &self.findings.latent else { return html! {} };
-        let latent = &latent.summary;
+        let Some(diagnosis) = &self.findings.latent else { return html! {} };
+        let latent = &diagnosis.summary;
         html! {
-            h2 { "Latent units" }
+            h2 { "The latent space" }
+            p { (words::latent(diagnosis)) }
             div.scroll { table {
                 thead { tr { th { "unit" } th { "variance of the posterior mean" } th { "KL (nats)" } th { "active" } } }
                 tbody { @for (unit, (variance, kl)) in

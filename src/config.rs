@@ -1,14 +1,15 @@
 //! Settings: what can be set, the defaults, the recipes that ship in the binary, and how the layers
 //! (defaults < recipe < file < flags) become one validated [`Settings`].
 
+mod checks;
 mod choices;
 mod layers;
 mod recipe;
 mod settings;
 
 pub use choices::{
-    Activation, Backend, Engine, KlReduction, Likelihood, MixtureCovariance, MixtureWeights,
-    PosteriorVariance, RateSchedule, ScalingKind,
+    Activation, Backend, BetaSchedule, Engine, KlReduction, Likelihood, MixtureCovariance,
+    MixtureWeights, PosteriorVariance, PriorKind, RateSchedule, ScalingKind,
 };
 pub use layers::Layers;
 pub use recipe::{RECIPES, Recipe};

@@ -68,6 +68,8 @@ pub enum Stream {
     PosteriorDraw = 17,
     /// Observation noise on decoded posterior draws.
     PosteriorObservation = 18,
+    /// Posterior draws that a prior is fitted to; the step is the chunk.
+    PriorFit = 19,
 }
 
 /// The generator of one stream at one step.

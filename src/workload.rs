@@ -38,7 +38,12 @@ impl Workload {
         settings.model.hidden = vec![self.hidden; 2];
         let features = settings.mixture.dimensions;
         let architecture = Architecture::new(&settings.model, features);
-        let parameters = Parameters::initialise(architecture.clone(), 1.0, settings.seed)?;
+        let parameters = Parameters::initialise(
+            architecture.clone(),
+            settings.model.sigma,
+            Array2::zeros((0, features)).view(),
+            settings.seed,
+        )?;
         let card = ModelCard {
             format: ModelCard::FORMAT,
             modescope: env!("CARGO_PKG_VERSION").into(),
@@ -51,6 +56,8 @@ impl Workload {
             objective: Objective {
                 beta: settings.training.beta,
                 kl_reduction: settings.training.kl_reduction,
+                free_bits: settings.training.free_bits,
+                importance_samples: settings.training.importance_samples,
                 batch: self.batch,
             },
         };
@@ -89,7 +96,7 @@ impl Workload {
     pub fn sample(&self, rows: usize, device: &Device, interrupt: &AtomicBool) -> Result<Duration> {
         let model = Model::new(self.model()?.1, device);
         let clock = Instant::now();
-        model.sample(rows, 1, interrupt)?;
+        model.sample(rows, true, 1, interrupt)?;
         Ok(clock.elapsed())
     }
 }

@@ -133,10 +133,18 @@ fn a_batch_above_the_rows_is_refused_but_the_default_shrinks_aloud() {
 #[test]
 fn an_unknown_recipe() {
     refused_job(&Place::new(), "run --recipe clasic", &["\"clasic\"", "did you mean \"classic\""]);
-    refused(&Place::new(), "recipes fancy", &["\"fancy\"", "standard, classic"]);
+    refused(
+        &Place::new(),
+        "recipes fancy",
+        &["\"fancy\"", "calibrated, two-stage, vamp, standard, classic"],
+    );
     let place = Place::new();
     place.write("mine.toml", "recipe = \"fancy\"\n");
-    refused_job(&place, "run --config mine.toml", &["\"fancy\"", "standard, classic"]);
+    refused_job(
+        &place,
+        "run --config mine.toml",
+        &["\"fancy\"", "calibrated, two-stage, vamp, standard, classic"],
+    );
 }
 
 #[test]

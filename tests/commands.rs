@@ -25,8 +25,9 @@ const FILES: [&str; 13] = [
     "samples.csv",
     "tsne.csv",
 ];
-const PICTURES: [&str; 7] = [
+const PICTURES: [&str; 8] = [
     "data",
+    "decoder-grid",
     "k-choice",
     "latent",
     "losses",
@@ -86,7 +87,7 @@ fn escaped(text: &str) -> String {
 fn a_run_without_data_writes_its_folder_and_nothing_else() {
     let place = Place::new();
     let ran = place.succeed(&format!("run {QUICK}"));
-    let folder = Path::new("runs/mixture-standard");
+    let folder = Path::new("runs/mixture-calibrated");
     assert!(ran.stdout.contains(folder.join("report.html").to_str().unwrap()), "{}", ran.stdout);
     assert!(ran.stderr.contains("CPU (burn flex): as asked"), "{}", ran.stderr);
 
@@ -369,7 +370,7 @@ fn a_report_is_built_again_from_the_folder_alone() {
 fn recipes_are_listed_and_printed_as_settings() {
     let place = Place::new();
     let list = place.succeed("recipes").stdout;
-    for name in ["standard", "classic"] {
+    for name in ["calibrated", "two-stage", "vamp", "standard", "classic"] {
         assert!(list.lines().any(|line| line.starts_with(name)), "{list}");
         let text = place.succeed(&format!("recipes {name}")).stdout;
         assert!(text.parse::<toml::Table>().unwrap().contains_key("training"), "{text}");

@@ -19,6 +19,8 @@ const CERTAIN: f64 = 3.0;
 pub enum CauseKind {
     /// The posterior says nothing of the data, so the decoder has one answer for every row.
     Collapse,
+    /// The samples are the decoder's mean; with the likelihood's noise the mode is as in the data.
+    NoNoise,
     /// The decoder knows the mode, but draws from the prior do not reach the latents that lead
     /// there.
     PriorHole,
@@ -50,6 +52,7 @@ impl CauseKind {
     pub fn describe(self) -> &'static str {
         match self {
             Self::Collapse => "the posterior collapsed",
+            Self::NoNoise => "samples were drawn without the likelihood's noise",
             Self::PriorHole => "the prior has holes",
             Self::OverSmoothing => "the decoder smooths modes over",
             Self::TooFewPoints => "there are too few rows to judge",
@@ -69,6 +72,8 @@ pub struct ModelEvidence<'a> {
     /// Standard deviation of its observation noise in each column, in the data's own units; nothing
     /// where none is added.
     pub noise: Option<&'a [f64]>,
+    /// The ledger of the same samples with that noise, where it was left out.
+    pub with_noise: Option<&'a Judged>,
     /// The held-out bound by epoch, in nats a row; may be empty.
     pub bounds: &'a [f64],
     /// The recipe that does not collapse, where this is another.
@@ -98,6 +103,7 @@ pub fn of_mode(
     };
     let causes = [
         model.collapse(),
+        model.no_noise(mode),
         model.prior_hole(mode),
         model.over_smoothing(mode, variances),
         model.still_learning(),
@@ -156,16 +162,25 @@ impl ModelEvidence<'_> {
         latent.summary.collapsed().then(|| Cause {
             kind: CauseKind::Collapse,
             evidence: format!(
-                "0 of {} latent units active, KL {:.1e} nats a row; the loss acts by a variance of \
+                "0 of {} latent units active, {:.1e} nats of information a row; the loss acts by a variance of \
                  {:.3}, {acts} the largest of the data ({largest:.3} in scaled units), {side}",
                 latent.summary.kl_per_unit.len(),
-                latent.summary.kl(),
+                latent.summary.information(),
                 latent.implied_variance,
             ),
             remedy: Some(match self.recipe {
                 Some(recipe) => format!("Try --recipe {recipe}."),
                 None => "Try a smaller training.beta.".into(),
             }),
+        })
+    }
+
+    fn no_noise(&self, mode: &Mode) -> Option<Cause> {
+        let with_noise = &self.with_noise?.modes[mode.id];
+        with_noise.may_be_strict.then(|| Cause {
+            kind: CauseKind::NoNoise,
+            evidence: "the same latents decoded with the noise give it as it is in the data".into(),
+            remedy: Some("Leave out --mean (noise = false).".into()),
         })
     }
 
@@ -178,10 +193,12 @@ impl ModelEvidence<'_> {
                 posterior.ratio.unwrap_or(0.0),
                 mode.ratio.unwrap_or(0.0)
             ),
-            remedy: Some(
-                "It takes a prior that follows the posterior, which this version does not have yet."
-                    .into(),
-            ),
+            remedy: Some(match self.recipe {
+                Some(recipe) => {
+                    format!("Try --recipe {recipe}, whose prior follows the posterior.")
+                }
+                None => "Try --set model.refit_prior=true, or more epochs (--epochs).".into(),
+            }),
         })
     }
 

@@ -92,13 +92,13 @@ pub struct Preflight {
 }
 
 impl Preflight {
-    /// Puts a certificate into words. `beta` and `initial_sigma` are the settings that it rests on,
+    /// Puts a certificate into words. `beta` and `sigma` are the settings that it rests on,
     /// `recipe` one that does not collapse, where this is another.
     pub fn new(
         certificate: Certificate,
         sigma_is_learned: bool,
         beta: f64,
-        initial_sigma: f64,
+        sigma: f64,
         recipe: Option<&str>,
     ) -> Self {
         let Certificate { implied_variance, largest_eigenvalue, proved, .. } = certificate;
@@ -117,7 +117,7 @@ impl Preflight {
                     "at its starting σ a model does best to ignore its latents ({variances}); a \
                      learned σ usually leaves this behind"
                 ),
-                below("model.initial_sigma", initial_sigma * share.sqrt()),
+                below("model.sigma", sigma * share.sqrt()),
             ),
             (true, false) => {
                 let sentence = match proved {
@@ -254,7 +254,7 @@ mod tests {
             let border = (eigenvalue / beta).sqrt();
             let again = |sigma: f64| pair(a, sigma * sigma, beta);
             assert!((again(border).implied_variance / eigenvalue - 1.0).abs() < 1e-12);
-            let bound = bound(&found, "model.initial_sigma");
+            let bound = bound(&found, "model.sigma");
             assert_rounded_down(bound, border);
             assert!(!again(bound * 0.999).collapse_is_optimal, "{bound} {border}");
         }

@@ -10,8 +10,8 @@ use super::hdbscan::DensityClusters;
 use super::ledger::{Counts, Judged, Mode, Verdict};
 use crate::model::ACTIVE_UNIT_VARIANCE;
 
-/// A KL divergence in nats a row below which a posterior says nothing.
-const COLLAPSED_KL: f64 = 0.1;
+/// Nats a row below which a posterior says nothing.
+const COLLAPSED: f64 = 0.1;
 
 /// How much of the data each latent unit carries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,18 +23,22 @@ pub struct LatentSummary {
     /// For each unit the KL divergence of the posterior from N(0, 1), in nats, as the mean over the
     /// rows.
     pub kl_per_unit: Vec<f64>,
+    /// For each unit the KL divergence of the posterior from the Gaussian that has the mean and
+    /// variance of all posteriors together, in nats, as the mean over the rows: the most that the
+    /// unit can tell of a row, whatever the prior.
+    pub information_per_unit: Vec<f64>,
 }
 
 impl LatentSummary {
-    /// Whether the posterior has collapsed onto the prior and says nothing of x: no unit in use and
-    /// next to no KL divergence.
+    /// Whether the posterior has collapsed and says nothing of x: no unit in use, and next to no
+    /// information in any.
     pub fn collapsed(&self) -> bool {
-        self.active_units == 0 && self.kl() < COLLAPSED_KL
+        self.active_units == 0 && self.information() < COLLAPSED
     }
 
-    /// KL divergence of the whole posterior from N(0, I), in nats a row.
-    pub fn kl(&self) -> f64 {
-        self.kl_per_unit.iter().sum()
+    /// The most that the posterior can tell of a row, in nats.
+    pub fn information(&self) -> f64 {
+        self.information_per_unit.iter().sum()
     }
 }
 
@@ -98,20 +102,21 @@ pub(super) fn lost_to_the_prior(prior: &Mode, posterior: &Mode) -> bool {
 ///
 /// Active units are counted by the statistic `A_u = Cov_x(E_{u∼q(u|x)}[u]) > 10⁻²` of Burda, Grosse
 /// and Salakhutdinov 2016; the KL divergence is −½(1 + log σ² − μ² − σ²), appendix B of Kingma and
-/// Welling 2014. Without rows every figure is 0.
+/// Welling 2014. The information is an upper bound of the mutual information of x and the unit: the
+/// mean of KL(q(u|x) ‖ r(u)) is least for the mixture of all posteriors as r. Without rows every
+/// figure is 0.
 ///
 /// # Panics
 /// Where the two shapes differ.
 pub fn summarise(means: ArrayView2<f32>, log_variances: ArrayView2<f32>) -> LatentSummary {
     assert_eq!(means.dim(), log_variances.dim(), "one log-variance a mean");
     let mean_variance: Vec<f64> = means.axis_iter(Axis(1)).map(variance).collect();
-    let kl_per_unit = means
-        .axis_iter(Axis(1))
-        .zip(log_variances.axis_iter(Axis(1)))
-        .map(|(means, log_variances)| kl(means, log_variances))
-        .collect();
+    let units = || means.axis_iter(Axis(1)).zip(log_variances.axis_iter(Axis(1)));
+    let kl_per_unit = units().map(|(means, log_variances)| kl(means, log_variances)).collect();
+    let information_per_unit =
+        units().map(|(means, log_variances)| information(means, log_variances)).collect();
     let active_units = mean_variance.iter().filter(|&&v| v > ACTIVE_UNIT_VARIANCE).count();
-    LatentSummary { active_units, mean_variance, kl_per_unit }
+    LatentSummary { active_units, mean_variance, kl_per_unit, information_per_unit }
 }
 
 /// The mean squared deviation from the mean, in two passes; 0 without values.
@@ -131,10 +136,33 @@ fn kl(means: ArrayView1<f32>, log_variances: ArrayView1<f32>) -> f64 {
     sum / means.len().max(1) as f64
 }
 
+/// The mean KL divergence of one unit's posteriors from the Gaussian with their common mean and
+/// variance, ½(ln v − mean of log σ²): the other terms cancel.
+fn information(means: ArrayView1<f32>, log_variances: ArrayView1<f32>) -> f64 {
+    let n = log_variances.len().max(1) as f64;
+    let mean = |f: fn(f64) -> f64| log_variances.iter().map(|&log| f(log.into())).sum::<f64>() / n;
+    let whole = variance(means) + mean(f64::exp);
+    if whole > 0.0 { (0.5 * (whole.ln() - mean(|log| log))).max(0.0) } else { 0.0 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use ndarray::array;
+
+    /// A collapse onto another place than N(0, I), as a learned prior allows it.
+    #[test]
+    fn a_collapse_is_seen_wherever_it_is() {
+        let n = 50;
+        let place = summarise(
+            ndarray::Array2::from_elem((n, 2), 3.0).view(),
+            ndarray::Array2::from_elem((n, 2), -4.0).view(),
+        );
+        assert!(place.collapsed() && place.kl_per_unit[0] > 4.0);
+        let telling = ndarray::Array2::from_shape_fn((n, 2), |(row, _)| row as f32 / n as f32);
+        let narrow = ndarray::Array2::from_elem((n, 2), -6.0);
+        assert!(!summarise(telling.view(), narrow.view()).collapsed());
+    }
 
     #[test]
     fn the_prior_itself_has_no_active_unit_and_no_divergence() {
@@ -143,6 +171,7 @@ mod tests {
         assert_eq!(summary.active_units, 0);
         assert_eq!(summary.mean_variance, vec![0.0; 3]);
         assert_eq!(summary.kl_per_unit, vec![0.0; 3]);
+        assert_eq!(summary.information_per_unit, vec![0.0; 3]);
     }
 
     /// KL(N(μ, σ²) ‖ N(0, 1)) = ½(μ² + σ² − 1) − ln σ, worked out by hand.
@@ -157,5 +186,9 @@ mod tests {
         assert!((summary.kl_per_unit[0] - 1.25).abs() < 1e-12);
         let second = 0.5 * (0.0025 + (-2.0_f64).exp() - 1.0) + 1.0;
         assert!((summary.kl_per_unit[1] - second).abs() < 1e-9);
+        // KL(N(±1, 1) ‖ N(0, 3.5)) and KL(N(±2, 1) ‖ N(0, 3.5)), half of the rows each.
+        let from_common = |mean: f64| 0.5 * (3.5_f64.ln() + (1.0 + mean * mean) / 3.5 - 1.0);
+        let expected = 0.5 * (from_common(1.0) + from_common(2.0));
+        assert!((summary.information_per_unit[0] - expected).abs() < 1e-9);
     }
 }

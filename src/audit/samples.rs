@@ -101,6 +101,13 @@ pub struct Compared {
     pub high_quality: Estimate,
 }
 
+impl Compared {
+    /// Sums up the ledger of rows that are called `of`.
+    pub fn new(of: String, judged: &Judged) -> Self {
+        Self { of, rows: judged.rows, counts: judged.counts, high_quality: judged.high_quality }
+    }
+}
+
 /// A mode with the cause of its loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditedMode {
@@ -126,6 +133,10 @@ pub struct SamplesAudit {
     pub floor: Compared,
     /// The same on draws of a mixture fitted to the real rows; absent where that is the reference.
     pub baseline: Option<Compared>,
+    /// The same latents decoded without the likelihood's noise, or with it where the samples have
+    /// none: what the noise does. Absent where the likelihood has none to give, or only samples were
+    /// audited.
+    pub other_noise: Option<Compared>,
     /// Every mode.
     pub modes: Vec<AuditedMode>,
     /// Distances between generated and real rows.
@@ -146,7 +157,12 @@ impl SamplesAudit {
     pub fn compared(&self) -> impl Iterator<Item = (&str, usize, &Counts, &Estimate)> {
         let quality = &self.metrics.high_quality.generated;
         let generated = self.modes.iter().map(|mode| mode.mode.assigned).sum();
-        let others = [Some(&self.ceiling), self.baseline.as_ref(), Some(&self.floor)];
+        let others = [
+            self.other_noise.as_ref(),
+            Some(&self.ceiling),
+            self.baseline.as_ref(),
+            Some(&self.floor),
+        ];
         std::iter::once(("generated rows", generated, &self.counts, quality)).chain(
             others
                 .into_iter()
@@ -222,7 +238,7 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
     let floor = drawn(&one_gaussian(reference.real.view())?, FLOOR_STEP);
     let baseline = (reference.kind != Kind::Fitted)
         .then(|| drawn(&reference.fitted, BASELINE_STEP))
-        .map(|judged| compared(baseline_name(&reference), &judged));
+        .map(|judged| Compared::new(baseline_name(&reference), &judged));
     tick();
     let metrics = Metrics::compare(&reference, &ledger, generated, seed)?;
     tick();
@@ -245,9 +261,10 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
     let audit = SamplesAudit {
         reference: summary(&reference, real.columns().to_vec(), &ledger, &ceiling),
         counts: found.counts,
-        ceiling: compared(ceiling_name(reference.kind), &ceiling),
-        floor: compared("draws of one Gaussian fitted to the real rows".into(), &floor),
+        ceiling: Compared::new(ceiling_name(reference.kind), &ceiling),
+        floor: Compared::new("draws of one Gaussian fitted to the real rows".into(), &floor),
         baseline,
+        other_noise: None,
         modes: modes.collect(),
         metrics,
         structure,
@@ -290,10 +307,6 @@ fn check_values(rows: ArrayView2<f32>, whose: &str, columns: &[String]) -> Resul
         ))
         .help("give the columns in larger units")),
     }
-}
-
-fn compared(of: String, judged: &Judged) -> Compared {
-    Compared { of, rows: judged.rows, counts: judged.counts, high_quality: judged.high_quality }
 }
 
 fn ceiling_name(kind: Kind) -> String {

@@ -30,6 +30,15 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
              here have fewer."
         );
     }
+    if judged < modes && counts.eligible_only.strict == judged {
+        let all = match judged {
+            1 => "The one mode that the data show was captured, as it is in the data".into(),
+            _ => format!(
+                "All {judged} modes that the data show were captured, as they are in the data"
+            ),
+        };
+        return format!("{all} ({} of {modes} too small to judge).", modes - judged);
+    }
     let collapsed = cause.is_some_and(|cause| cause.kind == CauseKind::Collapse);
     let mut line = match (counts.captured, counts.strict) {
         (0, _) => format!("0 of {modes} modes captured"),
@@ -221,12 +230,12 @@ pub fn latent(latent: &LatentDiagnosis) -> String {
         }
     };
     format!(
-        "{} of {} units active, KL {:.3} nats a row. Variance of the likelihood {:.4}, times β {:.4}; \
+        "{} of {} units active, which tell at most {:.3} nats of a row. Variance of the likelihood {:.4}, times β {:.4}; \
          the largest eigenvalue of the data is {:.4}, all in scaled units.{hole} HDBSCAN finds {} dense \
          clusters of posterior means and leaves {:.1}% of {} rows outside them.",
         summary.active_units,
         summary.kl_per_unit.len(),
-        summary.kl(),
+        summary.information(),
         latent.likelihood_variance,
         latent.implied_variance,
         latent.eigenvalues.first().copied().unwrap_or(0.0),

@@ -19,7 +19,7 @@ use crate::run::{Context, Dataset, Plan, RunDir, redo};
 /// Uses what the folder holds: nothing is trained, sampled or analysed.
 #[derive(Args)]
 #[command(after_help = "Example:
-  modescope report runs/mixture-standard")]
+  modescope report runs/mixture-calibrated")]
 pub struct Arguments {
     /// Folder of a finished run
     #[arg(value_name = "RUN")]

@@ -29,13 +29,17 @@ use crate::run::{
   modescope run my.csv --labels species --drop-missing
   modescope run readings.parquet --columns temp,load,noise --backend wgpu
   modescope run --set mixture.components=25 --set mixture.spread=20 --seed 7
-  modescope run --resume --out runs/mixture-standard")]
+  modescope run --resume --out runs/mixture-calibrated")]
 pub struct Arguments {
     #[command(flatten)]
     pub job: Job,
     /// Rows to generate
     #[arg(long, value_name = "N", value_parser = count())]
     samples: Option<i64>,
+    /// Let samples be the decoder's mean alone, without the likelihood's noise; the report says what
+    /// that costs
+    #[arg(long)]
+    mean: bool,
 }
 
 /// What `run` and `train` share.
@@ -61,8 +65,9 @@ pub struct Job {
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     let samples = arguments.samples.map(|n| ("samples", toml::Value::Integer(n)));
-    let finished =
-        arguments.job.execute(output, interrupt, samples.into_iter().collect(), "report")?;
+    let noise = arguments.mean.then_some(("noise", toml::Value::Boolean(false)));
+    let flags = samples.into_iter().chain(noise).collect();
+    let finished = arguments.job.execute(output, interrupt, flags, "report")?;
     let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
     let report = finished.dir.file(RunDir::REPORT);
     let text = format!("{}\n\nReport: {}", verdict::show(&findings), report.display());

@@ -19,12 +19,12 @@ use crate::vae::Model;
 /// Draw samples from a trained run
 ///
 /// Reads model.safetensors and model.json from the folder and nothing else, so those two files are
-/// a model that can be moved. Latents come from the model's prior; where the noise level was
-/// learned, noise of that size is added to the decoder's mean.
+/// a model that can be moved. Latents come from the model's prior; where the likelihood has a σ,
+/// noise of that size is added to the decoder's mean.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  modescope sample runs/mixture-standard --out more.csv
-  modescope sample runs/mixture-standard -n 100000 --seed 2 --out many.csv")]
+  modescope sample runs/mixture-calibrated --out more.csv
+  modescope sample runs/mixture-calibrated -n 100000 --seed 2 --out many.csv")]
 pub struct Arguments {
     /// Folder of a trained run
     #[arg(value_name = "RUN")]
@@ -32,6 +32,9 @@ pub struct Arguments {
     /// Number of rows
     #[arg(short = 'n', long, value_name = "N", default_value_t = 10_000)]
     samples: usize,
+    /// The decoder's mean alone, without the likelihood's noise
+    #[arg(long)]
+    mean: bool,
     /// CSV file to write
     #[arg(long, value_name = "FILE", default_value = "samples.csv")]
     out: PathBuf,
@@ -51,7 +54,12 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let seed = arguments.seed.unwrap_or(saved.card.seed.wrapping_add(1));
     let columns = saved.card.columns.clone();
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
-    let rows = Model::new(saved, &chosen.device).sample(arguments.samples, seed, &interrupt)?;
+    let rows = Model::new(saved, &chosen.device).sample(
+        arguments.samples,
+        !arguments.mean,
+        seed,
+        &interrupt,
+    )?;
     write_csv(&arguments.out, &Table::new(columns, rows, None)?)?;
     let text = format!("{} rows: {}", arguments.samples, arguments.out.display());
     output.result(&text, &json!({ "rows": arguments.samples, "file": arguments.out }));

@@ -90,10 +90,27 @@ choice! {
 choice! {
     /// What the decoder's output means.
     Likelihood {
-        /// Mean squared error over all elements: a Gaussian of fixed variance, half the columns
+        /// Mean squared error over all elements: a Gaussian of fixed variance, half the columns;
+        /// samples are the decoder's mean without noise
         MeanSquaredError,
+        /// A Gaussian with the standard deviation `sigma`
+        FixedSigma,
         /// A Gaussian with one learned standard deviation for all columns
         LearnedSigma,
+        /// A Gaussian with a learned standard deviation for each column
+        LearnedSigmaPerColumn,
+    }
+}
+
+choice! {
+    /// The distribution of the latents that the KL divergence is taken from.
+    PriorKind {
+        /// N(0, I)
+        StandardNormal,
+        /// A mixture of diagonal Gaussians, learned jointly
+        Mixture,
+        /// The mean posterior of learned pseudo-inputs (VampPrior)
+        Vamp,
     }
 }
 
@@ -114,6 +131,18 @@ choice! {
         Mean,
         /// The sum over rows, beside a reconstruction that is a mean: multiplies β by the batch
         Sum,
+    }
+}
+
+choice! {
+    /// How the weight of the KL divergence changes with the step.
+    BetaSchedule {
+        /// `beta` from the first step
+        Constant,
+        /// From 0 to `beta` over the first `beta_warm_up` of the steps, then constant
+        Linear,
+        /// `beta_cycles` times from 0 to `beta`, each rise taking `beta_warm_up` of its cycle
+        Cyclical,
     }
 }
 

@@ -139,6 +139,7 @@ fn keys() -> Vec<String> {
     full.data.labels = Some(String::new());
     full.training.batch = Some(1);
     full.training.gradient_clip = Some(1.0);
+    full.training.ema = Some(0.5);
     full.training.patience = Some(1);
     let mut keys = Vec::new();
     if let Ok(table) = Table::try_from(full) {
@@ -205,6 +206,38 @@ mod tests {
         assert!(resolve(&["model.activation=sine"]).unwrap_err().message().contains("sine"));
         assert!(resolve(&["training.epochs=many"]).unwrap_err().message().contains("epochs"));
         assert!(Recipe::find("clasic").unwrap_err().remedy().unwrap().contains("\"classic\""));
+    }
+
+    #[test]
+    fn settings_without_a_meaning_together_are_refused_with_the_reason() {
+        let normal = "model.prior=standard-normal";
+        let bound = ["training.beta_schedule=constant", "training.importance_samples=5"];
+        assert!(resolve(&[normal, "training.free_bits=0.1"]).is_ok());
+        assert!(resolve(&bound).is_ok());
+        let refused = |assignments: &[&str]| resolve(assignments).unwrap_err();
+        for (assignments, words) in [
+            (&["training.free_bits=0.1"][..], "not a sum over latent units"),
+            (&[bound[0], bound[1], normal, "training.free_bits=0.1"], "exclude each other"),
+            (&[bound[0], bound[1], "model.likelihood=mean-squared-error"], "no density"),
+            (&[bound[1]], "constant schedule"),
+            (&[bound[0], bound[1], "training.beta=2"], "constant schedule"),
+            (&[bound[0], bound[1], "training.kl_reduction=sum"], "mean reduction"),
+        ] {
+            let error = refused(assignments);
+            assert!(error.message().contains(words), "{assignments:?}: {error}");
+            assert!(error.remedy().is_some());
+        }
+        for (assignment, rule) in [
+            ("training.ema=1", "in [0, 1)"),
+            ("training.beta_warm_up=0", "above 0"),
+            ("training.beta_cycles=0", "at least 1"),
+            ("training.free_bits=-1", "at least 0"),
+            ("training.importance_samples=0", "in [1, 1000]"),
+            ("model.sigma=0", "positive"),
+            ("model.prior_components=0", "in [1, 10^4]"),
+        ] {
+            assert!(refused(&[assignment]).message().contains(rule), "{assignment}");
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub struct Recipe {
 
 /// Every recipe, the default first.
 pub const RECIPES: &[Recipe] = &[
+    Recipe { name: "calibrated", toml: include_str!("../../recipes/calibrated.toml") },
+    Recipe { name: "two-stage", toml: include_str!("../../recipes/two-stage.toml") },
+    Recipe { name: "vamp", toml: include_str!("../../recipes/vamp.toml") },
     Recipe { name: "standard", toml: include_str!("../../recipes/standard.toml") },
     Recipe { name: "classic", toml: include_str!("../../recipes/classic.toml") },
 ];

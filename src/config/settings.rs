@@ -1,12 +1,11 @@
-//! What can be set, the defaults, and what is allowed.
+//! What can be set, and the defaults.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activation, Backend, Engine, KlReduction, Likelihood, MixtureCovariance, MixtureWeights,
-    PosteriorVariance, RECIPES, RateSchedule, ScalingKind,
+    Activation, Backend, BetaSchedule, Engine, KlReduction, Likelihood, MixtureCovariance,
+    MixtureWeights, PosteriorVariance, PriorKind, RECIPES, RateSchedule, ScalingKind,
 };
-use crate::error::{Error, Result};
 
 /// Most rows that are generated, by a mixture or from a model, in one go.
 pub const MOST_ROWS: usize = 100_000_000;
@@ -28,6 +27,8 @@ pub struct Settings {
     pub engine: Engine,
     /// Rows to generate from the trained model.
     pub samples: usize,
+    /// Whether samples get the noise of the likelihood, where it has a σ, or are the decoder's mean.
+    pub noise: bool,
     /// How the data are read and split.
     pub data: DataSettings,
     /// The mixture that is generated where no data are given.
@@ -89,10 +90,18 @@ pub struct ModelSettings {
     pub activation: Activation,
     /// What the decoder's output means.
     pub likelihood: Likelihood,
-    /// Standard deviation at the start of training where it is learned, in scaled units.
-    pub initial_sigma: f64,
+    /// Standard deviation σ of a Gaussian likelihood in scaled units, at the start of training where
+    /// it is learned.
+    pub sigma: f64,
     /// How the encoder's second output becomes the posterior's variance.
     pub posterior_variance: PosteriorVariance,
+    /// The prior that training uses.
+    pub prior: PriorKind,
+    /// Gaussians of a mixture prior, or pseudo-inputs of a VampPrior.
+    pub prior_components: usize,
+    /// Whether a mixture with full covariances is fitted to posterior draws after training and takes
+    /// the place of the prior when sampling.
+    pub refit_prior: bool,
 }
 
 /// How the model is trained.
@@ -106,8 +115,20 @@ pub struct TrainingSettings {
     pub batch: Option<usize>,
     /// Weight of the KL divergence.
     pub beta: f64,
+    /// How it changes with the step.
+    pub beta_schedule: BetaSchedule,
+    /// Share of the steps, or of a cycle, over which it rises from 0 to `beta`.
+    pub beta_warm_up: f64,
+    /// Number of cycles of a cyclical schedule.
+    pub beta_cycles: usize,
     /// How the KL divergence is reduced over the batch.
     pub kl_reduction: KlReduction,
+    /// KL divergence in nats that each latent unit has for free: below it, the mean over the batch
+    /// costs the loss no less (Kingma et al. 2016, eq. 15).
+    pub free_bits: f64,
+    /// Posterior draws a row. With more than one the loss is the importance-weighted bound (Burda,
+    /// Grosse and Salakhutdinov 2016, eq. 8).
+    pub importance_samples: usize,
     /// Adam's learning rate.
     pub learning_rate: f64,
     /// Adam's decay of the first moment.
@@ -125,6 +146,10 @@ pub struct TrainingSettings {
     /// Largest Euclidean norm of the whole gradient; longer ones are shortened to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gradient_clip: Option<f64>,
+    /// Decay of a moving average of the weights, which is then what is measured and kept. In the
+    /// first steps it is less, (1 + step)/(10 + step), so that the start is forgotten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema: Option<f64>,
     /// Stop after this many epochs without a better held-out ELBO, and keep the best weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
@@ -155,6 +180,7 @@ impl Default for Settings {
             backend: Backend::Auto,
             engine: Engine::Auto,
             samples: 10_000,
+            noise: true,
             data: DataSettings::default(),
             mixture: MixtureSettings::default(),
             model: ModelSettings::default(),
@@ -196,8 +222,11 @@ impl Default for ModelSettings {
             hidden: vec![128, 128],
             activation: Activation::Relu,
             likelihood: Likelihood::LearnedSigma,
-            initial_sigma: 1.0,
+            sigma: 1.0,
             posterior_variance: PosteriorVariance::Exp,
+            prior: PriorKind::StandardNormal,
+            prior_components: 32,
+            refit_prior: false,
         }
     }
 }
@@ -208,7 +237,12 @@ impl Default for TrainingSettings {
             epochs: 100,
             batch: None,
             beta: 1.0,
+            beta_schedule: BetaSchedule::Constant,
+            beta_warm_up: 0.3,
+            beta_cycles: 4,
             kl_reduction: KlReduction::Mean,
+            free_bits: 0.0,
+            importance_samples: 1,
             learning_rate: 1e-3,
             adam_beta1: 0.9,
             adam_beta2: 0.999,
@@ -217,6 +251,7 @@ impl Default for TrainingSettings {
             warm_up: 0,
             final_rate: 0.02,
             gradient_clip: None,
+            ema: None,
             patience: None,
         }
     }
@@ -232,88 +267,4 @@ impl Default for AnalysisSettings {
             more_rows: 10_000,
         }
     }
-}
-
-impl Settings {
-    /// Checks every range that the types do not express.
-    pub(super) fn validate(&self) -> Result<()> {
-        self.mixture.validate()?;
-        let (model, training, analysis) = (&self.model, &self.training, &self.analysis);
-        let mut perplexities = analysis.perplexities.clone();
-        perplexities.sort_by(f64::total_cmp);
-        perplexities.dedup();
-        check(&[
-            ("samples", "in [2, 10^8]", (2..=MOST_ROWS).contains(&self.samples)),
-            ("data.held_out", "in [0, 0.9]", (0.0..=0.9).contains(&self.data.held_out)),
-            ("model.latent", "at least 1", model.latent >= 1),
-            ("model.hidden", "a list of widths of at least 1", !model.hidden.contains(&0)),
-            ("model.initial_sigma", "positive and finite", positive(model.initial_sigma)),
-            ("training.epochs", "in [1, 10^9]", (1..=1_000_000_000).contains(&training.epochs)),
-            ("training.batch", "at least 1", training.batch != Some(0)),
-            (
-                "training.beta",
-                "at least 0 and finite",
-                training.beta >= 0.0 && training.beta.is_finite(),
-            ),
-            (
-                "training.beta",
-                "above 0 with likelihood mean-squared-error, whose variance it stands for",
-                training.beta > 0.0 || model.likelihood != Likelihood::MeanSquaredError,
-            ),
-            ("training.learning_rate", "positive and finite", positive(training.learning_rate)),
-            ("training.adam_beta1", "in [0, 1)", (0.0..1.0).contains(&training.adam_beta1)),
-            ("training.adam_beta2", "in [0, 1)", (0.0..1.0).contains(&training.adam_beta2)),
-            ("training.adam_epsilon", "positive and finite", positive(training.adam_epsilon)),
-            ("training.final_rate", "in [0, 1]", (0.0..=1.0).contains(&training.final_rate)),
-            (
-                "training.gradient_clip",
-                "positive and finite",
-                training.gradient_clip.is_none_or(positive),
-            ),
-            ("training.patience", "at least 1", training.patience != Some(0)),
-            ("analysis.max_clusters", "in [2, 1000]", (2..=1000).contains(&analysis.max_clusters)),
-            ("analysis.more_rows", "at most 10^6", analysis.more_rows <= 1_000_000),
-            ("analysis.restarts", "at least 1", analysis.restarts >= 1),
-            ("analysis.rows", "at least 2", analysis.rows >= 2),
-            (
-                "analysis.perplexities",
-                "a list of different numbers of at least 1",
-                perplexities.iter().all(|&p| p >= 1.0 && p.is_finite())
-                    && perplexities.len() == analysis.perplexities.len(),
-            ),
-        ])
-    }
-}
-
-impl MixtureSettings {
-    /// Checks every range that the types do not express.
-    ///
-    /// # Errors
-    /// The first setting out of its range.
-    pub fn validate(&self) -> Result<()> {
-        check(&[
-            ("mixture.components", "at least 1", self.components >= 1),
-            ("mixture.dimensions", "at least 1", self.dimensions >= 1),
-            ("mixture.rows", "in [2, 10^8]", (2..=MOST_ROWS).contains(&self.rows)),
-            (
-                "mixture.dimensions",
-                "such that rows × dimensions is at most 10^9",
-                self.rows.checked_mul(self.dimensions).is_some_and(|n| n <= MOST_VALUES),
-            ),
-            ("mixture.spread", "positive and finite", positive(self.spread)),
-        ])
-    }
-}
-
-/// Each check is a setting, the rule it must follow, and whether it does.
-fn check(checks: &[(&str, &str, bool)]) -> Result<()> {
-    match checks.iter().find(|(.., holds)| !holds) {
-        Some((key, rule, _)) => Err(Error::input(format!("setting {key} must be {rule}"))
-            .help(format!("change it with --set {key}=VALUE, or in the file given to --config"))),
-        None => Ok(()),
-    }
-}
-
-fn positive(value: f64) -> bool {
-    value > 0.0 && value.is_finite()
 }

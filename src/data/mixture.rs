@@ -100,7 +100,18 @@ impl Mixture {
     /// `x1`, …; the labels, in a column `component`, name all K components even where one has no
     /// row. The first rows of a longer draw with the same seed and step are those of a shorter one.
     pub fn draw(&self, rows: usize, seed: u64, step: u64) -> Table {
-        let mut source = Generator::new(seed, Stream::MixtureRows, step).draws();
+        let (values, of_row) =
+            self.draw_rows(rows, Generator::new(seed, Stream::MixtureRows, step));
+        let columns = (0..self.dimensions()).map(|i| format!("x{i}")).collect();
+        let names = (0..self.components()).map(|k| k.to_string()).collect();
+        let labels = Labels { column: "component".into(), names, of_row };
+        Table::new(columns, values, Some(labels)).expect("a valid mixture draws finite rows")
+    }
+
+    /// Draws rows (n × D) and the component of each, as [`draw`](Self::draw) does, from any
+    /// generator.
+    pub fn draw_rows(&self, rows: usize, generator: Generator) -> (Array2<f32>, Vec<usize>) {
+        let mut source = generator.draws();
         let cumulative: Vec<f64> = self
             .weights()
             .iter()
@@ -121,10 +132,7 @@ impl Mixture {
             row.iter_mut().zip(drawn).for_each(|(value, drawn)| *value = drawn as f32);
             of_row.push(k);
         }
-        let columns = (0..self.dimensions()).map(|i| format!("x{i}")).collect();
-        let names = (0..self.components()).map(|k| k.to_string()).collect();
-        let labels = Labels { column: "component".into(), names, of_row };
-        Table::new(columns, values, Some(labels)).expect("a valid mixture draws finite rows")
+        (values, of_row)
     }
 
     /// Number of components whose mean lies nearer to another's than `distance` standard deviations,

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Activation, Likelihood, ModelSettings, PosteriorVariance};
+use crate::config::{Activation, Likelihood, ModelSettings, PosteriorVariance, PriorKind};
 use crate::error::{Error, Result};
 
 /// The log-variance of an `exp` posterior is clamped to this range.
 pub const LOG_VARIANCE_RANGE: (f32, f32) = (-12.0, 8.0);
+
+/// The log-variances of a mixture prior are clamped to this range.
+pub const PRIOR_LOG_VARIANCE_RANGE: (f32, f32) = (-8.0, 4.0);
 
 /// More parameters than this are refused: 4 GiB of `f32`, far above what these models need, so that
 /// a damaged file cannot ask for absurd memory.
@@ -30,21 +33,49 @@ pub struct Architecture {
     pub activation: Activation,
     /// What the decoder's output means.
     pub likelihood: Likelihood,
+    /// Standard deviation of the likelihood in scaled units, where it is given instead of learned.
+    pub sigma: Option<f64>,
     /// How h becomes the posterior's variance.
     pub posterior_variance: PosteriorVariance,
+    /// The prior of training.
+    pub prior: PriorKind,
+    /// Gaussians or pseudo-inputs of that prior; a standard normal has none.
+    pub prior_components: usize,
+}
+
+/// What a parameter tensor is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Weights or biases of a dense layer with this many inputs.
+    Layer {
+        /// Inputs of the layer.
+        fan_in: usize,
+    },
+    /// Logarithm of the likelihood's standard deviation.
+    LogSigma,
+    /// Means of a mixture prior.
+    PriorMeans,
+    /// Log-variances of a mixture prior.
+    PriorLogVariances,
+    /// Logits of the weights of a mixture prior.
+    PriorLogits,
+    /// Rows in scaled units whose posteriors are the prior.
+    PseudoInputs,
 }
 
 /// One parameter tensor: its name, shape and place in the flat vector.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorSpec {
-    /// `encoder.0.weight`, `decoder.2.bias`, `log_sigma`, …
+    /// `encoder.0.weight`, `decoder.2.bias`, `log_sigma`, `prior.means`, …
     pub name: String,
-    /// `[in, out]` for weights (y = xW + b), `[out]` for biases, `[1]` for log σ.
+    /// `[in, out]` for weights (y = xW + b), `[out]` for biases, `[1]` or `[features]` for log σ,
+    /// `[components, latent]` for means and log-variances of a prior, `[components]` for its logits,
+    /// `[components, features]` for pseudo-inputs.
     pub shape: Vec<usize>,
     /// Index of the first value in the flat vector.
     pub offset: usize,
-    /// Inputs of the layer it belongs to; 0 for log σ, which is no layer.
-    pub fan_in: usize,
+    /// What it is for.
+    pub role: Role,
 }
 
 impl TensorSpec {
@@ -73,7 +104,13 @@ impl Architecture {
             latent: settings.latent,
             activation: settings.activation,
             likelihood: settings.likelihood,
+            sigma: (settings.likelihood == Likelihood::FixedSigma).then_some(settings.sigma),
             posterior_variance: settings.posterior_variance,
+            prior: settings.prior,
+            prior_components: match settings.prior {
+                PriorKind::StandardNormal => 0,
+                PriorKind::Mixture | PriorKind::Vamp => settings.prior_components,
+            },
         }
     }
 
@@ -92,55 +129,103 @@ impl Architecture {
         std::iter::once(self.latent).chain(hidden).chain([self.features]).collect()
     }
 
-    /// Whether the observation's standard deviation is a parameter.
-    pub fn learns_sigma(&self) -> bool {
-        self.likelihood == Likelihood::LearnedSigma
+    /// Standard deviations of the likelihood that are parameters: none, one, or one a column.
+    pub fn learned_sigmas(&self) -> usize {
+        match self.likelihood {
+            Likelihood::MeanSquaredError | Likelihood::FixedSigma => 0,
+            Likelihood::LearnedSigma => 1,
+            Likelihood::LearnedSigmaPerColumn => self.features,
+        }
     }
 
-    /// Every parameter tensor in the order of the flat vector: encoder, decoder, log σ.
+    /// Variance of the Gaussian likelihood p(x|z) in each column, in scaled units, given the learned
+    /// log σ, if any.
+    ///
+    /// A mean squared error is a Gaussian too: (1/D)‖x−x̂‖² is, up to a constant, −log p(x|z) with
+    /// variance D/2.
+    pub fn likelihood_variances(&self, log_sigma: &[f32]) -> Vec<f64> {
+        let of_log = |log: f32| (2.0 * f64::from(log)).exp();
+        let everywhere = match (self.likelihood, self.sigma) {
+            (Likelihood::LearnedSigmaPerColumn, _) => {
+                return log_sigma.iter().copied().map(of_log).collect();
+            }
+            (Likelihood::LearnedSigma, _) => log_sigma.first().copied().map_or(1.0, of_log),
+            (Likelihood::FixedSigma, sigma) => sigma.unwrap_or(1.0).powi(2),
+            (Likelihood::MeanSquaredError, _) => self.features as f64 / 2.0,
+        };
+        vec![everywhere; self.features]
+    }
+
+    /// Every parameter tensor in the order of the flat vector: encoder, decoder, log σ, prior.
     pub fn layout(&self) -> Vec<TensorSpec> {
-        let mut specs = Vec::new();
-        let mut offset = 0;
-        let mut push = |name: String, shape: Vec<usize>, fan_in| {
-            let spec = TensorSpec { name, shape, offset, fan_in };
-            offset += spec.len();
-            specs.push(spec);
+        let mut specs: Vec<TensorSpec> = Vec::new();
+        let mut push = |name: String, shape: Vec<usize>, role| {
+            let offset = specs.last().map_or(0, |spec| spec.range().end);
+            specs.push(TensorSpec { name, shape, offset, role });
         };
         for (part, widths) in
             [("encoder", self.encoder_widths()), ("decoder", self.decoder_widths())]
         {
             for (layer, pair) in widths.windows(2).enumerate() {
-                push(format!("{part}.{layer}.weight"), vec![pair[0], pair[1]], pair[0]);
-                push(format!("{part}.{layer}.bias"), vec![pair[1]], pair[0]);
+                let role = Role::Layer { fan_in: pair[0] };
+                push(format!("{part}.{layer}.weight"), vec![pair[0], pair[1]], role);
+                push(format!("{part}.{layer}.bias"), vec![pair[1]], role);
             }
         }
-        if self.learns_sigma() {
-            push("log_sigma".into(), vec![1], 0);
+        if self.learned_sigmas() > 0 {
+            push("log_sigma".into(), vec![self.learned_sigmas()], Role::LogSigma);
+        }
+        let components = self.prior_components;
+        match self.prior {
+            PriorKind::StandardNormal => {}
+            PriorKind::Mixture => {
+                let shape = vec![components, self.latent];
+                push("prior.means".into(), shape.clone(), Role::PriorMeans);
+                push("prior.log_variances".into(), shape, Role::PriorLogVariances);
+                push("prior.logits".into(), vec![components], Role::PriorLogits);
+            }
+            PriorKind::Vamp => {
+                let shape = vec![components, self.features];
+                push("prior.pseudo_inputs".into(), shape, Role::PseudoInputs);
+            }
         }
         specs
     }
 
-    /// Number of parameters.
+    /// Checks the shapes and counts the parameters.
     ///
     /// # Errors
-    /// Where a width is 0 or there are more than 2³⁰ parameters.
+    /// Where a width is 0, a prior has no components or a given σ is missing or not positive, or
+    /// there are more than 2³⁰ parameters.
     pub fn parameter_count(&self) -> Result<usize> {
         let widths = [self.encoder_widths(), self.decoder_widths()];
         if widths.iter().flatten().any(|&width| width == 0) {
             return Err(Error::input("a layer of the model has width 0"));
         }
-        let mut count = usize::from(self.learns_sigma());
-        for pair in widths.iter().flat_map(|widths| widths.windows(2)) {
-            let layer = pair[0].checked_mul(pair[1]).and_then(|n| n.checked_add(pair[1]));
-            count = layer
-                .and_then(|layer| count.checked_add(layer))
-                .filter(|&count| count <= MAX_PARAMETERS)
-                .ok_or_else(|| {
-                    Error::input("the model has more than 2^30 parameters")
-                        .help("lower model.hidden or model.latent")
-                })?;
+        if (self.prior == PriorKind::StandardNormal) != (self.prior_components == 0) {
+            return Err(Error::input("the number of components does not fit the prior"));
         }
-        Ok(count)
+        let given = self.sigma.is_some_and(|sigma| sigma > 0.0 && sigma.is_finite());
+        if given != (self.likelihood == Likelihood::FixedSigma) {
+            return Err(Error::input("the given σ does not fit the likelihood"));
+        }
+        let of_component = match self.prior {
+            PriorKind::StandardNormal => Some(0),
+            PriorKind::Mixture => self.latent.checked_mul(2).and_then(|n| n.checked_add(1)),
+            PriorKind::Vamp => Some(self.features),
+        };
+        let of_layers = widths.iter().flat_map(|widths| widths.windows(2)).map(|pair| {
+            pair[0].checked_mul(pair[1]).and_then(|weights| weights.checked_add(pair[1]))
+        });
+        let of_prior = of_component.and_then(|values| values.checked_mul(self.prior_components));
+        std::iter::once(of_prior)
+            .chain(of_layers)
+            .try_fold(self.learned_sigmas(), |count, part| count.checked_add(part?))
+            .filter(|&count| count <= MAX_PARAMETERS)
+            .ok_or_else(|| {
+                Error::input("the model has more than 2^30 parameters")
+                    .help("lower model.hidden, model.latent or model.prior_components")
+            })
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Architecture;
-use crate::config::{KlReduction, Likelihood};
-use crate::data::Scaling;
+use crate::config::KlReduction;
+use crate::data::{Mixture, Scaling};
 
 /// The distribution that latents are drawn from when sampling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,16 +12,22 @@ use crate::data::Scaling;
 pub enum Prior {
     /// N(0, I).
     StandardNormal,
+    /// A Gaussian mixture: learned in training, or fitted to the posterior after it.
+    Mixture(Mixture),
 }
 
 /// The loss that the model was trained with.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Objective {
-    /// Weight of the KL divergence as set.
+    /// Weight of the KL divergence as set: what a schedule ends with.
     pub beta: f64,
     /// How it was reduced over the batch.
     pub kl_reduction: KlReduction,
+    /// KL divergence in nats that each latent unit has for free.
+    pub free_bits: f64,
+    /// Posterior draws a row; with more than one the loss is the importance-weighted bound.
+    pub importance_samples: usize,
     /// Rows of a full batch.
     pub batch: usize,
 }
@@ -62,25 +68,14 @@ pub struct ModelCard {
 
 impl ModelCard {
     /// The [`format`](Self::format) that this version writes and reads.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 
-    /// Variance of the Gaussian likelihood p(x|z) in scaled units, given the learned σ if there is
-    /// one.
-    ///
-    /// A mean squared error is a Gaussian too: (1/D)‖x−x̂‖² is, up to a constant, −log p(x|z) with
-    /// variance D/2.
-    pub fn likelihood_variance(&self, sigma: Option<f32>) -> f64 {
-        match (self.architecture.likelihood, sigma) {
-            (Likelihood::LearnedSigma, Some(sigma)) => f64::from(sigma).powi(2),
-            _ => self.architecture.features as f64 / 2.0,
-        }
-    }
-
-    /// The variance that the loss acts by, in scaled units: that of the likelihood times β.
+    /// The variance that the loss acts by, in scaled units: that of the likelihood, given as its mean
+    /// over the columns, times β.
     ///
     /// −log p(x|z) + β·KL is β times a negative evidence lower bound with the variance multiplied by
     /// β (up to a constant), so what the posterior finds worth telling is decided by this variance.
-    pub fn implied_variance(&self, sigma: Option<f32>) -> f64 {
-        self.likelihood_variance(sigma) * self.objective.beta_per_row(self.objective.batch)
+    pub fn implied_variance(&self, likelihood_variance: f64) -> f64 {
+        likelihood_variance * self.objective.beta_per_row(self.objective.batch)
     }
 }

@@ -8,7 +8,9 @@ mod card;
 mod parameters;
 mod saved;
 
-pub use architecture::{Architecture, LOG_VARIANCE_RANGE, TensorSpec};
+pub use architecture::{
+    Architecture, LOG_VARIANCE_RANGE, PRIOR_LOG_VARIANCE_RANGE, Role, TensorSpec,
+};
 pub use card::{ModelCard, Objective, Prior};
 pub use parameters::Parameters;
 pub use saved::SavedModel;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
-use super::{ModelCard, Parameters};
+use super::{ModelCard, Parameters, Prior};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -105,6 +105,10 @@ fn read_card(path: &Path) -> Result<ModelCard> {
         || card.scaling.scale.len() != features
     {
         return Err(wrong(format!("columns and scaling do not fit {features} features")));
+    }
+    let latent = card.architecture.latent;
+    if matches!(&card.prior, Prior::Mixture(mixture) if mixture.dimensions() != latent) {
+        return Err(wrong(format!("the prior has not {latent} dimensions, as the latents have")));
     }
     let scaling = &card.scaling;
     let usable = scaling.shift.iter().all(|shift| shift.is_finite())

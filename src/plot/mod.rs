@@ -8,6 +8,7 @@ mod axis;
 mod canvas;
 mod cloud;
 mod comparison;
+mod decoder_grid;
 mod histogram;
 mod k_choice;
 mod latent;
@@ -24,6 +25,7 @@ mod tsne;
 
 pub use canvas::Picture;
 pub use comparison::Comparison;
+pub use decoder_grid::DecoderGrid;
 pub use k_choice::{KChoice, KCurve};
 pub use latent::{Latent, PriorComponent};
 pub use losses::Losses;

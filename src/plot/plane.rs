@@ -139,18 +139,19 @@ pub(super) fn scatter<DB: DrawingBackend>(
     equal: bool,
 ) -> Drawn<DB> {
     let chart = chart(area, x, y, Layout { equal, ..Layout::default() })?;
-    outlines(&chart, prior, (0, 1))?;
+    outlines(&chart, prior, (0, 1), theme::OUTLINE)?;
     points(&chart, clouds, (0, 1), 1)
 }
 
-/// The prior's outline in dimensions `i` and `j`.
+/// The prior's outline in dimensions `i` and `j`, in this colour.
 pub(super) fn outlines<DB: DrawingBackend>(
     chart: &Chart<DB>,
     prior: &[PriorComponent],
     dimensions: (usize, usize),
+    color: RGBColor,
 ) -> Drawn<DB> {
     for (ring, opacity) in latent::rings(prior, dimensions) {
-        chart.line(ring, theme::OUTLINE.mix(opacity).stroke_width(3))?;
+        chart.line(ring, color.mix(opacity).stroke_width(3))?;
     }
     Ok(())
 }

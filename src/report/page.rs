@@ -243,13 +243,18 @@ impl Page {
             h2 { "The latent space" }
             p { (words::latent(diagnosis)) }
             div.scroll { table {
-                thead { tr { th { "unit" } th { "variance of the posterior mean" } th { "KL (nats)" } th { "active" } } }
-                tbody { @for (unit, (variance, kl)) in
-                    latent.mean_variance.iter().zip(&latent.kl_per_unit).enumerate() {
+                thead { tr { th { "unit" } th { "variance of the posterior mean" } th { "KL from N(0, 1) (nats)" } th { "information at most (nats)" } th { "active" } } }
+                tbody { @for (unit, ((variance, kl), information)) in latent
+                    .mean_variance
+                    .iter()
+                    .zip(&latent.kl_per_unit)
+                    .zip(&latent.information_per_unit)
+                    .enumerate() {
                     tr {
                         td { (unit) }
                         td { (format!("{variance:.3e}")) }
                         td { (format!("{kl:.3e}")) }
+                        td { (format!("{information:.3e}")) }
                         td { (if *variance > ACTIVE_UNIT_VARIANCE { "yes" } else { "no" }) }
                     }
                 } }

@@ -17,7 +17,7 @@ use crate::audit::ledger::Judged;
 use crate::audit::markdown;
 use crate::audit::metrics::{NllGap, nll_gap};
 use crate::audit::reference::Kind;
-use crate::audit::samples::{Audited, Options, Samples, audit, check_rows, ticks};
+use crate::audit::samples::{Audited, Compared, Options, Samples, audit, check_rows, ticks};
 use crate::audit::structure::MOST_COMPONENTS;
 use crate::audit::subset::subset;
 use crate::config::Recipe;
@@ -46,14 +46,21 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     if let Some(audited) = &mut audited {
         audited.audit.metrics.nll_gap = held_out_gap(context, &model, audited)?;
     }
+    let other_noise = other_noise(context, &model, audited.as_ref())?;
+    let noisy = context.plan.settings.noise;
     if let (Some(audited), Some(posterior)) = (&mut audited, &posterior) {
+        audited.audit.other_noise = other_noise.as_ref().map(|judged| {
+            let how = if noisy { "without" } else { "with" };
+            Compared::new(format!("the same latents decoded {how} the noise"), judged)
+        });
         let history = read_history(&context.dir.file(RunDir::HISTORY))?;
         let bounds: Vec<f64> = history.iter().filter_map(|epoch| epoch.held_out_elbo).collect();
-        let noise = model.noise_deviations();
+        let noise = model.noise_deviations().filter(|_| noisy);
         let evidence = ModelEvidence {
             latent: &latent,
             posterior,
             noise: noise.as_deref(),
+            with_noise: other_noise.as_ref().filter(|_| !noisy),
             bounds: &bounds,
             recipe: Recipe::better_than(&context.plan.settings.recipe),
         };
@@ -68,6 +75,22 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let findings = Findings::new(samples, Some(latent), Some(preflight), more_rows, notes);
     write_bytes(&context.dir.file(RunDir::AUDIT_TEXT), markdown::render(&findings).as_bytes())?;
     context.dir.write_json(RunDir::AUDIT, &findings)
+}
+
+/// The ledger of the samples' latents decoded without the likelihood's noise where they have it, and
+/// with it where they have none; nothing where there is no noise.
+fn other_noise(
+    context: &Context,
+    model: &Model,
+    audited: Option<&Audited>,
+) -> Result<Option<Judged>> {
+    let settings = &context.plan.settings;
+    let Some(audited) = audited.filter(|_| model.noise_deviations().is_some()) else {
+        return Ok(None);
+    };
+    let (rows, noise) = (settings.samples, !settings.noise);
+    let rows = model.sample(rows, noise, settings.seed, &context.interrupt)?;
+    Ok(Some(audited.ledger.judge(rows.view())))
 }
 
 fn audit_samples(context: &Context, generated: Array2<f32>) -> Result<Audited> {
@@ -130,8 +153,8 @@ fn diagnose(
         .map(|(audited, posterior)| PriorHole::find(&audited.found, posterior));
     let latent = LatentDiagnosis {
         summary,
-        likelihood_variance: model.card().likelihood_variance(model.sigma()),
-        implied_variance: model.card().implied_variance(model.sigma()),
+        likelihood_variance: model.likelihood_variance(),
+        implied_variance: model.card().implied_variance(model.likelihood_variance()),
         eigenvalues,
         prior_hole,
         clusters,

@@ -10,6 +10,7 @@ mod folder;
 mod more_rows;
 mod plan;
 mod plot;
+mod prior;
 mod progress;
 mod report;
 mod sample;

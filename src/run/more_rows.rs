@@ -38,7 +38,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     drop(watcher);
 
     let model = Model::new(saved, context.device);
-    let generated = model.sample(rows, settings.seed, &context.interrupt)?;
+    let generated = model.sample(rows, settings.noise, settings.seed, &context.interrupt)?;
     let latents = model.encode(table.rows(), &context.interrupt)?;
     let latent = summarise(latents.means.view(), latents.log_variances.view());
     let structure =

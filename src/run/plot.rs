@@ -1,6 +1,6 @@
 //! Stage `plot`: the pictures, from the run's files.
 
-use ndarray::{Array1, Array2, s};
+use ndarray::{Array1, Array2, ArrayView2, s};
 
 use super::audit::{read_latents, read_rows};
 use super::data::first_rows;
@@ -12,14 +12,18 @@ use crate::config::{KlReduction, Likelihood, ScalingKind};
 use crate::data::{Scaling, Table};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::model::SavedModel;
+use crate::model::{Prior, SavedModel};
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
-    Comparison, KChoice as KFigure, KCurve, Latent, Losses, Picture, PriorComponent, Scatter, Tsne,
-    TsnePanel,
+    Comparison, DecoderGrid, KChoice as KFigure, KCurve, Latent, Losses, Picture, PriorComponent,
+    Scatter, Tsne, TsnePanel,
 };
 use crate::report::Caption;
 use crate::train::{EpochRecord, read_history};
+use crate::vae::Model;
+
+/// Points along each side of the grid of latents that is decoded.
+const GRID: usize = 40;
 
 /// Name of the list of pictures in the folder of the pictures.
 pub(super) const INDEX: &str = "plots/index.json";
@@ -31,7 +35,9 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let real = context.dataset.first(rows);
     let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, real.len());
     let embedded = !context.plan.decided.perplexities.is_empty();
-    let task = context.progress.begin("drawing", 6 + u64::from(embedded));
+    let planar = context.plan.settings.model.latent == 2;
+    let pictures = 6 + u64::from(embedded) + u64::from(planar);
+    let task = context.progress.begin("drawing", pictures);
     let mut pictures = Vec::new();
     let mut add = |picture: Picture| {
         pictures.push(Caption { name: picture.name, title: picture.title, alt: picture.alt });
@@ -66,16 +72,19 @@ pub(super) fn stage(context: &Context) -> Result<()> {
 
     let latents = first_rows(&read_latents(context)?, rows);
     let units = latents.ncols() / 2;
-    let (mean, covariance) = (Array1::zeros(units), Array2::eye(units));
-    let prior = PriorComponent { weight: 1.0, mean, covariance };
+    let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
+    let prior = prior_components(&model.card().prior, units)?;
     let latent = Latent {
         title: "The latent space: posterior means over the prior",
         means: latents.slice(s![.., ..units]),
         classes,
         class_names: names,
-        prior: &[prior],
+        prior: &prior,
     };
     add(latent.draw(&folder, "latent")?);
+    if planar {
+        add(decoder_grid(context, &model, latents.slice(s![.., ..2]), &prior, &folder)?);
+    }
     if embedded {
         add(tsne(context, &real, &folder)?);
     }
@@ -90,6 +99,45 @@ fn classes(table: &Table) -> (Option<&[usize]>, &[String]) {
     }
 }
 
+/// The prior as figures take it.
+fn prior_components(prior: &Prior, units: usize) -> Result<Vec<PriorComponent>> {
+    let Prior::Mixture(mixture) = prior else {
+        let (mean, covariance) = (Array1::zeros(units), Array2::eye(units));
+        return Ok(vec![PriorComponent { weight: 1.0, mean, covariance }]);
+    };
+    let parts = mixture.weights().iter().zip(mixture.means()).zip(mixture.covariances());
+    parts
+        .map(|((&weight, mean), covariance)| {
+            let covariance = Array2::from_shape_vec((units, units), covariance.concat())
+                .map_err(|error| Error::failed(format!("the prior's covariance: {error}")))?;
+            Ok(PriorComponent { weight, mean: mean.clone().into(), covariance })
+        })
+        .collect()
+}
+
+/// What the decoder makes of the latent plane where the posterior means are.
+fn decoder_grid(
+    context: &Context,
+    model: &Model,
+    means: ArrayView2<f32>,
+    prior: &[PriorComponent],
+    folder: &std::path::Path,
+) -> Result<Picture> {
+    let range = |unit: usize| {
+        let column = means.column(unit);
+        let (low, high) =
+            column.iter().fold((f32::MAX, f32::MIN), |(a, b), &v| (a.min(v), b.max(v)));
+        let margin = 0.1 * (high - low).max(0.1);
+        [low - margin, high + margin]
+    };
+    let latents = DecoderGrid::lattice([range(0), range(1)], GRID);
+    let decoded = model.decode(latents.view(), &context.interrupt)?;
+    let (title, columns) =
+        ("What the decoder makes of the latent plane", model.card().columns.clone());
+    let (latents, decoded) = (latents.view(), decoded.view());
+    DecoderGrid { title, columns: &columns, latents, decoded, prior }.draw(folder, "decoder-grid")
+}
+
 fn losses(context: &Context, folder: &std::path::Path) -> Result<Picture> {
     let history = read_history(&context.dir.file(RunDir::HISTORY))?;
     let epochs: Vec<usize> = history.iter().map(|record| record.epoch).collect();
@@ -98,7 +146,7 @@ fn losses(context: &Context, folder: &std::path::Path) -> Result<Picture> {
         (column(|r| r.loss), column(|r| r.reconstruction), column(|r| r.kl));
     let (loss_unit, held_out) = match context.plan.settings.model.likelihood {
         Likelihood::MeanSquaredError => ("squared scaled units", None),
-        Likelihood::LearnedSigma => {
+        Likelihood::FixedSigma | Likelihood::LearnedSigma | Likelihood::LearnedSigmaPerColumn => {
             // The bound is in the data's units, the loss in scaled ones.
             let scaling = SavedModel::load(context.dir.path())?.card.scaling;
             let bound = |r: &EpochRecord| r.held_out_elbo.unwrap_or(f64::NAN);

@@ -12,7 +12,8 @@ const LARGEST_LATENTS: usize = 1_000_000;
 pub(super) fn stage(context: &Context) -> Result<()> {
     let settings = &context.plan.settings;
     let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
-    let samples = model.sample(settings.samples, settings.seed, &context.interrupt)?;
+    let samples =
+        model.sample(settings.samples, settings.noise, settings.seed, &context.interrupt)?;
     let columns = context.dataset.table.columns().to_vec();
     write_csv(&context.dir.file(RunDir::SAMPLES), &Table::new(columns, samples, None)?)?;
 

@@ -67,7 +67,10 @@ pub const STAGES: &[Stage] = &[
     Stage {
         name: "sample",
         after: &["train"],
-        settings: |plan| json!([plan.settings.samples, plan.settings.analysis.rows]),
+        settings: |plan| {
+            let settings = &plan.settings;
+            json!([settings.samples, settings.noise, settings.analysis.rows])
+        },
         outputs: &[RunDir::SAMPLES, RunDir::LATENTS],
         work: sample::stage,
     },
@@ -76,7 +79,7 @@ pub const STAGES: &[Stage] = &[
         after: &["train"],
         settings: |plan| {
             let analysis = &plan.settings.analysis;
-            json!([analysis.more_rows, analysis.max_clusters])
+            json!([analysis.more_rows, analysis.max_clusters, plan.settings.noise])
         },
         outputs: &[],
         work: more_rows::stage,

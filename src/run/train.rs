@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::{Context, Plan, RunDir, Task, interruptible};
+use super::{Context, Plan, RunDir, Task, interruptible, prior};
 use crate::audit::findings::Preflight;
 use crate::audit::preflight::certify;
 use crate::config::{Recipe, TrainingSettings};
@@ -10,6 +10,7 @@ use crate::data::Scaling;
 use crate::error::Result;
 use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior, SavedModel};
 use crate::train::{EpochRecord, Job, Observer, train, write_history};
+use crate::vae::Model;
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let (training, held_out) = (context.dataset.training.rows(), context.dataset.held_out.rows());
@@ -28,14 +29,16 @@ fn preflight(context: &Context) -> Result<()> {
     let training = context.dataset.training.rows();
     let card = card(context, training);
     let rows = card.scaling.apply(training);
-    let variance = card.implied_variance(Some(settings.model.initial_sigma as f32));
+    let starting = vec![settings.model.sigma.ln() as f32; card.architecture.learned_sigmas()];
+    let variances = card.architecture.likelihood_variances(&starting);
+    let variance = card.implied_variance(variances.iter().sum::<f64>() / variances.len() as f64);
     let certificate =
         interruptible(&context.interrupt, move || certify(rows.view(), 0.5 / variance))?;
     let preflight = Preflight::new(
         certificate,
-        card.architecture.learns_sigma(),
+        card.architecture.learned_sigmas() > 0,
         settings.training.beta,
-        settings.model.initial_sigma,
+        settings.model.sigma,
         Recipe::better_than(&settings.recipe),
     );
     context.progress.note(&preflight.to_string());
@@ -57,12 +60,15 @@ fn card(context: &Context, training: ArrayView2<f32>) -> ModelCard {
         objective: Objective {
             beta: settings.training.beta,
             kl_reduction: settings.training.kl_reduction,
+            free_bits: settings.training.free_bits,
+            importance_samples: settings.training.importance_samples,
             batch: decided.batch,
         },
     }
 }
 
-/// Trains a model as the plan says on these rows, given in the data's own units.
+/// Trains a model as the plan says on these rows, given in the data's own units, and settles the
+/// prior that samples are drawn from.
 pub(super) fn fit(
     context: &Context,
     training: ArrayView2<f32>,
@@ -70,10 +76,10 @@ pub(super) fn fit(
     settings: &TrainingSettings,
     watcher: &mut Watcher,
 ) -> Result<SavedModel> {
-    let card = card(context, training);
+    let mut card = card(context, training);
     let (rows, held_out) = (card.scaling.apply(training), card.scaling.apply(held_out));
-    let sigma = context.plan.settings.model.initial_sigma;
-    let start = Parameters::initialise(card.architecture.clone(), sigma, card.seed)?;
+    let sigma = context.plan.settings.model.sigma;
+    let start = Parameters::initialise(card.architecture.clone(), sigma, rows.view(), card.seed)?;
     let job = Job {
         card: &card,
         settings,
@@ -81,8 +87,16 @@ pub(super) fn fit(
         rows: rows.view(),
         held_out: held_out.view(),
     };
-    let trained = train(job, &start, &context.interrupt, watcher)?;
-    Ok(SavedModel { card, parameters: trained.parameters })
+    let parameters = train(job, &start, &context.interrupt, watcher)?.parameters;
+    let model = Model::new(
+        SavedModel { card: card.clone(), parameters: parameters.clone() },
+        context.device,
+    );
+    card.prior = match context.plan.settings.model.refit_prior {
+        true => prior::refit(context, &model, training)?,
+        false => model.trained_prior()?,
+    };
+    Ok(SavedModel { card, parameters })
 }
 
 /// Shows training and keeps its history.

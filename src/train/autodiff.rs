@@ -1,34 +1,44 @@
 //! The reference trainer: burn's automatic differentiation and burn's Adam, on any backend.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use ndarray::ArrayView2;
 
 use crate::config::TrainingSettings;
 use crate::error::{Error, Result};
-use crate::model::{ModelCard, Parameters};
+use crate::model::{ModelCard, Objective, Parameters};
 use crate::vae::{Losses, Vae, losses, to_tensor, to_vec};
 
-/// A model in training: weights and Adam's moments.
+/// A model in training: weights, their average and Adam's moments.
 pub struct Autodiff {
     vae: Vae,
+    average: Option<Average>,
     optimizer: ModuleOptimizer,
+    objective: Objective,
     gradient_clip: Option<f64>,
     device: Device,
 }
 
 impl Autodiff {
     /// Starts from `start` with Adam (Kingma and Ba, "Adam", ICLR 2015) as the settings say.
-    pub fn new(start: &Parameters, settings: &TrainingSettings, device: &Device) -> Self {
+    pub fn new(
+        start: &Parameters,
+        objective: Objective,
+        settings: &TrainingSettings,
+        device: &Device,
+    ) -> Self {
         let device = device.clone().autodiff();
         let adam = AdamConfig::new()
             .with_beta_1(settings.adam_beta1 as f32)
             .with_beta_2(settings.adam_beta2 as f32)
             .with_epsilon(settings.adam_epsilon as f32);
+        let vae = Vae::new(start, &device);
         Self {
-            vae: Vae::new(start, &device),
+            average: settings.ema.map(|decay| Average { vae: vae.valid(), decay, steps: 0 }),
+            vae,
             optimizer: adam.init(),
+            objective,
             gradient_clip: settings.gradient_clip,
             device,
         }
@@ -39,22 +49,25 @@ impl Autodiff {
         &self.device
     }
 
-    /// The model as it stands, in evaluation mode.
+    /// The model as it stands, in evaluation mode: its averaged weights, where there are any.
     pub fn model(&self) -> Vae {
-        self.vae.valid()
+        self.average.as_ref().map_or_else(|| self.vae.valid(), |average| average.vae.clone())
     }
 
     /// One Adam step with learning rate `rate` on rows `x` (n × features, scaled units) with
-    /// standard normal `noise` (n × latent) and weight `beta` on the KL divergence a row.
+    /// standard normal `noise` (n × (draws · latent)) and weight `beta` on the KL divergence a row.
     ///
     /// Returns the losses before the step; nothing is read back from the device.
     pub fn step(&mut self, x: Tensor<2>, noise: Tensor<2>, beta: f64, rate: f64) -> Losses {
-        let losses = losses(&self.vae, x, noise, beta);
+        let losses = losses(&self.vae, x, noise, &self.objective, beta);
         let mut gradients = GradientsParams::from_grads(losses.loss.backward(), &self.vae);
         if let Some(limit) = self.gradient_clip {
             gradients = clip(&self.vae, gradients, limit);
         }
         self.vae = self.optimizer.step(rate, self.vae.clone(), gradients);
+        if let Some(average) = &mut self.average {
+            average.update(&self.vae.valid());
+        }
         losses.inner()
     }
 }
@@ -73,7 +86,7 @@ pub struct Gradient {
 }
 
 /// One forward and backward pass on rows `x` (n × features, scaled units) with `noise`
-/// (n × latent).
+/// (n × (draws · latent)).
 ///
 /// # Errors
 /// Where the device fails.
@@ -87,7 +100,8 @@ pub fn gradient(
     let device = device.clone().autodiff();
     let vae = Vae::new(parameters, &device);
     let beta = card.objective.beta_per_row(x.nrows());
-    let losses = losses(&vae, to_tensor(x, &device), to_tensor(noise, &device), beta);
+    let (x, noise) = (to_tensor(x, &device), to_tensor(noise, &device));
+    let losses = losses(&vae, x, noise, &card.objective, beta);
     let gradients = GradientsParams::from_grads(losses.loss.clone().backward(), &vae);
     let mut flat = Flatten { gradients: &gradients, values: Vec::new(), error: None };
     vae.visit(&mut flat);
@@ -117,6 +131,41 @@ impl ModuleVisitor for Flatten<'_> {
             Ok(values) => self.values.extend(values),
             Err(error) => self.error = Some(error),
         }
+    }
+}
+
+/// An exponential moving average of the weights (Polyak and Juditsky 1992).
+struct Average {
+    vae: Vae,
+    decay: f64,
+    steps: usize,
+}
+
+impl Average {
+    /// Takes in the weights after a step.
+    fn update(&mut self, vae: &Vae) {
+        struct Collect(GradientsParams);
+        impl ModuleVisitor for Collect {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                self.0.register::<D>(param.id, param.val());
+            }
+        }
+        struct Blend(GradientsParams, f64);
+        impl ModuleMapper for Blend {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                let (id, average, mapper) = param.consume();
+                let blended = match self.0.remove::<D>(id) {
+                    Some(new) => average.clone() + (new - average) * (1.0 - self.1),
+                    None => average,
+                };
+                Param::from_mapped_value(id, blended, mapper)
+            }
+        }
+        self.steps += 1;
+        let rising = (1.0 + self.steps as f64) / (10.0 + self.steps as f64);
+        let mut new = Collect(GradientsParams::new());
+        vae.visit(&mut new);
+        self.vae = self.vae.clone().map(&mut Blend(new.0, self.decay.min(rising)));
     }
 }
 
@@ -153,20 +202,58 @@ fn clip(vae: &Vae, gradients: GradientsParams, limit: f64) -> GradientsParams {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::ModelSettings;
+    use crate::config::{KlReduction, ModelSettings};
     use crate::model::Architecture;
     use ndarray::Array2;
+
+    const OBJECTIVE: Objective = Objective {
+        beta: 1.0,
+        kl_reduction: KlReduction::Mean,
+        free_bits: 0.0,
+        importance_samples: 1,
+        batch: 4,
+    };
+
+    fn start() -> Parameters {
+        let settings = ModelSettings { hidden: vec![6], ..ModelSettings::default() };
+        let none = Array2::zeros((0, 3));
+        Parameters::initialise(Architecture::new(&settings, 3), 1.0, none.view(), 1).unwrap()
+    }
+
+    /// The average of the weights after each step, with the decay that the step's number allows.
+    #[test]
+    fn the_average_follows_the_weights() {
+        let device = crate::device::open(crate::config::Backend::Cpu).unwrap().device;
+        let settings = TrainingSettings { ema: Some(0.25), ..TrainingSettings::default() };
+        let plain = TrainingSettings::default();
+        let mut averaged = Autodiff::new(&start(), OBJECTIVE, &settings, &device);
+        let mut followed = Autodiff::new(&start(), OBJECTIVE, &plain, &device);
+        let values =
+            |trainer: &Autodiff| trainer.model().parameters(&start().architecture).unwrap().values;
+        let mut expected = values(&followed);
+        for decay in [2.0 / 11.0, 0.25, 0.25] {
+            for trainer in [&mut averaged, &mut followed] {
+                let x = to_tensor(Array2::from_elem((4, 3), 2.0).view(), trainer.device());
+                let noise = to_tensor(Array2::from_elem((4, 2), 0.5).view(), trainer.device());
+                trainer.step(x, noise, 1.0, 0.1);
+            }
+            for (expected, new) in expected.iter_mut().zip(values(&followed)) {
+                *expected = decay * *expected + (1.0 - decay) * new;
+            }
+        }
+        let found = values(&averaged);
+        assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-6));
+        assert!(found.iter().zip(values(&followed)).any(|(a, b)| (a - b).abs() > 1e-3));
+    }
 
     #[test]
     fn clipping_shortens_the_whole_gradient_and_keeps_its_direction() {
         let device = crate::device::open(crate::config::Backend::Cpu).unwrap().device.autodiff();
-        let settings = ModelSettings { hidden: vec![6], ..ModelSettings::default() };
-        let start = Parameters::initialise(Architecture::new(&settings, 3), 1.0, 1).unwrap();
-        let vae = Vae::new(&start, &device);
+        let vae = Vae::new(&start(), &device);
         let x = to_tensor(Array2::from_elem((4, 3), 2.0).view(), &device);
         let noise = to_tensor(Array2::from_elem((4, 2), 0.5).view(), &device);
         let clipped = |limit: f64| {
-            let loss = losses(&vae, x.clone(), noise.clone(), 1.0).loss;
+            let loss = losses(&vae, x.clone(), noise.clone(), &OBJECTIVE, 1.0).loss;
             let gradients = GradientsParams::from_grads(loss.backward(), &vae);
             let gradients = clip(&vae, gradients, limit);
             let mut flat = Flatten { gradients: &gradients, values: Vec::new(), error: None };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use ndarray::{Array2, ArrayView2};
 
-use super::{Autodiff, EpochRecord, evaluate::Evaluation, learning_rate};
+use super::{Autodiff, EpochRecord, beta_share, evaluate::Evaluation, learning_rate};
 use crate::config::TrainingSettings;
 use crate::data::batches;
 use crate::error::{Error, Result};
@@ -81,13 +81,12 @@ pub fn train(
 
         let model = trainer.model.model();
         let measured = evaluation.measure(&model, epoch)?;
-        let beta = job.card.objective.beta_per_row(job.card.objective.batch);
         let record = EpochRecord {
             epoch,
             loss: sums.loss,
             reconstruction: sums.reconstruction,
             kl: sums.kl,
-            beta,
+            beta: trainer.last_beta,
             learning_rate: trainer.last_rate,
             sigma: measured.variance.sqrt(),
             active_units: measured.active_units,
@@ -135,14 +134,17 @@ struct Trainer<'a> {
     model: Autodiff,
     steps: usize,
     last_rate: f64,
+    /// β of the last step, as it would be in a full batch.
+    last_beta: f64,
 }
 
 impl<'a> Trainer<'a> {
     fn new(job: Job<'a>, start: &Parameters) -> Self {
-        let model = Autodiff::new(start, job.settings, job.device);
+        let model = Autodiff::new(start, job.card.objective, job.settings, job.device);
         let steps_per_epoch = job.rows.nrows().div_ceil(job.card.objective.batch);
         let steps = steps_per_epoch * job.settings.epochs;
-        Self { rows: to_tensor(job.rows, model.device()), model, steps, last_rate: 0.0, job }
+        let rows = to_tensor(job.rows, model.device());
+        Self { rows, model, steps, last_rate: 0.0, last_beta: 0.0, job }
     }
 
     /// One pass over the rows, starting with step number `step`.
@@ -167,7 +169,9 @@ impl<'a> Trainer<'a> {
             }
             let batch = |all: &Tensor<2>| all.clone().narrow(0, first, count);
             self.last_rate = learning_rate(self.job.settings, step, self.steps);
-            let beta = card.objective.beta_per_row(count);
+            let share = beta_share(self.job.settings, step, self.steps);
+            let beta = share * card.objective.beta_per_row(count);
+            self.last_beta = share * card.objective.beta_per_row(card.objective.batch);
             let terms = self.model.step(batch(&rows), batch(&noise), beta, self.last_rate);
             let parts = vec![terms.loss, terms.reconstruction, terms.kl];
             let weighted = Tensor::cat(parts, 0) * count as f64;
@@ -184,9 +188,11 @@ impl<'a> Trainer<'a> {
         Ok(EpochLosses { loss: mean(sums[0]), reconstruction: mean(sums[1]), kl: mean(sums[2]) })
     }
 
-    /// The epoch's noise, n × latent.
+    /// The epoch's noise, n × (draws · latent).
     fn noise(&self, epoch: usize) -> Tensor<2> {
-        let mut noise = Array2::zeros((self.job.rows.nrows(), self.job.card.architecture.latent));
+        let card = self.job.card;
+        let of_row = card.objective.importance_samples * card.architecture.latent;
+        let mut noise = Array2::zeros((self.job.rows.nrows(), of_row));
         if let Some(values) = noise.as_slice_mut() {
             Generator::new(self.job.card.seed, Stream::PosteriorNoise, epoch as u64).normal(values);
         }

@@ -12,19 +12,19 @@ use crate::files;
 pub struct EpochRecord {
     /// From 0.
     pub epoch: usize,
-    /// `reconstruction + β·kl` with each batch's own β, which is less for a short last batch where
-    /// the KL is summed.
+    /// What was minimised: see [`Losses`](crate::vae::Losses). β is each batch's own, which is less
+    /// for a short last batch where the KL is summed.
     pub loss: f64,
     /// Mean squared error, or −log p(x|z) in nats a row.
     pub reconstruction: f64,
-    /// KL(q(z|x) ‖ p(z)) in nats a row.
+    /// KL(q(z|x) ‖ p(z)) in nats a row, from the prior of training.
     pub kl: f64,
-    /// The weight of `kl` in the loss of a full batch.
+    /// The weight of `kl` in the loss of a full batch, in the epoch's last step.
     pub beta: f64,
     /// Adam's rate in the epoch's last step.
     pub learning_rate: f64,
-    /// Standard deviation of the likelihood in scaled units, after the epoch: learned, or √(D/2) of
-    /// a mean squared error in D columns.
+    /// Standard deviation of the likelihood in scaled units, after the epoch: learned (the root mean
+    /// square of several), given, or √(D/2) of a mean squared error in D columns.
     pub sigma: f64,
     /// Latent units whose posterior mean varies by more than 0.01 over the rows.
     pub active_units: usize,

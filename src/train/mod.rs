@@ -1,4 +1,4 @@
-//! Training: the loop, its schedule, what is measured after each epoch, and the history of it.
+//! Training: the loop, its schedules, what is measured after each epoch, and the history of it.
 
 mod autodiff;
 mod epochs;
@@ -9,4 +9,4 @@ mod schedule;
 pub use autodiff::{Autodiff, Gradient, gradient};
 pub use epochs::{Job, Observer, Trained, train};
 pub use history::{EpochRecord, read_history, write_history};
-pub use schedule::learning_rate;
+pub use schedule::{beta_share, learning_rate};

@@ -1,6 +1,6 @@
-//! The learning rate by step.
+//! The learning rate and the weight of the KL divergence by step.
 
-use crate::config::{RateSchedule, TrainingSettings};
+use crate::config::{BetaSchedule, RateSchedule, TrainingSettings};
 
 /// The learning rate of step `step` (from 0) of `steps`.
 ///
@@ -23,9 +23,47 @@ pub fn learning_rate(settings: &TrainingSettings, step: usize, steps: usize) -> 
     }
 }
 
+/// The share of β that the KL divergence weighs in step `step` (from 0) of `steps`: 1, or, on a rise,
+/// from 0 up to it.
+///
+/// The cyclical schedule is that of Fu et al., "Cyclical Annealing Schedule" (NAACL 2019, eq. 6 and
+/// 7): its cycles are equally long, and each rises linearly over `beta_warm_up` of itself.
+pub fn beta_share(settings: &TrainingSettings, step: usize, steps: usize) -> f64 {
+    let (cycle, step) = match settings.beta_schedule {
+        BetaSchedule::Constant => return 1.0,
+        BetaSchedule::Linear => (steps as f64, step as f64),
+        BetaSchedule::Cyclical => {
+            let cycle = steps as f64 / settings.beta_cycles as f64;
+            (cycle, step as f64 % cycle)
+        }
+    };
+    (step / (settings.beta_warm_up * cycle)).min(1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn beta_rises_once_or_in_every_cycle() {
+        let with = |beta_schedule| TrainingSettings {
+            beta_schedule,
+            beta_warm_up: 0.5,
+            beta_cycles: 4,
+            ..TrainingSettings::default()
+        };
+        let shares =
+            |schedule, steps: [usize; 5]| steps.map(|step| beta_share(&with(schedule), step, 800));
+        assert_eq!(shares(BetaSchedule::Constant, [0, 1, 2, 3, 799]), [1.0; 5]);
+        assert_eq!(
+            shares(BetaSchedule::Linear, [0, 100, 300, 400, 799]),
+            [0.0, 0.25, 0.75, 1.0, 1.0]
+        );
+        let cyclical = shares(BetaSchedule::Cyclical, [0, 50, 199, 200, 650]);
+        assert_eq!(cyclical, [0.0, 0.5, 1.0, 0.0, 0.5]);
+        // Fewer steps than cycles have no rise to make, and a number all the same.
+        assert!((0..3).all(|step| beta_share(&with(BetaSchedule::Cyclical), step, 3).is_finite()));
+    }
 
     fn settings(schedule: RateSchedule) -> TrainingSettings {
         TrainingSettings {

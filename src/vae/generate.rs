@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::{Device, Tensor};
-use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+use burn::tensor::Device;
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate, s};
 
 use super::{Vae, to_array, to_tensor};
-use crate::config::{MOST_ROWS, MOST_VALUES};
+use crate::config::{Likelihood, MOST_ROWS, MOST_VALUES};
 use crate::data::{Labels, Table};
 use crate::error::{Error, Result};
 use crate::model::{ModelCard, Prior, SavedModel};
@@ -19,7 +19,8 @@ const CHUNK: usize = 4096;
 #[derive(Debug)]
 pub struct Model {
     pub(super) card: ModelCard,
-    pub(super) sigma: Option<f32>,
+    /// Variance of the likelihood in each column, in scaled units.
+    pub(super) variances: Vec<f64>,
     pub(super) vae: Vae,
     pub(super) device: Device,
 }
@@ -53,7 +54,7 @@ impl Model {
     pub fn new(saved: SavedModel, device: &Device) -> Self {
         Self {
             vae: Vae::new(&saved.parameters, device),
-            sigma: saved.parameters.sigma(),
+            variances: saved.parameters.likelihood_variances(),
             card: saved.card,
             device: device.clone(),
         }
@@ -64,25 +65,41 @@ impl Model {
         &self.card
     }
 
-    /// The learned standard deviation of the likelihood in scaled units; nothing where it is fixed.
-    pub fn sigma(&self) -> Option<f32> {
-        self.sigma
+    /// The prior of training as it stands, for drawing latents.
+    ///
+    /// # Errors
+    /// Where the device fails, or its parameters are no mixture.
+    pub fn trained_prior(&self) -> Result<Prior> {
+        self.vae.trained_prior()
     }
 
-    /// Standard deviation of the observation noise that samples get in each column, in the data's own
-    /// units; nothing where they get none.
+    /// Variance of the likelihood p(x|z) in scaled units, mean over the columns.
+    pub fn likelihood_variance(&self) -> f64 {
+        self.variances.iter().sum::<f64>() / self.variances.len() as f64
+    }
+
+    /// Standard deviation of the likelihood's noise in each column, in the data's own units; nothing
+    /// where the likelihood is a mean squared error, whose samples get none.
     pub fn noise_deviations(&self) -> Option<Vec<f64>> {
-        let scale = &self.card.scaling.scale;
-        self.sigma.map(|sigma| scale.iter().map(|&scale| f64::from(sigma * scale)).collect())
+        let scales = self.card.scaling.scale.iter().map(|&scale| f64::from(scale));
+        let noisy = self.card.architecture.likelihood != Likelihood::MeanSquaredError;
+        noisy
+            .then(|| self.variances.iter().zip(scales).map(|(v, scale)| v.sqrt() * scale).collect())
     }
 
-    /// Draws `rows` rows in the data's units: z from the prior, decoded; where the likelihood's σ
-    /// is learned, with its noise σ·ε added. Row i depends on the seed and i alone.
+    /// Draws `rows` rows in the data's units: z from the prior, decoded; with `noise` the noise σ·ε
+    /// of the likelihood is added, where it has a σ. Row i depends on the seed and i alone.
     ///
     /// # Errors
     /// Where `rows` is 0 or more than can be drawn in one go, the device fails, or `interrupt` is
     /// set.
-    pub fn sample(&self, rows: usize, seed: u64, interrupt: &AtomicBool) -> Result<Array2<f32>> {
+    pub fn sample(
+        &self,
+        rows: usize,
+        noise: bool,
+        seed: u64,
+        interrupt: &AtomicBool,
+    ) -> Result<Array2<f32>> {
         let features = self.card.architecture.features;
         let fits = rows.checked_mul(features).is_some_and(|values| values <= MOST_VALUES);
         if !(1..=MOST_ROWS).contains(&rows) || !fits {
@@ -91,20 +108,24 @@ impl Model {
             ))
             .help("ask for 1 to 10^8 samples and 10^9 values; draw more with several seeds"));
         }
-        self.generate(rows, seed, Stream::ObservationNoise, interrupt, |index, count| {
+        let noise = noise.then_some(Stream::ObservationNoise);
+        self.generate(rows, seed, noise, interrupt, |index, count| {
             let latent = self.card.architecture.latent;
-            let z = match self.card.prior {
+            match &self.card.prior {
                 Prior::StandardNormal => {
                     standard_normal(seed, Stream::PriorDraw, index, count, latent)
                 }
-            };
-            Ok(to_tensor(z.view(), &self.device))
+                Prior::Mixture(mixture) => {
+                    let generator = Generator::new(seed, Stream::PriorDraw, index as u64);
+                    mixture.draw_rows(count, generator).0
+                }
+            }
         })
     }
 
-    /// Draws `count` rows in the data's units as [`sample`](Self::sample) does, but with z from the
-    /// posterior of one of `rows` (n × features, in the data's units) in turn: what the decoder
-    /// makes of the latents that the encoder gives it.
+    /// Draws `count` rows in the data's units as [`sample`](Self::sample) does with its noise, but
+    /// with z from the posterior of one of `rows` (n × features, in the data's units) in turn: what
+    /// the decoder makes of the latents that the encoder gives it.
     ///
     /// # Errors
     /// As [`encode`](Self::encode) and [`sample`](Self::sample), or where there are no rows.
@@ -115,37 +136,75 @@ impl Model {
         seed: u64,
         interrupt: &AtomicBool,
     ) -> Result<Array2<f32>> {
+        let latents = self.posterior_draws(rows, count, Stream::PosteriorDraw, seed, interrupt)?;
+        let noise = Some(Stream::PosteriorObservation);
+        self.generate(count, seed, noise, interrupt, |index, count| {
+            latents.slice(s![index * CHUNK..index * CHUNK + count, ..]).to_owned()
+        })
+    }
+
+    /// Draws `count` latents, each from the posterior of one of `rows` (n × features, in the data's
+    /// units) in turn, with noise from `stream`: count × latent.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode), or where there are no rows.
+    pub fn posterior_draws(
+        &self,
+        rows: ArrayView2<f32>,
+        count: usize,
+        stream: Stream,
+        seed: u64,
+        interrupt: &AtomicBool,
+    ) -> Result<Array2<f32>> {
         let n = rows.nrows();
         if n == 0 {
             return Err(Error::input("there are no rows whose posteriors could be drawn from"));
         }
         let Latents { means, log_variances } = self.encode(rows, interrupt)?;
-        let deviations = log_variances.mapv(|value| (0.5 * value).exp());
-        self.generate(count, seed, Stream::PosteriorObservation, interrupt, |index, count| {
-            let turn: Vec<usize> = (0..count).map(|row| (index * CHUNK + row) % n).collect();
-            let noise = standard_normal(seed, Stream::PosteriorDraw, index, count, means.ncols());
-            let z = means.select(Axis(0), &turn) + deviations.select(Axis(0), &turn) * noise;
-            Ok(to_tensor(z.view(), &self.device))
+        let mut z = Array2::zeros((count, means.ncols()));
+        for (index, mut chunk) in z.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
+            let (rows, columns) = chunk.dim();
+            chunk.assign(&standard_normal(seed, stream, index, rows, columns));
+        }
+        for (draw, mut z) in z.rows_mut().into_iter().enumerate() {
+            let (means, log_variances) = (means.row(draw % n), log_variances.row(draw % n));
+            Zip::from(&mut z).and(means).and(log_variances).for_each(|z, mean, log_variance| {
+                *z = mean + (0.5 * log_variance).exp() * *z;
+            });
+        }
+        Ok(z)
+    }
+
+    /// Decodes latents (n × latent) to the mean of the likelihood, in the data's units.
+    ///
+    /// # Errors
+    /// Where the device fails, or `interrupt` is set.
+    pub fn decode(&self, latents: ArrayView2<f32>, interrupt: &AtomicBool) -> Result<Array2<f32>> {
+        self.generate(latents.nrows(), 0, None, interrupt, |index, count| {
+            latents.slice(s![index * CHUNK..index * CHUNK + count, ..]).to_owned()
         })
     }
 
-    /// Decodes `rows` latents, given chunk by chunk as `latents(chunk, rows)`, and adds the noise of
-    /// a learned σ from stream `noise`.
+    /// Decodes `rows` latents, given chunk by chunk as `latents(chunk, rows)`, and adds the
+    /// likelihood's noise from the stream `noise`, if any.
     fn generate(
         &self,
         rows: usize,
         seed: u64,
-        noise: Stream,
+        noise: Option<Stream>,
         interrupt: &AtomicBool,
-        latents: impl Fn(usize, usize) -> Result<Tensor<2>>,
+        latents: impl Fn(usize, usize) -> Array2<f32>,
     ) -> Result<Array2<f32>> {
+        let noisy = self.card.architecture.likelihood != Likelihood::MeanSquaredError;
+        let deviations = Array1::from_iter(self.variances.iter().map(|v| v.sqrt() as f32));
         let mut out = Array2::zeros((rows, self.card.architecture.features));
         for (index, mut chunk) in out.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
             check(interrupt)?;
-            let mut decoded = to_array(self.vae.decode(latents(index, chunk.nrows())?))?;
-            if let Some(sigma) = self.sigma {
+            let z = latents(index, chunk.nrows());
+            let mut decoded = to_array(self.vae.decode(to_tensor(z.view(), &self.device)))?;
+            if let Some(noise) = noise.filter(|_| noisy) {
                 let (rows, columns) = chunk.dim();
-                decoded += &(standard_normal(seed, noise, index, rows, columns) * sigma);
+                decoded += &(standard_normal(seed, noise, index, rows, columns) * &deviations);
             }
             chunk.assign(&self.card.scaling.invert(decoded.view()));
         }

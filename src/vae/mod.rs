@@ -7,10 +7,12 @@ mod generate;
 mod likelihood;
 mod network;
 mod objective;
+mod prior;
 
 pub use generate::{Latents, Model};
 pub use network::{Posterior, Vae};
-pub use objective::{Losses, kl_standard_normal, losses};
+pub use objective::{Losses, losses};
+pub use prior::{LearnedPrior, MixturePrior, VampPrior};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array2, ArrayView2};

@@ -1,13 +1,14 @@
 //! Encoder, decoder and learned noise.
 
-use std::f64::consts::FRAC_1_SQRT_2;
+use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
+use super::prior::{LearnedPrior, MixturePrior, VampPrior};
 use super::to_vec;
-use crate::config::{Activation, PosteriorVariance};
+use crate::config::{Activation, PosteriorVariance, PriorKind};
 use crate::error::Result;
 use crate::model::{Architecture, LOG_VARIANCE_RANGE, Parameters};
 
@@ -20,6 +21,10 @@ pub struct Vae {
     encoder: Vec<Linear>,
     decoder: Vec<Linear>,
     log_sigma: Option<Param<Tensor<1>>>,
+    pub(super) prior: Option<LearnedPrior>,
+    /// log σ where it is given.
+    #[module(skip)]
+    fixed_log_sigma: Option<f32>,
     #[module(skip)]
     activation: Activation,
     #[module(skip)]
@@ -42,6 +47,34 @@ impl Posterior {
     /// (Kingma and Welling 2014, §2.4).
     pub fn sample(&self, noise: Tensor<2>) -> Tensor<2> {
         self.mean.clone() + (self.log_variance.clone() * 0.5).exp() * noise
+    }
+
+    /// ln q(z|x) of the sample that `noise` (n × latent) gives: n values.
+    pub fn log_density(&self, noise: Tensor<2>) -> Tensor<1> {
+        let latent = noise.dims()[1] as f64;
+        let terms = self.log_variance.clone() + noise.square();
+        terms.sum_dim(1).flatten::<1>(0, 1) * -0.5 - 0.5 * latent * TAU.ln()
+    }
+
+    /// KL(q ‖ N(0, I)) in nats of each latent unit, mean over rows (Kingma and Welling 2014, appendix
+    /// B).
+    pub fn kl_per_unit(&self) -> Tensor<1> {
+        let Self { mean, variance, log_variance } = self.clone();
+        let [rows, latent] = mean.dims();
+        let terms = mean.square() + variance - log_variance - 1.0;
+        terms.sum_dim(0).reshape([latent]) * (0.5 / rows as f64)
+    }
+
+    /// Each row `times` times in turn: (n · times) × latent.
+    #[must_use]
+    pub fn repeated(self, times: usize) -> Self {
+        let repeat = |values: Tensor<2>| {
+            let [rows, latent] = values.dims();
+            let values = values.unsqueeze_dim::<3>(1).expand([rows, times, latent]);
+            values.reshape([rows * times, latent])
+        };
+        let Self { mean, variance, log_variance } = self;
+        Self { mean: repeat(mean), variance: repeat(variance), log_variance: repeat(log_variance) }
     }
 }
 
@@ -71,7 +104,19 @@ impl Vae {
         Self {
             encoder,
             decoder,
-            log_sigma: architecture.learns_sigma().then(|| param(next(), device)),
+            log_sigma: (architecture.learned_sigmas() > 0).then(|| param(next(), device)),
+            prior: match architecture.prior {
+                PriorKind::StandardNormal => None,
+                PriorKind::Mixture => Some(LearnedPrior::Mixture(MixturePrior {
+                    means: param(next(), device),
+                    log_variances: param(next(), device),
+                    logits: param(next(), device),
+                })),
+                PriorKind::Vamp => {
+                    Some(LearnedPrior::Vamp(VampPrior { pseudo_inputs: param(next(), device) }))
+                }
+            },
+            fixed_log_sigma: architecture.sigma.map(|sigma| sigma.ln() as f32),
             activation: architecture.activation,
             posterior_variance: architecture.posterior_variance,
         }
@@ -114,9 +159,10 @@ impl Vae {
         self.forward(&self.decoder, z)
     }
 
-    /// log σ of the likelihood (shape `[1]`), where it is learned.
+    /// log σ of the likelihood, one for all columns or one each; nothing for a mean squared error.
     pub fn log_sigma(&self) -> Option<Tensor<1>> {
-        self.log_sigma.as_ref().map(Param::val)
+        let given = |log: f32| Tensor::from_floats([log], &self.decoder[0].weight.val().device());
+        self.log_sigma.as_ref().map(Param::val).or_else(|| self.fixed_log_sigma.map(given))
     }
 
     fn forward(&self, layers: &[Linear], input: Tensor<2>) -> Tensor<2> {

@@ -1,18 +1,24 @@
 //! The evidence lower bound and its parts.
 
+use std::f64::consts::TAU;
+
 use burn::tensor::Tensor;
 
+use super::prior::log_sum_exp_rows;
 use super::{Posterior, Vae};
+use crate::model::Objective;
 
 /// The terms of the loss on one batch, each of shape `[1]`, in scaled units.
 #[derive(Clone, Debug)]
 pub struct Losses {
-    /// `reconstruction + β·kl`.
+    /// `reconstruction + β·kl`, the KL divergence with its free nats; with several draws a row the
+    /// negative importance-weighted bound.
     pub loss: Tensor<1>,
     /// Mean squared error over all elements, or −log p(x|z) in nats a row; see
-    /// [`Likelihood`](crate::config::Likelihood).
+    /// [`Likelihood`](crate::config::Likelihood). The mean over the draws.
     pub reconstruction: Tensor<1>,
-    /// KL(q(z|x) ‖ N(0, I)) in nats, mean over rows.
+    /// KL(q(z|x) ‖ p(z)) in nats, mean over rows; by the draws where the prior is no standard
+    /// normal.
     pub kl: Tensor<1>,
 }
 
@@ -26,32 +32,62 @@ impl Losses {
     }
 }
 
-/// The loss of rows `x` (n × features) with standard normal `noise` (n × latent) and weight `beta`
-/// on the KL divergence a row.
-pub fn losses(vae: &Vae, x: Tensor<2>, noise: Tensor<2>, beta: f64) -> Losses {
+/// The loss of rows `x` (n × features) with weight `beta` on the KL divergence a row, and standard
+/// normal `noise` (n × (draws · latent), the draws of a row one after the other).
+pub fn losses(
+    vae: &Vae,
+    x: Tensor<2>,
+    noise: Tensor<2>,
+    objective: &Objective,
+    beta: f64,
+) -> Losses {
     let posterior = vae.encode(x.clone());
-    let residual = x - vae.decode(posterior.sample(noise));
+    if objective.importance_samples > 1 {
+        return importance_weighted(vae, x, posterior, noise, objective.importance_samples);
+    }
+    let z = posterior.sample(noise.clone());
+    let residual = x - vae.decode(z.clone());
     let reconstruction = match vae.log_sigma() {
         None => residual.square().mean(),
-        Some(log_sigma) => gaussian(residual, log_sigma),
+        Some(log_sigma) => -gaussian(residual, log_sigma).mean(),
     };
-    let kl = kl_standard_normal(&posterior);
-    Losses { loss: reconstruction.clone() + kl.clone() * beta, reconstruction, kl }
+    let kl = vae.kl(&posterior, z, noise);
+    let cost = match objective.free_bits > 0.0 {
+        true => posterior.kl_per_unit().clamp_min(objective.free_bits).sum(),
+        false => kl.clone(),
+    };
+    Losses { loss: reconstruction.clone() + cost * beta, reconstruction, kl }
 }
 
-/// −log N(x; x̂, σ²I) in nats, mean over rows.
-fn gaussian(residual: Tensor<2>, log_sigma: Tensor<1>) -> Tensor<1> {
-    let [rows, features] = residual.dims();
-    let precision = (log_sigma.clone() * -2.0).exp();
-    let half_log_tau = 0.5 * std::f64::consts::TAU.ln();
-    residual.square().sum() * precision * (0.5 / rows as f64)
-        + (log_sigma + half_log_tau) * features as f64
+/// −ln (1/k) Σ p(x|z)·p(z)/q(z|x) over k draws a row, mean over rows (Burda, Grosse and Salakhutdinov,
+/// "Importance Weighted Autoencoders", ICLR 2016, eq. 8).
+fn importance_weighted(
+    vae: &Vae,
+    x: Tensor<2>,
+    posterior: Posterior,
+    noise: Tensor<2>,
+    draws: usize,
+) -> Losses {
+    let ([rows, features], latent) = (x.dims(), posterior.mean.dims()[1]);
+    let noise = noise.reshape([rows * draws, latent]);
+    let posterior = posterior.repeated(draws);
+    let z = posterior.sample(noise.clone());
+    let x = x.unsqueeze_dim::<3>(1).expand([rows, draws, features]);
+    let residual = x.reshape([rows * draws, features]) - vae.decode(z.clone());
+    let log_sigma = vae.log_sigma().unwrap_or_else(|| Tensor::zeros([1], &residual.device()));
+    let log_likelihood = gaussian(residual, log_sigma);
+    let ratio = posterior.log_density(noise) - vae.log_prior(z);
+    let log_weights = (log_likelihood.clone() - ratio.clone()).reshape([rows, draws]);
+    let bound = log_sum_exp_rows(log_weights).mean() - (draws as f64).ln();
+    Losses { loss: -bound, reconstruction: -log_likelihood.mean(), kl: ratio.mean() }
 }
 
-/// KL(q ‖ N(0, I)) in nats, summed over units, mean over rows (Kingma and Welling 2014,
-/// appendix B).
-pub fn kl_standard_normal(posterior: &Posterior) -> Tensor<1> {
-    let Posterior { mean, variance, log_variance } = posterior.clone();
-    let rows = mean.dims()[0];
-    (mean.square() + variance - log_variance - 1.0).sum() * (0.5 / rows as f64)
+/// log N(x; x̂, σ²) in nats of each row of the residual x − x̂ (n × features), with one log σ or one
+/// a column: n values.
+pub(crate) fn gaussian(residual: Tensor<2>, log_sigma: Tensor<1>) -> Tensor<1> {
+    let features = residual.dims()[1];
+    let log_sigma = log_sigma.expand([features]);
+    let scaled = residual * (-log_sigma.clone()).exp().unsqueeze_dim::<2>(0);
+    scaled.square().sum_dim(1).flatten::<1>(0, 1) * -0.5
+        - (log_sigma.sum() + 0.5 * features as f64 * TAU.ln())
 }

@@ -51,6 +51,7 @@ fn latent(active_units: usize, kl_per_unit: &[f64]) -> LatentDiagnosis {
             active_units,
             mean_variance: vec![0.0; kl_per_unit.len()],
             kl_per_unit: kl_per_unit.to_vec(),
+            information_per_unit: kl_per_unit.to_vec(),
         },
         likelihood_variance: 0.5,
         implied_variance: 0.5,
@@ -102,6 +103,7 @@ impl Model {
         let evidence = ModelEvidence {
             latent: &self.latent,
             posterior: &posterior,
+            with_noise: None,
             noise: self.noise.as_deref(),
             bounds: &self.bounds,
             recipe: self.recipe,
@@ -149,7 +151,7 @@ fn a_posterior_that_says_nothing_has_collapsed() {
     let cause = model.cause(&shifted());
     assert_eq!(
         cause.evidence,
-        "0 of 2 latent units active, KL 1.0e-3 nats a row; the loss acts by a variance of 0.500, \
+        "0 of 2 latent units active, 1.0e-3 nats of information a row; the loss acts by a variance of 0.500, \
          below the largest of the data (2.000 in scaled units), so the loss would reward telling the \
          rows apart"
     );

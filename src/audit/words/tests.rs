@@ -122,6 +122,12 @@ fn a_headline_says_what_cannot_be_judged() {
     audit.counts.eligible_only.modes = 1;
     assert_eq!(
         headline(&audit, None),
+        "The one mode that the data show was captured, as it is in the data (1 of 2 too small to \
+         judge)."
+    );
+    audit.counts.eligible_only.strict = 0;
+    assert_eq!(
+        headline(&audit, None),
         "1 of 2 modes captured, as they are in the data (1 too small to judge)."
     );
     audit.counts.eligible_only.modes = 0;

@@ -1,0 +1,148 @@
+//! What the decoder makes of every point of a latent plane.
+
+use std::path::Path;
+
+use ndarray::ArrayView2;
+use plotters::prelude::*;
+use plotters::style::colors::colormaps::ViridisRGB;
+
+use super::axis::{Axis, drawable};
+use super::canvas::{self, Area, Drawn, Figure, Picture};
+use super::cloud::{MOST_COLUMNS, shown_columns};
+use super::latent::PriorComponent;
+use super::plane::{self, Layout};
+use crate::error::{Error, Result};
+
+/// The decoder's mean over a grid of two latents: one panel a column of the data, in which colour
+/// stands for the column's value, under the outline of the prior.
+#[derive(Clone, Copy, Debug)]
+pub struct DecoderGrid<'a> {
+    /// Heading of the figure.
+    pub title: &'a str,
+    /// Names of the data's columns.
+    pub columns: &'a [String],
+    /// The grid, as [`lattice`](Self::lattice) makes it: n × 2.
+    pub latents: ArrayView2<'a, f32>,
+    /// What each point is decoded to, n × columns.
+    pub decoded: ArrayView2<'a, f32>,
+    /// The prior, as in [`Latent`](super::Latent).
+    pub prior: &'a [PriorComponent],
+}
+
+impl DecoderGrid<'_> {
+    /// `side` × `side` points over the two latents' ranges `[[from, to]; 2]`, both ends included.
+    pub fn lattice(ranges: [[f32; 2]; 2], side: usize) -> ndarray::Array2<f32> {
+        let along = |[from, to]: [f32; 2], step: usize| {
+            from + (to - from) * step as f32 / (side.max(2) - 1) as f32
+        };
+        ndarray::Array2::from_shape_fn((side * side, 2), |(point, unit)| match unit {
+            0 => along(ranges[0], point % side),
+            _ => along(ranges[1], point / side),
+        })
+    }
+
+    /// Draws the figure to `name.png` and `name.svg` in `folder`.
+    ///
+    /// # Errors
+    /// Where the latents are no square grid in two dimensions, the decoded rows do not fit them or
+    /// the names, or a file cannot be written.
+    pub fn draw(&self, folder: &Path, name: &str) -> Result<Picture> {
+        canvas::draw(self, folder, name)
+    }
+
+    fn side(&self) -> usize {
+        self.latents.nrows().isqrt()
+    }
+
+    fn shown(&self) -> usize {
+        self.columns.len().min(MOST_COLUMNS)
+    }
+
+    /// Rows and columns of panels.
+    fn panels(&self) -> (usize, usize) {
+        match self.shown() {
+            few @ ..=3 => (1, few.max(1)),
+            4 => (2, 2),
+            many => (many.div_ceil(3), 3),
+        }
+    }
+
+    fn panel<DB: DrawingBackend>(&self, area: &Area<DB>, column: usize) -> Drawn<DB> {
+        let values = self.decoded.column(column).mapv(f64::from);
+        let finite = values.iter().copied().filter(|value| drawable(*value));
+        let (low, high) =
+            finite.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
+        let name = &self.columns[column];
+        if low > high {
+            return plane::nothing(area, "no finite values");
+        }
+        let area = plane::headed(area, &format!("{name}: {low:.3} (dark) to {high:.3} (light)"))?;
+        let axis = |unit: usize| {
+            let values = self.latents.column(unit).into_iter().map(|value| f64::from(*value));
+            Axis::over(format!("z{}", unit + 1), values)
+        };
+        let layout = Layout { equal: true, ..Layout::default() };
+        let chart = plane::chart(&area, &axis(0), &axis(1), layout)?;
+        let last = self.latents.nrows() - 1;
+        let cell = |unit: usize| {
+            let across = self.latents[[last, unit]] - self.latents[[0, unit]];
+            f64::from(across) / (2 * (self.side() - 1)) as f64
+        };
+        let (half_width, half_height) = (cell(0), cell(1));
+        for (latent, value) in self.latents.rows().into_iter().zip(&values) {
+            if !drawable(*value) {
+                continue;
+            }
+            let (x, y) = (f64::from(latent[0]), f64::from(latent[1]));
+            let corners = [
+                chart.pixel(x - half_width, y - half_height),
+                chart.pixel(x + half_width, y + half_height),
+            ];
+            let color = ViridisRGB.get_color_normalized(*value, low, high.max(low + 1e-30));
+            chart.screen.draw(&Rectangle::new(corners, color.filled()))?;
+        }
+        plane::outlines(&chart, self.prior, (0, 1), WHITE)
+    }
+}
+
+impl Figure for DecoderGrid<'_> {
+    fn title(&self) -> &str {
+        self.title
+    }
+
+    fn alt(&self) -> String {
+        format!(
+            "{}: the decoder's mean of {} at {} points of the latent plane, dark where it is low, \
+             light where it is high, under the outline of the prior.",
+            self.title,
+            shown_columns(self.columns),
+            self.latents.nrows()
+        )
+    }
+
+    fn size(&self) -> (u32, u32) {
+        let (rows, columns) = self.panels();
+        (480 * columns as u32, 470 * rows as u32 + 40)
+    }
+
+    fn check(&self) -> Result<()> {
+        let (points, dimensions) = self.latents.dim();
+        let square = points >= 4 && self.side() * self.side() == points && dimensions == 2;
+        let fits = self.decoded.dim() == (points, self.columns.len()) && !self.columns.is_empty();
+        match square && fits {
+            true => Ok(()),
+            false => Err(Error::input(format!(
+                "figure \"{}\": {points} latents of {dimensions} dimensions and decoded rows of shape \
+                 {:?} are no grid of {} columns",
+                self.title,
+                self.decoded.dim(),
+                self.columns.len()
+            ))),
+        }
+    }
+
+    fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
+        let panels = area.split_evenly(self.panels());
+        (0..self.shown()).try_for_each(|column| self.panel(&panels[column], column))
+    }
+}

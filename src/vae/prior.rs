@@ -1,0 +1,181 @@
+//! Priors that are learned, and log-densities of latents.
+
+use std::f64::consts::TAU;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Tensor, activation};
+use ndarray::{Array2, ArrayView1, Axis};
+
+use super::{Posterior, Vae, to_array, to_vec};
+use crate::data::{Mixture, log_sum_exp};
+use crate::error::Result;
+use crate::model::{PRIOR_LOG_VARIANCE_RANGE, Prior};
+
+/// The parameters of a prior that is learned with the networks.
+#[derive(Module, Debug)]
+pub enum LearnedPrior {
+    /// A mixture of diagonal Gaussians.
+    Mixture(MixturePrior),
+    /// The mean posterior of pseudo-inputs (Tomczak and Welling, "VAE with a VampPrior", AISTATS
+    /// 2018, eq. 9).
+    Vamp(VampPrior),
+}
+
+/// A mixture of K diagonal Gaussians over the latents.
+#[derive(Module, Debug)]
+pub struct MixturePrior {
+    /// K × latent.
+    pub(super) means: Param<Tensor<2>>,
+    /// K × latent, used within [`PRIOR_LOG_VARIANCE_RANGE`].
+    pub(super) log_variances: Param<Tensor<2>>,
+    /// Logits of the weights, K.
+    pub(super) logits: Param<Tensor<1>>,
+}
+
+/// The pseudo-inputs of a VampPrior.
+#[derive(Module, Debug)]
+pub struct VampPrior {
+    /// K × features, in scaled units.
+    pub(super) pseudo_inputs: Param<Tensor<2>>,
+}
+
+/// K diagonal Gaussians with their log-weights.
+struct Gaussians {
+    /// K × latent.
+    means: Tensor<2>,
+    /// K × latent.
+    log_variances: Tensor<2>,
+    /// K, or one value that holds for all.
+    log_weights: Tensor<1>,
+}
+
+impl Vae {
+    /// KL(q(z|x) ‖ p(z)) in nats for the prior of training, as the mean over n rows: in closed form
+    /// for a standard normal prior, else by the draws `z` (n × latent) made of `noise` (n × latent).
+    pub fn kl(&self, posterior: &Posterior, z: Tensor<2>, noise: Tensor<2>) -> Tensor<1> {
+        match self.gaussians() {
+            None => posterior.kl_per_unit().sum(),
+            Some(prior) => (posterior.log_density(noise) - prior.log_density(z)).mean(),
+        }
+    }
+
+    /// ln p(z) under the prior of training for latents `z` (n × latent): n values.
+    pub fn log_prior(&self, z: Tensor<2>) -> Tensor<1> {
+        match self.gaussians() {
+            None => {
+                let latent = z.dims()[1] as f64;
+                z.square().sum_dim(1).flatten::<1>(0, 1) * -0.5 - 0.5 * latent * TAU.ln()
+            }
+            Some(prior) => prior.log_density(z),
+        }
+    }
+
+    /// See [`Model::trained_prior`](super::Model::trained_prior).
+    pub(super) fn trained_prior(&self) -> Result<Prior> {
+        let Some(Gaussians { means, log_variances, log_weights }) = self.gaussians() else {
+            return Ok(Prior::StandardNormal);
+        };
+        let (means, log_variances) = (to_array(means)?, to_array(log_variances)?);
+        let log_weights: Vec<f64> = to_vec(log_weights)?.into_iter().map(f64::from).collect();
+        let k = means.nrows();
+        let total = log_sum_exp(&log_weights);
+        let weights = match log_weights.len() {
+            1 => vec![1.0 / k as f64; k],
+            _ => log_weights.iter().map(|weight| (weight - total).exp()).collect(),
+        };
+        let means = means.rows().into_iter().map(|mean| mean.mapv(f64::from).to_vec()).collect();
+        let covariance = |log_variances: ArrayView1<f32>| {
+            let variances = log_variances.mapv(|log| f64::from(log).exp());
+            let matrix = Array2::from_diag(&variances);
+            matrix.axis_iter(Axis(0)).map(|row| row.to_vec()).collect()
+        };
+        let covariances = log_variances.rows().into_iter().map(covariance).collect();
+        Ok(Prior::Mixture(Mixture::new(weights, means, covariances)?))
+    }
+
+    /// The learned prior as Gaussians; nothing where it is standard normal.
+    fn gaussians(&self) -> Option<Gaussians> {
+        self.prior.as_ref().map(|prior| match prior {
+            LearnedPrior::Mixture(prior) => {
+                let (low, high) = PRIOR_LOG_VARIANCE_RANGE;
+                Gaussians {
+                    means: prior.means.val(),
+                    log_variances: prior.log_variances.val().clamp(low, high),
+                    log_weights: activation::log_softmax(prior.logits.val(), 0),
+                }
+            }
+            LearnedPrior::Vamp(prior) => {
+                let inputs = prior.pseudo_inputs.val();
+                let (count, device) = (inputs.dims()[0], inputs.device());
+                let Posterior { mean, log_variance, .. } = self.encode(inputs);
+                let log_weight = Tensor::from_floats([-(count as f32).ln()], &device);
+                Gaussians { means: mean, log_variances: log_variance, log_weights: log_weight }
+            }
+        })
+    }
+}
+
+impl Gaussians {
+    /// ln Σ_k w_k N(z; m_k, diag s_k) of latents `z` (n × latent): n values.
+    fn log_density(self, z: Tensor<2>) -> Tensor<1> {
+        let Self { means, log_variances, log_weights } = self;
+        let latent = z.dims()[1] as f64;
+        let precisions = (-log_variances.clone()).exp();
+        let distances = (z.unsqueeze_dim::<3>(1) - means.unsqueeze_dim::<3>(0)).square()
+            * precisions.unsqueeze_dim::<3>(0);
+        let normalisers = log_weights - log_variances.sum_dim(1).flatten::<1>(0, 1) * 0.5;
+        let terms = distances.sum_dim(2).squeeze_dim::<2>(2) * -0.5
+            + normalisers.unsqueeze_dim::<2>(0)
+            - 0.5 * latent * TAU.ln();
+        log_sum_exp_rows(terms)
+    }
+}
+
+/// ln Σ exp of each row of n × K terms, without overflow: n values.
+pub(super) fn log_sum_exp_rows(terms: Tensor<2>) -> Tensor<1> {
+    let largest = terms.clone().detach().max_dim(1);
+    ((terms - largest.clone()).exp().sum_dim(1).log() + largest).flatten::<1>(0, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ModelSettings, PriorKind};
+    use crate::model::{Architecture, Parameters, Role};
+    use crate::random::{Generator, Stream};
+    use crate::vae::to_tensor;
+
+    /// The density that training sees is that of the mixture which samples are drawn from.
+    #[test]
+    fn a_learned_prior_is_one_mixture_in_training_and_after() {
+        let device = burn::tensor::Device::flex();
+        let mut rows = Array2::zeros((20, 3));
+        Generator::new(5, Stream::MixtureRows, 0).normal(rows.as_slice_mut().unwrap());
+        for prior in [PriorKind::Mixture, PriorKind::Vamp] {
+            let settings = ModelSettings {
+                prior,
+                prior_components: 4,
+                hidden: vec![8],
+                ..ModelSettings::default()
+            };
+            let architecture = Architecture::new(&settings, 3);
+            let layout = architecture.layout();
+            let mut parameters = Parameters::initialise(architecture, 1.0, rows.view(), 1).unwrap();
+            // Away from equal weights and variances, and past an end of the clamp.
+            for spec in layout.iter().filter(|spec| spec.role == Role::PriorLogits) {
+                parameters.values[spec.range()].copy_from_slice(&[0.5, -1.0, 2.0, 0.0]);
+            }
+            for spec in layout.iter().filter(|spec| spec.role == Role::PriorLogVariances) {
+                parameters.values[spec.range()][..3].copy_from_slice(&[-0.5, 7.0, 1.0]);
+            }
+            let vae = Vae::new(&parameters, &device);
+            let Prior::Mixture(mixture) = vae.trained_prior().unwrap() else { panic!("learned") };
+            assert_eq!(mixture.components(), 4);
+            let z = rows.slice(ndarray::s![.., ..2]);
+            let found = to_vec(vae.log_prior(to_tensor(z, &device))).unwrap();
+            for (found, expected) in found.iter().zip(mixture.log_densities(z)) {
+                assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} {expected}");
+            }
+        }
+    }
+}

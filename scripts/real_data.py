@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes two real data sets that scikit-learn ships, iris.csv and wine.csv, to a folder.
+"""Writes real data sets that scikit-learn ships, iris.csv, wine.csv and breast_cancer.csv, to a folder.
 
     python3 -m venv /tmp/venv-data
     /tmp/venv-data/bin/pip install scikit-learn
     /tmp/venv-data/bin/python scripts/real_data.py FOLDER
 
 Each has a header row, numeric feature columns, and its label as text in the last column: `species`
-for iris, `cultivar` for wine.
+for iris, `cultivar` for wine, `diagnosis` for breast cancer.
 """
 
 import csv
@@ -14,7 +14,7 @@ import re
 import sys
 from pathlib import Path
 
-from sklearn.datasets import load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 
 def column_name(name):
@@ -38,6 +38,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "iris.csv", load_iris(), "species")
     write(folder / "wine.csv", load_wine(), "cultivar")
+    write(folder / "breast_cancer.csv", load_breast_cancer(), "diagnosis")
 
 
 if __name__ == "__main__":

@@ -69,8 +69,7 @@ impl Workload {
     /// # Errors
     /// Where training fails or is interrupted.
     pub fn train(&self, steps: usize, device: &Device, interrupt: &AtomicBool) -> Result<Duration> {
-        let (mut settings, model) = self.model()?;
-        settings.training.epochs = 1;
+        let (settings, model) = self.model()?;
         let mixture = Mixture::generate(&settings.mixture, settings.seed)?;
         let table = mixture.draw(self.batch * steps, settings.seed, 0);
         let rows = Scaling::fit(ScalingKind::Rms, table.rows()).apply(table.rows());
@@ -78,6 +77,7 @@ impl Workload {
         let job = Job {
             card: &model.card,
             settings: &settings.training,
+            epochs: 1,
             device,
             rows: rows.view(),
             held_out: none.view(),

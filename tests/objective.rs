@@ -47,7 +47,7 @@ impl Case {
         let setting = |key: &str| golden.settings[key].clone();
         let parse = |key: &str| serde_json::from_value(setting(key)).unwrap();
         let model = ModelSettings {
-            latent: golden.latent,
+            latent: Some(golden.latent),
             hidden: golden.hidden.clone(),
             activation: serde_json::from_value(setting("activation")).unwrap(),
             likelihood: serde_json::from_value(setting("likelihood")).unwrap(),

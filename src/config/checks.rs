@@ -17,7 +17,7 @@ impl Settings {
         check(&[
             ("samples", "in [2, 10^8]", (2..=MOST_ROWS).contains(&self.samples)),
             ("data.held_out", "in [0, 0.9]", (0.0..=0.9).contains(&self.data.held_out)),
-            ("model.latent", "at least 1", model.latent >= 1),
+            ("model.latent", "at least 1", model.latent != Some(0)),
             ("model.hidden", "a list of widths of at least 1", !model.hidden.contains(&0)),
             ("model.sigma", "positive and finite", positive(model.sigma)),
             (
@@ -25,7 +25,11 @@ impl Settings {
                 "in [1, 10^4]",
                 (1..=10_000).contains(&model.prior_components),
             ),
-            ("training.epochs", "in [1, 10^9]", (1..=1_000_000_000).contains(&training.epochs)),
+            (
+                "training.epochs",
+                "in [1, 10^9]",
+                training.epochs.is_none_or(|epochs| (1..=1_000_000_000).contains(&epochs)),
+            ),
             ("training.batch", "at least 1", training.batch != Some(0)),
             (
                 "training.beta",

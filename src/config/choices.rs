@@ -38,6 +38,8 @@ choice! {
 choice! {
     /// How columns are scaled before training.
     ScalingKind {
+        /// `rms`, or `z-score` where one column spreads more than ten times as far as another
+        Auto,
         /// Subtract each mean, divide by one standard deviation for all columns; keeps the geometry
         Rms,
         /// Subtract each mean, divide by each standard deviation

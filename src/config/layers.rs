@@ -137,6 +137,8 @@ fn keys() -> Vec<String> {
     let mut full = Settings::default();
     full.data.columns = Some(Vec::new());
     full.data.labels = Some(String::new());
+    full.model.latent = Some(1);
+    full.training.epochs = Some(1);
     full.training.batch = Some(1);
     full.training.gradient_clip = Some(1.0);
     full.training.ema = Some(0.5);
@@ -184,7 +186,7 @@ mod tests {
         .unwrap();
         assert_eq!(settings.recipe, "classic");
         assert_eq!(settings.data.scaling, ScalingKind::MinMax);
-        assert_eq!((settings.seed, settings.training.epochs), (6, 8));
+        assert_eq!((settings.seed, settings.training.epochs), (6, Some(8)));
         assert_eq!(settings.training.beta, 2.0);
         assert_eq!(settings.model.activation, Activation::Tanh);
     }

@@ -82,8 +82,9 @@ pub struct MixtureSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelSettings {
-    /// Latent units.
-    pub latent: usize,
+    /// Latent units. Left out: 2, or 4 for more than 8 columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latent: Option<usize>,
     /// Widths of the hidden layers of the encoder; the decoder has them in reverse.
     pub hidden: Vec<usize>,
     /// Non-linearity between the layers.
@@ -108,8 +109,9 @@ pub struct ModelSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingSettings {
-    /// Passes over the data.
-    pub epochs: usize,
+    /// Passes over the data. Left out: as many as make 10 000 steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
     /// Rows a step. Left out: 32, or all rows where there are fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<usize>,
@@ -193,7 +195,7 @@ impl Default for Settings {
 impl Default for DataSettings {
     fn default() -> Self {
         Self {
-            scaling: ScalingKind::Rms,
+            scaling: ScalingKind::Auto,
             held_out: 0.1,
             columns: None,
             labels: None,
@@ -218,14 +220,14 @@ impl Default for MixtureSettings {
 impl Default for ModelSettings {
     fn default() -> Self {
         Self {
-            latent: 2,
+            latent: None,
             hidden: vec![128, 128],
             activation: Activation::Relu,
             likelihood: Likelihood::LearnedSigma,
             sigma: 1.0,
             posterior_variance: PosteriorVariance::Exp,
             prior: PriorKind::StandardNormal,
-            prior_components: 32,
+            prior_components: 64,
             refit_prior: false,
         }
     }
@@ -234,7 +236,7 @@ impl Default for ModelSettings {
 impl Default for TrainingSettings {
     fn default() -> Self {
         Self {
-            epochs: 100,
+            epochs: None,
             batch: None,
             beta: 1.0,
             beta_schedule: BetaSchedule::Constant,

@@ -26,8 +26,14 @@ impl Scaling {
     /// Variances are those of the population (divided by n). [`ScalingKind::Rms`] divides every
     /// column by the square root of the mean of the columns' variances. For z-score and min–max a
     /// column that is constant has scale 1; for RMS the scale is 1 where every column is constant.
-    /// Without rows nothing is shifted or scaled.
+    /// Without rows nothing is shifted or scaled. [`ScalingKind::Auto`] becomes z-score where
+    /// [`mixed_spreads`] finds columns of different units, else RMS.
     pub fn fit(kind: ScalingKind, rows: ArrayView2<f32>) -> Self {
+        let kind = match kind {
+            ScalingKind::Auto if mixed_spreads(rows).is_some() => ScalingKind::ZScore,
+            ScalingKind::Auto => ScalingKind::Rms,
+            kind => kind,
+        };
         let columns: Vec<Column> = rows.axis_iter(Axis(1)).map(Column::of).collect();
         let rms = {
             let sum: f64 = columns.iter().map(|column| column.variance).sum();
@@ -36,7 +42,7 @@ impl Scaling {
         let (shift, scale) = columns
             .iter()
             .map(|column| match kind {
-                ScalingKind::Rms => (column.mean, divisor(rms)),
+                ScalingKind::Auto | ScalingKind::Rms => (column.mean, divisor(rms)),
                 ScalingKind::ZScore => (column.mean, divisor(column.variance.sqrt())),
                 ScalingKind::MinMax => (column.min, divisor(column.max - column.min)),
                 ScalingKind::None => (0.0, 1.0),
@@ -79,6 +85,20 @@ impl Scaling {
             .and_broadcast(scale)
             .map_collect(|&x, &shift, &scale| f(x.into(), shift.into(), scale.into()) as f32)
     }
+}
+
+/// Columns whose standard deviations differ by more than this factor have different units.
+const MIXED_SPREADS: f64 = 10.0;
+
+/// Two columns of different units: the one with the least and the one with the largest standard
+/// deviation, and how many times the one is the other, where that is more than ten. Constant columns
+/// do not count.
+pub fn mixed_spreads(rows: ArrayView2<f32>) -> Option<(usize, usize, f64)> {
+    let columns = rows.axis_iter(Axis(1)).map(|column| Column::of(column).variance.sqrt());
+    let varying = || columns.clone().enumerate().filter(|(_, spread)| *spread > 0.0);
+    let (narrow, least) = varying().min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let (wide, most) = varying().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    (most / least > MIXED_SPREADS).then_some((narrow, wide, most / least))
 }
 
 /// The statistics of one column.
@@ -153,6 +173,18 @@ mod tests {
         let variance: f32 = scaled.var_axis(Axis(0), 0.0).mean().unwrap();
         assert!((variance - 1.0).abs() < 1e-6);
         assert_eq!(scaling.scale[0], scaling.scale[1]);
+    }
+
+    #[test]
+    fn units_that_differ_are_scaled_apart() {
+        let alike = array![[0.0_f32, 5.0, 7.0], [3.0, 9.0, 7.0], [-2.0, 30.0, 7.0]];
+        assert_eq!(Scaling::fit(ScalingKind::Auto, alike.view()).kind, ScalingKind::Rms);
+        let mut mixed = alike.clone();
+        mixed.column_mut(1).mapv_inplace(|x| 10.0 * x);
+        let (narrow, wide, ratio) = mixed_spreads(mixed.view()).unwrap();
+        assert!((narrow, wide) == (0, 1) && ratio > 40.0, "{ratio}");
+        let found = Scaling::fit(ScalingKind::Auto, mixed.view());
+        assert_eq!(found, Scaling::fit(ScalingKind::ZScore, mixed.view()));
     }
 
     #[test]

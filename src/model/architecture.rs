@@ -11,6 +11,10 @@ pub const LOG_VARIANCE_RANGE: (f32, f32) = (-12.0, 8.0);
 /// The log-variances of a mixture prior are clamped to this range.
 pub const PRIOR_LOG_VARIANCE_RANGE: (f32, f32) = (-8.0, 4.0);
 
+/// Data of up to this many columns get a latent plane, which can be drawn, where nothing else is
+/// asked for.
+const MOST_PLANAR_FEATURES: usize = 8;
+
 /// More parameters than this are refused: 4 GiB of `f32`, far above what these models need, so that
 /// a damaged file cannot ask for absurd memory.
 const MAX_PARAMETERS: usize = 1 << 30;
@@ -101,7 +105,10 @@ impl Architecture {
         Self {
             features,
             hidden: settings.hidden.clone(),
-            latent: settings.latent,
+            latent: settings.latent.unwrap_or(match features {
+                ..=MOST_PLANAR_FEATURES => 2,
+                _ => 4,
+            }),
             activation: settings.activation,
             likelihood: settings.likelihood,
             sigma: (settings.likelihood == Likelihood::FixedSigma).then_some(settings.sigma),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Context, Plan, RunDir, Source};
 use crate::config::{ScalingKind, Settings};
 use crate::data::{
-    Loaded, Mixture, ReadOptions, Scaling, Table, dropped_note, read, split, write_csv,
+    Loaded, Mixture, ReadOptions, Table, dropped_note, mixed_spreads, read, split, write_csv,
 };
 use crate::error::{Error, Result};
 
@@ -16,9 +16,6 @@ use crate::error::{Error, Result};
 const FRESH_ROWS: usize = 1000;
 /// Above so many values the run refers to the data in place of copying them.
 const LARGEST_COPY: usize = 1_000_000;
-
-/// Columns whose standard deviations differ by more than this factor have different units.
-const MIXED_SCALES: f32 = 10.0;
 
 /// The steps of the mixture's random stream, one for each set of rows drawn from it.
 pub(super) mod draw {
@@ -139,26 +136,26 @@ impl Dataset {
             )
         };
         let constant = self.table.constant_columns().into_iter().map(constant);
-        let scales = (scaling == ScalingKind::Rms).then(|| self.scales_note()).flatten();
-        dropped.into_iter().chain(constant).chain(scales).collect()
+        dropped.into_iter().chain(constant).chain(self.scales_note(scaling)).collect()
     }
 
-    /// A warning where one scale for all columns would hide most of them.
-    fn scales_note(&self) -> Option<String> {
-        let spreads = Scaling::fit(ScalingKind::ZScore, self.training.rows()).scale;
-        let constant = self.training.constant_columns();
-        let varying = self.training.columns().iter().zip(spreads);
-        let varying = varying.filter(|(name, _)| !constant.contains(&name.as_str()));
-        let mut varying: Vec<(&String, f32)> = varying.collect();
-        varying.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let ((narrow, least), (wide, most)) = (varying.first()?, varying.last()?);
-        (most / least > MIXED_SCALES).then(|| {
-            format!(
-                "column \"{wide}\" spreads {:.0} times as far as \"{narrow}\": one scale for all \
-                 columns hides the narrow ones; where units differ, use --set data.scaling=z-score",
-                most / least
-            )
-        })
+    /// What to know where one scale for all columns would hide most of them.
+    fn scales_note(&self, scaling: ScalingKind) -> Option<String> {
+        let (narrow, wide, times) = mixed_spreads(self.training.rows())?;
+        let names = self.training.columns();
+        let (narrow, wide) = (&names[narrow], &names[wide]);
+        let spread = format!("column \"{wide}\" spreads {times:.0} times as far as \"{narrow}\"");
+        match scaling {
+            ScalingKind::Auto => Some(format!(
+                "{spread}: each column gets a scale of its own; where they share a unit, use --set \
+                 data.scaling=rms"
+            )),
+            ScalingKind::Rms => Some(format!(
+                "{spread}: one scale for all columns hides the narrow ones; where units differ, use \
+                 --set data.scaling=z-score"
+            )),
+            ScalingKind::ZScore | ScalingKind::MinMax | ScalingKind::None => None,
+        }
     }
 
     /// The first `rows` training rows: what clustering, t-SNE and pictures use.

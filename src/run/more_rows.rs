@@ -29,12 +29,12 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let table = mixture.draw(rows, settings.seed, draw::MORE_ROWS);
     // As many steps as on the smaller set, so that only the data differ.
     let steps_per_epoch = |rows: usize| rows.div_ceil(plan.decided.batch);
-    let steps = steps_per_epoch(plan.decided.training_rows) * settings.training.epochs;
+    let steps = steps_per_epoch(plan.decided.training_rows) * plan.decided.epochs;
     let epochs = steps.div_ceil(steps_per_epoch(rows));
-    let training = TrainingSettings { epochs, patience: None, ..settings.training.clone() };
-    let mut watcher = Watcher::new(context, "training on more rows", rows, &training);
+    let training = TrainingSettings { patience: None, ..settings.training.clone() };
+    let mut watcher = Watcher::new(context, "training on more rows", rows, epochs);
     let none = Array2::zeros((0, table.width()));
-    let saved = fit(context, table.rows(), none.view(), &training, &mut watcher)?;
+    let saved = fit(context, table.rows(), none.view(), &training, epochs, &mut watcher)?;
     drop(watcher);
 
     let model = Model::new(saved, context.device);

@@ -35,7 +35,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let real = context.dataset.first(rows);
     let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, real.len());
     let embedded = !context.plan.decided.perplexities.is_empty();
-    let planar = context.plan.settings.model.latent == 2;
+    let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
+    let planar = model.card().architecture.latent == 2;
     let pictures = 6 + u64::from(embedded) + u64::from(planar);
     let task = context.progress.begin("drawing", pictures);
     let mut pictures = Vec::new();
@@ -72,7 +73,6 @@ pub(super) fn stage(context: &Context) -> Result<()> {
 
     let latents = first_rows(&read_latents(context)?, rows);
     let units = latents.ncols() / 2;
-    let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
     let prior = prior_components(&model.card().prior, units)?;
     let latent = Latent {
         title: "The latent space: posterior means over the prior",

@@ -59,7 +59,8 @@ pub const STAGES: &[Stage] = &[
         settings: |plan| {
             let (settings, decided) = (&plan.settings, &plan.decided);
             let machine = json!([decided.backend, decided.engine, decided.adapter]);
-            json!([settings.recipe, settings.model, settings.training, decided.batch, machine])
+            let training = json!([settings.training, decided.batch, decided.epochs]);
+            json!([settings.recipe, settings.model, training, machine])
         },
         outputs: &[RunDir::PREFLIGHT, SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY],
         work: train::stage,

@@ -14,10 +14,10 @@ use crate::vae::Model;
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let (training, held_out) = (context.dataset.training.rows(), context.dataset.held_out.rows());
-    let settings = &context.plan.settings.training;
+    let (settings, epochs) = (&context.plan.settings.training, context.plan.decided.epochs);
     preflight(context)?;
-    let mut watcher = Watcher::new(context, "training", training.nrows(), settings);
-    let trained = fit(context, training, held_out, settings, &mut watcher);
+    let mut watcher = Watcher::new(context, "training", training.nrows(), epochs);
+    let trained = fit(context, training, held_out, settings, epochs, &mut watcher);
     // The epochs that were finished are kept, also where the run was stopped or diverged.
     write_history(&context.dir.file(RunDir::HISTORY), &watcher.history)?;
     trained?.save(context.dir.path())
@@ -74,6 +74,7 @@ pub(super) fn fit(
     training: ArrayView2<f32>,
     held_out: ArrayView2<f32>,
     settings: &TrainingSettings,
+    epochs: usize,
     watcher: &mut Watcher,
 ) -> Result<SavedModel> {
     let mut card = card(context, training);
@@ -83,6 +84,7 @@ pub(super) fn fit(
     let job = Job {
         card: &card,
         settings,
+        epochs,
         device: context.device,
         rows: rows.view(),
         held_out: held_out.view(),
@@ -108,13 +110,8 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new(
-        context: &Context,
-        name: &str,
-        rows: usize,
-        settings: &TrainingSettings,
-    ) -> Self {
-        let steps = rows.div_ceil(context.plan.decided.batch) * settings.epochs;
+    pub(super) fn new(context: &Context, name: &str, rows: usize, epochs: usize) -> Self {
+        let steps = rows.div_ceil(context.plan.decided.batch) * epochs;
         let task = context.progress.begin(name, steps as u64);
         Self { task, steps: 0, line: String::new(), history: Vec::new() }
     }

@@ -21,8 +21,10 @@ const LOWER_RATE: &str = "try a lower training.learning_rate, or --set training.
 pub struct Job<'a> {
     /// The model; its objective's batch is the rows of a step.
     pub card: &'a ModelCard,
-    /// Epochs, rates and options.
+    /// Rates and options.
     pub settings: &'a TrainingSettings,
+    /// Passes over the rows.
+    pub epochs: usize,
     /// Where to compute.
     pub device: &'a Device,
     /// Training rows in scaled units, n × features.
@@ -74,7 +76,7 @@ pub fn train(
     let mut best: Option<(f64, usize, Parameters)> = None;
     let mut training_time = Duration::ZERO;
 
-    for epoch in 0..job.settings.epochs {
+    for epoch in 0..job.epochs {
         let clock = Instant::now();
         let sums = trainer.epoch(epoch, epoch * steps_per_epoch, interrupt, observer)?;
         training_time += clock.elapsed();
@@ -142,7 +144,7 @@ impl<'a> Trainer<'a> {
     fn new(job: Job<'a>, start: &Parameters) -> Self {
         let model = Autodiff::new(start, job.card.objective, job.settings, job.device);
         let steps_per_epoch = job.rows.nrows().div_ceil(job.card.objective.batch);
-        let steps = steps_per_epoch * job.settings.epochs;
+        let steps = steps_per_epoch * job.epochs;
         let rows = to_tensor(job.rows, model.device());
         Self { rows, model, steps, last_rate: 0.0, last_beta: 0.0, job }
     }

@@ -366,6 +366,36 @@ fn a_report_is_built_again_from_the_folder_alone() {
     }
 }
 
+/// What samples are drawn from: N(0, I), the prior that was learned, or a mixture fitted after.
+#[test]
+fn every_prior_is_settled_in_the_card() {
+    let place = Place::new();
+    // 120 rows have room for 4 components of 25.
+    for (out, arguments, components) in [
+        ("standard", "--recipe standard", None),
+        ("two-stage", "--recipe two-stage", Some(4)),
+        ("vamp", "--recipe vamp --set model.refit_prior=false", Some(50)),
+        ("mixture", "--set model.refit_prior=false --set model.prior_components=7", Some(7)),
+        ("wide", "--set model.likelihood=learned-sigma-per-column --set training.ema=0.9", Some(4)),
+        (
+            "bound",
+            "--set training.importance_samples=3 --set training.beta_schedule=constant",
+            Some(4),
+        ),
+        ("free", "--recipe standard --set training.free_bits=0.1", None),
+    ] {
+        place.write("data.csv", "a,b\n".to_owned() + &"0,1\n1,0\n2,2.5\n-1,1.5\n".repeat(30));
+        let quick = QUICK.replace("--set mixture.rows=120", "");
+        place.succeed(&format!(
+            "train data.csv --out {out} --set data.held_out=0 {arguments} {quick}"
+        ));
+        let card: Value = serde_json::from_str(&place.read(format!("{out}/model.json"))).unwrap();
+        let found = card["prior"]["weights"].as_array().map(Vec::len);
+        assert_eq!(found, components, "{out}: {}", card["prior"]["kind"]);
+        place.succeed(&format!("sample {out} -n 20 --out {out}.csv --backend cpu"));
+    }
+}
+
 /// With one seed both draw the same latents, so the two differ by σ·ε alone.
 #[test]
 fn samples_without_noise_are_the_mean_of_those_with_it() {
@@ -549,7 +579,8 @@ fn more_rows_are_trained_on_and_answered_for() {
 #[test]
 fn early_stopping_keeps_the_best_epoch() {
     let place = Place::new();
-    let settings = "--set training.learning_rate=0.05 --set training.patience=3 --epochs 200";
+    let settings = "--set training.learning_rate=0.05 --set training.patience=3 --epochs 200 \
+                    --set training.beta_schedule=constant";
     place.succeed("mixture --rows 200 --out data");
     let line = format!("train data/data.csv --labels component --backend cpu --out run {settings}");
     place.succeed(&line);

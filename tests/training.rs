@@ -40,14 +40,7 @@ fn run(recipe: &str, seed: u64) -> Run {
     let layers = Layers { recipe: Some(recipe), assignments: &assignments, ..Layers::default() };
     let settings = Settings::resolve(&layers).unwrap();
     let dataset = Dataset::prepare(None, &settings).unwrap();
-    let facts = Facts {
-        source: dataset.source.clone(),
-        columns: dataset.table.width(),
-        training_rows: dataset.training.len(),
-        held_out_rows: dataset.held_out.len(),
-        backend: Backend::Cpu,
-        adapter: None,
-    };
+    let facts = Facts::new(&dataset, Backend::Cpu, None);
     let plan = Plan::resolve(settings, facts).unwrap();
     let dir = RunDir::create(folder.path(), Existing::Refuse).unwrap();
     let context = Context {

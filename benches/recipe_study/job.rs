@@ -67,14 +67,7 @@ impl Job<'_> {
         let settings = Settings::resolve(&layers)?;
         let table = self.case.table.map(|(file, _)| self.folder.join(file));
         let dataset = Dataset::prepare(table.as_deref(), &settings)?;
-        let facts = Facts {
-            source: dataset.source.clone(),
-            columns: dataset.table.width(),
-            training_rows: dataset.training.len(),
-            held_out_rows: dataset.held_out.len(),
-            backend: Backend::Cpu,
-            adapter: None,
-        };
+        let facts = Facts::new(&dataset, Backend::Cpu, None);
         let plan = Plan::resolve(settings, facts)?;
         let dir = RunDir::create(&self.path(), Existing::Resume)?;
         write_csv(&dir.file(HELD_OUT), &dataset.held_out)?;

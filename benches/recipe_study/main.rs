@@ -51,6 +51,8 @@ fn main() {
         Some(names) => names.iter().any(|wanted| wanted == name),
     };
     let cases: Vec<_> = CASES.iter().filter(|case| chosen(case.name)).collect();
+    let wanted = arguments.cases.as_ref().map_or(CASES.len(), Vec::len);
+    assert_eq!(cases.len(), wanted, "every name of --cases is that of a case in case.rs");
     let seeds = arguments.first..arguments.first + arguments.seeds;
     let folder = arguments.folder.as_path();
     let jobs: Vec<Job> = cases

@@ -170,10 +170,10 @@ impl Evidence<'_> {
         };
         let scientific = |values: &[f64]| list(values.iter().map(|value| format!("{value:.2e}")));
         let evidence = format!(
-            "Variance of the posterior mean by unit: {}; KL by unit: {} nats; components by BIC \
+            "Variance of the posterior mean by unit: {}; information by unit: at most {} nats; components by BIC \
              {mixture}, clusters by HDBSCAN {dense}, k by silhouette {clusters}.",
             scientific(&latent.summary.mean_variance),
-            scientific(&latent.summary.kl_per_unit),
+            scientific(&latent.summary.information_per_unit),
         );
         let question = "How many components do the clusters of the latent space suggest?".into();
         Answer { question, answer, evidence }

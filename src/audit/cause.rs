@@ -74,6 +74,8 @@ pub struct ModelEvidence<'a> {
     pub noise: Option<&'a [f64]>,
     /// The ledger of the same samples with that noise, where it was left out.
     pub with_noise: Option<&'a Judged>,
+    /// Whether the prior was fitted to the posterior after training.
+    pub refitted: bool,
     /// The held-out bound by epoch, in nats a row; may be empty.
     pub bounds: &'a [f64],
     /// The recipe that does not collapse, where this is another.
@@ -193,11 +195,12 @@ impl ModelEvidence<'_> {
                 posterior.ratio.unwrap_or(0.0),
                 mode.ratio.unwrap_or(0.0)
             ),
-            remedy: Some(match self.recipe {
-                Some(recipe) => {
+            remedy: Some(match (self.recipe, self.refitted) {
+                (_, true) => "Try more epochs (--epochs) or more training rows.".into(),
+                (Some(recipe), false) => {
                     format!("Try --recipe {recipe}, whose prior follows the posterior.")
                 }
-                None => "Try --set model.refit_prior=true, or more epochs (--epochs).".into(),
+                (None, false) => "Try --set model.refit_prior=true.".into(),
             }),
         })
     }

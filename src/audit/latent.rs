@@ -48,8 +48,8 @@ pub struct LatentDiagnosis {
     /// What each unit carries.
     #[serde(flatten)]
     pub summary: LatentSummary,
-    /// Variance of the likelihood in scaled units: σ² where it is learned, half the columns for a
-    /// mean squared error.
+    /// Variance of the likelihood in scaled units, mean over the columns: σ² where it is learned or
+    /// given, half the columns for a mean squared error.
     pub likelihood_variance: f64,
     /// The variance that the loss acts by: the likelihood's, times β. A direction of the data whose
     /// variance is below it is not worth telling.

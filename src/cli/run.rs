@@ -113,14 +113,7 @@ impl Job {
         let chosen = device::open(settings.backend)?;
         let out =
             self.out.clone().unwrap_or_else(|| default_out(self.data.as_deref(), &settings.recipe));
-        let facts = Facts {
-            source: dataset.source.clone(),
-            columns: dataset.table.width(),
-            training_rows: dataset.training.len(),
-            held_out_rows: dataset.held_out.len(),
-            backend: chosen.backend,
-            adapter: chosen.adapter.clone(),
-        };
+        let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
         let plan = Plan::resolve(settings, facts)?;
         if let Some((folder, earlier)) = &earlier
             && let Some(difference) = plan.difference(earlier)?

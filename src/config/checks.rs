@@ -19,7 +19,7 @@ impl Settings {
             ("data.held_out", "in [0, 0.9]", (0.0..=0.9).contains(&self.data.held_out)),
             ("model.latent", "at least 1", model.latent != Some(0)),
             ("model.hidden", "a list of widths of at least 1", !model.hidden.contains(&0)),
-            ("model.sigma", "positive and finite", positive(model.sigma)),
+            ("model.sigma", "in [1e-6, 1e6]", (1e-6..=1e6).contains(&model.sigma)),
             (
                 "model.prior_components",
                 "in [1, 10^4]",

@@ -104,6 +104,13 @@ choice! {
     }
 }
 
+impl Likelihood {
+    /// Whether it has a standard deviation, given or learned, which samples get as noise.
+    pub fn has_sigma(self) -> bool {
+        self != Self::MeanSquaredError
+    }
+}
+
 choice! {
     /// The distribution of the latents that the KL divergence is taken from.
     PriorKind {

@@ -235,7 +235,7 @@ mod tests {
             ("training.beta_cycles=0", "at least 1"),
             ("training.free_bits=-1", "at least 0"),
             ("training.importance_samples=0", "in [1, 1000]"),
-            ("model.sigma=0", "positive"),
+            ("model.sigma=0", "in [1e-6, 1e6]"),
             ("model.prior_components=0", "in [1, 10^4]"),
         ] {
             assert!(refused(&[assignment]).message().contains(rule), "{assignment}");

@@ -163,6 +163,11 @@ impl Architecture {
         vec![everywhere; self.features]
     }
 
+    /// The mean over the columns of [`likelihood_variances`](Self::likelihood_variances).
+    pub fn mean_variance(&self, log_sigma: &[f32]) -> f64 {
+        self.likelihood_variances(log_sigma).iter().sum::<f64>() / self.features as f64
+    }
+
     /// Every parameter tensor in the order of the flat vector: encoder, decoder, log σ, prior.
     pub fn layout(&self) -> Vec<TensorSpec> {
         let mut specs: Vec<TensorSpec> = Vec::new();
@@ -212,7 +217,7 @@ impl Architecture {
         if (self.prior == PriorKind::StandardNormal) != (self.prior_components == 0) {
             return Err(Error::input("the number of components does not fit the prior"));
         }
-        let given = self.sigma.is_some_and(|sigma| sigma > 0.0 && sigma.is_finite());
+        let given = self.sigma.is_some_and(|sigma| (1e-6..=1e6).contains(&sigma));
         if given != (self.likelihood == Likelihood::FixedSigma) {
             return Err(Error::input("the given σ does not fit the likelihood"));
         }

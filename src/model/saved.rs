@@ -106,6 +106,7 @@ fn read_card(path: &Path) -> Result<ModelCard> {
     {
         return Err(wrong(format!("columns and scaling do not fit {features} features")));
     }
+    card.architecture.parameter_count().map_err(|error| wrong(error.message().into()))?;
     let latent = card.architecture.latent;
     if matches!(&card.prior, Prior::Mixture(mixture) if mixture.dimensions() != latent) {
         return Err(wrong(format!("the prior has not {latent} dimensions, as the latents have")));

@@ -76,29 +76,27 @@ impl DecoderGrid<'_> {
         if low > high {
             return plane::nothing(area, "no finite values");
         }
-        let area = plane::headed(area, &format!("{name}: {low:.3} (dark) to {high:.3} (light)"))?;
+        let range = format!("{low:.3} (dark) to {high:.3} (light)").replace('-', "−");
+        let area = plane::headed(area, &format!("{name}: {range}"))?;
         let axis = |unit: usize| {
             let values = self.latents.column(unit).into_iter().map(|value| f64::from(*value));
             Axis::over(format!("z{}", unit + 1), values)
         };
         let layout = Layout { equal: true, ..Layout::default() };
         let chart = plane::chart(&area, &axis(0), &axis(1), layout)?;
-        let last = self.latents.nrows() - 1;
-        let cell = |unit: usize| {
-            let across = self.latents[[last, unit]] - self.latents[[0, unit]];
-            f64::from(across) / (2 * (self.side() - 1)) as f64
+        // Edges by number, so that neighbours share theirs to the pixel.
+        let (side, last) = (self.side(), self.latents.nrows() - 1);
+        let edge = |unit: usize, number: usize| {
+            let from = f64::from(self.latents[[0, unit]]);
+            let step = (f64::from(self.latents[[last, unit]]) - from) / (side - 1) as f64;
+            from + (number as f64 - 0.5) * step
         };
-        let (half_width, half_height) = (cell(0), cell(1));
-        for (latent, value) in self.latents.rows().into_iter().zip(&values) {
-            if !drawable(*value) {
-                continue;
-            }
-            let (x, y) = (f64::from(latent[0]), f64::from(latent[1]));
-            let corners = [
-                chart.pixel(x - half_width, y - half_height),
-                chart.pixel(x + half_width, y + half_height),
-            ];
-            let color = ViridisRGB.get_color_normalized(*value, low, high.max(low + 1e-30));
+        for (point, value) in values.iter().enumerate().filter(|(_, value)| drawable(**value)) {
+            let (i, j) = (point % side, point / side);
+            let corners =
+                [chart.pixel(edge(0, i), edge(1, j)), chart.pixel(edge(0, i + 1), edge(1, j + 1))];
+            let share = if high > low { (value - low) / (high - low) } else { 0.5 };
+            let color = ViridisRGB.get_color(share);
             chart.screen.draw(&Rectangle::new(corners, color.filled()))?;
         }
         plane::outlines(&chart, self.prior, (0, 1), WHITE)

@@ -97,6 +97,29 @@ fn every_number_of_columns_is_drawn() {
     }
 }
 
+#[test]
+fn a_decoder_grid_is_drawn_for_every_number_of_columns() {
+    let folder = folder();
+    let latents = DecoderGrid::lattice([[-2.0, 3.0], [0.0, 1.0]], 7);
+    assert_eq!((latents.row(0)[0], latents.row(48)[0], latents.row(48)[1]), (-2.0, 3.0, 1.0));
+    for columns in [1, 3, 4, 8] {
+        let (names, mut decoded) = (names(columns), values(49, columns));
+        decoded.column_mut(0).fill(0.25);
+        decoded[[3, columns - 1]] = f32::NAN;
+        let prior = &[standard_normal(2)];
+        let grid = |decoded| DecoderGrid {
+            title: "Decoder",
+            columns: &names,
+            latents: latents.view(),
+            decoded,
+            prior,
+        };
+        check(folder.path(), &grid(decoded.view()).draw(folder.path(), "grid").unwrap());
+        let short = values(48, columns);
+        assert!(grid(short.view()).draw(folder.path(), "grid").is_err());
+    }
+}
+
 /// Both formats share all code but plotters' own, so most odd values are drawn as SVG only, which is
 /// much faster.
 #[test]

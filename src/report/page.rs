@@ -201,8 +201,9 @@ impl Page {
                 } }
             } }
             p.evidence {
-                "β is the weight of the KL in a full batch, σ the noise level in scaled units (learned, \
-                 or √(columns / 2), which a mean squared error stands for), the ELBO in nats a row in the data's own units."
+                "β is the weight of the KL at the end of the epoch, in a full batch; σ the noise level in scaled \
+                 units (learned, given, or √(columns / 2), which a mean squared error stands for); the ELBO is in \
+                 nats a row in the data's own units, under the prior of training."
             }
         }
     }

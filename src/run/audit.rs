@@ -60,6 +60,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             latent: &latent,
             posterior,
             noise: noise.as_deref(),
+            refitted: context.plan.settings.model.refit_prior,
             with_noise: other_noise.as_ref().filter(|_| !noisy),
             bounds: &bounds,
             recipe: Recipe::better_than(&context.plan.settings.recipe),
@@ -129,8 +130,13 @@ fn diagnose(
     let training = context.dataset.training.rows();
     let posterior = audited
         .map(|audited| {
-            let rows =
-                model.sample_posterior(training, settings.samples, seed, &context.interrupt)?;
+            let rows = model.sample_posterior(
+                training,
+                settings.samples,
+                settings.noise,
+                seed,
+                &context.interrupt,
+            )?;
             Ok(audited.ledger.judge(rows.view()))
         })
         .transpose()?;

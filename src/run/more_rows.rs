@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ndarray::{Array2, ArrayView2};
 
 use super::data::{draw, first_rows};
-use super::train::{Watcher, fit};
+use super::train::fit;
 use super::{Context, RunDir, interruptible};
 use crate::audit::findings::MoreRows;
 use crate::audit::latent::summarise;
@@ -32,12 +32,10 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let steps = steps_per_epoch(plan.decided.training_rows) * plan.decided.epochs;
     let epochs = steps.div_ceil(steps_per_epoch(rows));
     let training = TrainingSettings { patience: None, ..settings.training.clone() };
-    let mut watcher = Watcher::new(context, "training on more rows", rows, epochs);
     let none = Array2::zeros((0, table.width()));
-    let saved = fit(context, table.rows(), none.view(), &training, epochs, &mut watcher)?;
-    drop(watcher);
-
-    let model = Model::new(saved, context.device);
+    let name = "training on more rows";
+    let (_, saved) = fit(context, name, table.rows(), none.view(), &training, epochs);
+    let model = Model::new(saved?, context.device);
     let generated = model.sample(rows, settings.noise, settings.seed, &context.interrupt)?;
     let latents = model.encode(table.rows(), &context.interrupt)?;
     let latent = summarise(latents.means.view(), latents.log_variances.view());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::RunDir;
+use super::{Dataset, RunDir};
 use crate::config::{Backend, Engine, Settings};
 use crate::device::Adapter;
 use crate::error::{Error, Result};
@@ -52,6 +52,20 @@ pub struct Facts {
     pub adapter: Option<Adapter>,
 }
 
+impl Facts {
+    /// What there is to know of these data and the device that was opened.
+    pub fn new(dataset: &Dataset, backend: Backend, adapter: Option<Adapter>) -> Self {
+        Self {
+            source: dataset.source.clone(),
+            columns: dataset.table.width(),
+            training_rows: dataset.training.len(),
+            held_out_rows: dataset.held_out.len(),
+            backend,
+            adapter,
+        }
+    }
+}
+
 /// A run, decided. `config.toml` holds it: the settings, and under `[run]` what became of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -77,6 +91,8 @@ pub struct Decided {
     pub batch: usize,
     /// Passes over the rows.
     pub epochs: usize,
+    /// Latent units.
+    pub latent: usize,
     /// Rows trained on.
     pub training_rows: usize,
     /// Rows kept out of training.
@@ -96,7 +112,8 @@ impl Plan {
     /// # Errors
     /// Settings that the data do not allow.
     pub fn resolve(settings: Settings, facts: Facts) -> Result<Self> {
-        Architecture::new(&settings.model, facts.columns).parameter_count()?;
+        let architecture = Architecture::new(&settings.model, facts.columns);
+        architecture.parameter_count()?;
         let mut notes = Vec::new();
         let rows = facts.training_rows;
         let batch = match settings.training.batch {
@@ -136,6 +153,7 @@ impl Plan {
                 .training
                 .epochs
                 .unwrap_or_else(|| DEFAULT_STEPS.div_ceil(rows.div_ceil(batch).max(1))),
+            latent: architecture.latent,
             training_rows: rows,
             held_out_rows: facts.held_out_rows,
             perplexities,

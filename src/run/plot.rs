@@ -150,13 +150,19 @@ fn losses(context: &Context, folder: &std::path::Path) -> Result<Picture> {
             // The bound is in the data's units, the loss in scaled ones.
             let scaling = SavedModel::load(context.dir.path())?.card.scaling;
             let bound = |r: &EpochRecord| r.held_out_elbo.unwrap_or(f64::NAN);
-            let loss = |record| -bound(record) - scaling.log_jacobian();
+            // Before β has risen the training loss is not the negative bound.
+            let loss = |record: &EpochRecord| match record.beta == 1.0 {
+                true => -bound(record) - scaling.log_jacobian(),
+                false => f64::NAN,
+            };
             ("nats a row", Some(history.iter().map(loss).collect::<Vec<f64>>()))
         }
     };
-    // With another β the training loss is not the negative bound.
+    // Nor is it with another reduction, free bits or several draws.
     let training = &context.plan.settings.training;
-    let comparable = training.beta == 1.0 && training.kl_reduction == KlReduction::Mean;
+    let comparable = training.kl_reduction == KlReduction::Mean
+        && training.free_bits == 0.0
+        && training.importance_samples == 1;
     let held_out = held_out.filter(|loss| comparable && loss.iter().any(|l| l.is_finite()));
     let (title, kl_unit) = ("Loss, reconstruction and KL by epoch", "nats a row");
     let (loss, reconstruction, kl) = (&loss, &reconstruction, &kl);

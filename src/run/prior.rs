@@ -29,7 +29,8 @@ pub(super) fn refit(context: &Context, model: &Model, training: ArrayView2<f32>)
     let seed = context.plan.settings.seed;
     let count = (DRAWS_PER_ROW * training.nrows()).min(MOST_DRAWS);
     let rows = training.nrows().min(count);
-    let components = (rows / ROWS_PER_COMPONENT).clamp(1, MOST_COMPONENTS);
+    let fewest = Covariance::Full.fewest_rows(model.card().architecture.latent);
+    let components = (rows / ROWS_PER_COMPONENT.max(fewest)).clamp(1, MOST_COMPONENTS);
     let training = training.slice(s![..rows, ..]);
     let draws =
         model.posterior_draws(training, count, Stream::PriorFit, seed, &context.interrupt)?;

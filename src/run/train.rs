@@ -14,13 +14,12 @@ use crate::vae::Model;
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let (training, held_out) = (context.dataset.training.rows(), context.dataset.held_out.rows());
-    let (settings, epochs) = (&context.plan.settings.training, context.plan.decided.epochs);
     preflight(context)?;
-    let mut watcher = Watcher::new(context, "training", training.nrows(), epochs);
-    let trained = fit(context, training, held_out, settings, epochs, &mut watcher);
+    let (settings, epochs) = (&context.plan.settings.training, context.plan.decided.epochs);
+    let (history, saved) = fit(context, "training", training, held_out, settings, epochs);
     // The epochs that were finished are kept, also where the run was stopped or diverged.
-    write_history(&context.dir.file(RunDir::HISTORY), &watcher.history)?;
-    trained?.save(context.dir.path())
+    write_history(&context.dir.file(RunDir::HISTORY), &history)?;
+    saved?.save(context.dir.path())
 }
 
 /// Says whether training is to be expected to collapse, before its first step.
@@ -30,10 +29,11 @@ fn preflight(context: &Context) -> Result<()> {
     let card = card(context, training);
     let rows = card.scaling.apply(training);
     let starting = vec![settings.model.sigma.ln() as f32; card.architecture.learned_sigmas()];
-    let variances = card.architecture.likelihood_variances(&starting);
-    let variance = card.implied_variance(variances.iter().sum::<f64>() / variances.len() as f64);
-    let certificate =
+    let variance = card.implied_variance(card.architecture.mean_variance(&starting));
+    let mut certificate =
         interruptible(&context.interrupt, move || certify(rows.view(), 0.5 / variance))?;
+    // The certificate is of a loss in which all of the KL divergence has its price.
+    certificate.proved &= settings.training.free_bits == 0.0 || !certificate.collapse_is_optimal;
     let preflight = Preflight::new(
         certificate,
         card.architecture.learned_sigmas() > 0,
@@ -68,8 +68,24 @@ fn card(context: &Context, training: ArrayView2<f32>) -> ModelCard {
 }
 
 /// Trains a model as the plan says on these rows, given in the data's own units, and settles the
-/// prior that samples are drawn from.
+/// prior that samples are drawn from; beside it, or the error, the epochs that were finished.
 pub(super) fn fit(
+    context: &Context,
+    name: &str,
+    training: ArrayView2<f32>,
+    held_out: ArrayView2<f32>,
+    settings: &TrainingSettings,
+    epochs: usize,
+) -> (Vec<EpochRecord>, Result<SavedModel>) {
+    let steps = training.nrows().div_ceil(context.plan.decided.batch) * epochs;
+    let mut watcher = Watcher::new(context.progress.begin(name, steps as u64));
+    let trained = fit_parameters(context, training, held_out, settings, epochs, &mut watcher);
+    let Watcher { history, task, .. } = watcher;
+    drop(task);
+    (history, trained.and_then(|saved| settle_prior(context, saved, training)))
+}
+
+fn fit_parameters(
     context: &Context,
     training: ArrayView2<f32>,
     held_out: ArrayView2<f32>,
@@ -77,7 +93,7 @@ pub(super) fn fit(
     epochs: usize,
     watcher: &mut Watcher,
 ) -> Result<SavedModel> {
-    let mut card = card(context, training);
+    let card = card(context, training);
     let (rows, held_out) = (card.scaling.apply(training), card.scaling.apply(held_out));
     let sigma = context.plan.settings.model.sigma;
     let start = Parameters::initialise(card.architecture.clone(), sigma, rows.view(), card.seed)?;
@@ -90,19 +106,25 @@ pub(super) fn fit(
         held_out: held_out.view(),
     };
     let parameters = train(job, &start, &context.interrupt, watcher)?.parameters;
-    let model = Model::new(
-        SavedModel { card: card.clone(), parameters: parameters.clone() },
-        context.device,
-    );
-    card.prior = match context.plan.settings.model.refit_prior {
-        true => prior::refit(context, &model, training)?,
-        false => model.trained_prior()?,
-    };
     Ok(SavedModel { card, parameters })
 }
 
+/// Puts the prior that samples are drawn from into the card of a trained model.
+fn settle_prior(
+    context: &Context,
+    mut saved: SavedModel,
+    training: ArrayView2<f32>,
+) -> Result<SavedModel> {
+    let model = Model::new(saved.clone(), context.device);
+    saved.card.prior = match context.plan.settings.model.refit_prior {
+        true => prior::refit(context, &model, training)?,
+        false => model.trained_prior()?,
+    };
+    Ok(saved)
+}
+
 /// Shows training and keeps its history.
-pub(super) struct Watcher {
+struct Watcher {
     task: Box<dyn Task>,
     steps: u64,
     line: String,
@@ -110,9 +132,7 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new(context: &Context, name: &str, rows: usize, epochs: usize) -> Self {
-        let steps = rows.div_ceil(context.plan.decided.batch) * epochs;
-        let task = context.progress.begin(name, steps as u64);
+    fn new(task: Box<dyn Task>) -> Self {
         Self { task, steps: 0, line: String::new(), history: Vec::new() }
     }
 }

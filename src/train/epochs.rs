@@ -88,7 +88,7 @@ pub fn train(
             loss: sums.loss,
             reconstruction: sums.reconstruction,
             kl: sums.kl,
-            beta: trainer.last_beta,
+            beta: trainer.last_share * job.card.objective.beta_per_row(job.card.objective.batch),
             learning_rate: trainer.last_rate,
             sigma: measured.variance.sqrt(),
             active_units: measured.active_units,
@@ -99,14 +99,19 @@ pub fn train(
         observer.on_epoch(&record);
         history.push(record);
 
-        if let (Some(patience), Some(elbo)) = (job.settings.patience, measured.held_out_elbo) {
-            match &best {
-                Some((best_elbo, best_epoch, _)) if elbo <= *best_elbo => {
-                    if epoch - best_epoch >= patience {
+        // While β rises another loss is minimised than the bound that weights are judged by.
+        let settled = trainer.last_share == 1.0;
+        if let (Some(patience), Some(elbo), true) =
+            (job.settings.patience, measured.held_out_elbo, settled)
+        {
+            match &mut best {
+                Some((best_elbo, since, _)) if elbo <= *best_elbo => {
+                    *since += 1;
+                    if *since >= patience {
                         break;
                     }
                 }
-                _ => best = Some((elbo, epoch, model.parameters(&job.card.architecture)?)),
+                _ => best = Some((elbo, 0, model.parameters(&job.card.architecture)?)),
             }
         }
     }
@@ -136,8 +141,8 @@ struct Trainer<'a> {
     model: Autodiff,
     steps: usize,
     last_rate: f64,
-    /// β of the last step, as it would be in a full batch.
-    last_beta: f64,
+    /// Share of β in the last step.
+    last_share: f64,
 }
 
 impl<'a> Trainer<'a> {
@@ -146,7 +151,7 @@ impl<'a> Trainer<'a> {
         let steps_per_epoch = job.rows.nrows().div_ceil(job.card.objective.batch);
         let steps = steps_per_epoch * job.epochs;
         let rows = to_tensor(job.rows, model.device());
-        Self { rows, model, steps, last_rate: 0.0, last_beta: 0.0, job }
+        Self { rows, model, steps, last_rate: 0.0, last_share: 0.0, job }
     }
 
     /// One pass over the rows, starting with step number `step`.
@@ -173,7 +178,7 @@ impl<'a> Trainer<'a> {
             self.last_rate = learning_rate(self.job.settings, step, self.steps);
             let share = beta_share(self.job.settings, step, self.steps);
             let beta = share * card.objective.beta_per_row(count);
-            self.last_beta = share * card.objective.beta_per_row(card.objective.batch);
+            self.last_share = share;
             let terms = self.model.step(batch(&rows), batch(&noise), beta, self.last_rate);
             let parts = vec![terms.loss, terms.reconstruction, terms.kl];
             let weighted = Tensor::cat(parts, 0) * count as f64;

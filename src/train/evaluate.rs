@@ -49,7 +49,7 @@ impl<'a> Evaluation<'a> {
         let variances = self.card.architecture.likelihood_variances(&log_sigma);
         let held_out = self.held_out.as_ref();
         Ok(Measured {
-            variance: variances.iter().sum::<f64>() / variances.len() as f64,
+            variance: self.card.architecture.mean_variance(&log_sigma),
             active_units: self.active_units(model)?,
             held_out_elbo: held_out
                 .map(|rows| self.elbo(model, rows, &variances, epoch))

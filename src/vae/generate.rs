@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate, s};
 
 use super::{Vae, to_array, to_tensor};
-use crate::config::{Likelihood, MOST_ROWS, MOST_VALUES};
+use crate::config::{MOST_ROWS, MOST_VALUES};
 use crate::data::{Labels, Table};
 use crate::error::{Error, Result};
 use crate::model::{ModelCard, Prior, SavedModel};
@@ -82,7 +82,7 @@ impl Model {
     /// where the likelihood is a mean squared error, whose samples get none.
     pub fn noise_deviations(&self) -> Option<Vec<f64>> {
         let scales = self.card.scaling.scale.iter().map(|&scale| f64::from(scale));
-        let noisy = self.card.architecture.likelihood != Likelihood::MeanSquaredError;
+        let noisy = self.card.architecture.likelihood.has_sigma();
         noisy
             .then(|| self.variances.iter().zip(scales).map(|(v, scale)| v.sqrt() * scale).collect())
     }
@@ -123,8 +123,7 @@ impl Model {
         })
     }
 
-    /// Draws `count` rows in the data's units as [`sample`](Self::sample) does with its noise, but
-    /// with z from the posterior of one of `rows` (n × features, in the data's units) in turn: what
+    /// Draws `count` rows in the data's units as [`sample`](Self::sample) does, but with z from the posterior of one of `rows` (n × features, in the data's units) in turn: what
     /// the decoder makes of the latents that the encoder gives it.
     ///
     /// # Errors
@@ -133,11 +132,12 @@ impl Model {
         &self,
         rows: ArrayView2<f32>,
         count: usize,
+        noise: bool,
         seed: u64,
         interrupt: &AtomicBool,
     ) -> Result<Array2<f32>> {
         let latents = self.posterior_draws(rows, count, Stream::PosteriorDraw, seed, interrupt)?;
-        let noise = Some(Stream::PosteriorObservation);
+        let noise = noise.then_some(Stream::PosteriorObservation);
         self.generate(count, seed, noise, interrupt, |index, count| {
             latents.slice(s![index * CHUNK..index * CHUNK + count, ..]).to_owned()
         })
@@ -195,7 +195,7 @@ impl Model {
         interrupt: &AtomicBool,
         latents: impl Fn(usize, usize) -> Array2<f32>,
     ) -> Result<Array2<f32>> {
-        let noisy = self.card.architecture.likelihood != Likelihood::MeanSquaredError;
+        let noisy = self.card.architecture.likelihood.has_sigma();
         let deviations = Array1::from_iter(self.variances.iter().map(|v| v.sqrt() as f32));
         let mut out = Array2::zeros((rows, self.card.architecture.features));
         for (index, mut chunk) in out.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {

@@ -74,7 +74,9 @@ fn importance_weighted(
     let z = posterior.sample(noise.clone());
     let x = x.unsqueeze_dim::<3>(1).expand([rows, draws, features]);
     let residual = x.reshape([rows * draws, features]) - vae.decode(z.clone());
-    let log_sigma = vae.log_sigma().unwrap_or_else(|| Tensor::zeros([1], &residual.device()));
+    // A mean squared error as a density has the variance features / 2.
+    let of_error = || Tensor::full([1], 0.5 * (0.5 * features as f64).ln(), &residual.device());
+    let log_sigma = vae.log_sigma().unwrap_or_else(of_error);
     let log_likelihood = gaussian(residual, log_sigma);
     let ratio = posterior.log_density(noise) - vae.log_prior(z);
     let log_weights = (log_likelihood.clone() - ratio.clone()).reshape([rows, draws]);

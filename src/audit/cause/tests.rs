@@ -83,6 +83,9 @@ struct Model {
     noise: Option<Vec<f64>>,
     bounds: Vec<f64>,
     recipe: Option<&'static str>,
+    refitted: bool,
+    /// The mode in the same samples with noise, where it was left out.
+    with_noise: Option<Mode>,
 }
 
 impl Model {
@@ -95,15 +98,19 @@ impl Model {
             noise: Some(vec![0.1, 0.2]),
             bounds: vec![],
             recipe: None,
+            refitted: false,
+            with_noise: None,
         }
     }
 
     fn cause(&self, mode: &Mode) -> Cause {
         let posterior = judged(self.posterior.clone());
+        let with_noise = self.with_noise.clone().map(judged);
         let evidence = ModelEvidence {
             latent: &self.latent,
             posterior: &posterior,
-            with_noise: None,
+            with_noise: with_noise.as_ref(),
+            refitted: self.refitted,
             noise: self.noise.as_deref(),
             bounds: &self.bounds,
             recipe: self.recipe,
@@ -301,6 +308,34 @@ fn without_evidence_no_cause_is_named() {
     assert!(cause.remedy.unwrap().starts_with("Try other seeds (--seed)"));
 }
 
+#[test]
+fn noise_that_was_left_out_is_named_where_it_makes_the_mode_right() {
+    let strict = Some(mode(Verdict::Strict, 1.0, 0.05));
+    let model = Model { with_noise: strict, noise: None, ..Model::unsuspicious() };
+    let cause = model.cause(&mode(Verdict::Shrunk, 1.0, 0.05));
+    assert_eq!(cause.kind, CauseKind::NoNoise);
+    assert!(cause.remedy.unwrap().contains("--mean"));
+    let model = Model { with_noise: Some(shifted()), ..model };
+    assert_ne!(model.kind(&mode(Verdict::Shrunk, 1.0, 0.05)), CauseKind::NoNoise);
+}
+
+#[test]
+fn a_prior_that_was_refitted_is_not_told_to_be() {
+    let captured = mode(Verdict::Strict, 1.0, 0.05);
+    for (recipe, refitted, words) in [
+        (Some("calm"), false, "--recipe calm"),
+        (None, false, "model.refit_prior"),
+        (None, true, "--epochs"),
+        (Some("calm"), true, "--epochs"),
+    ] {
+        let posterior = captured.clone();
+        let model = Model { posterior, recipe, refitted, ..Model::unsuspicious() };
+        let cause = model.cause(&missing());
+        assert_eq!(cause.kind, CauseKind::PriorHole);
+        assert!(cause.remedy.unwrap().contains(words), "{recipe:?} {refitted}");
+    }
+}
+
 /// Every sign at once, then one less each time.
 #[test]
 fn the_most_telling_cause_is_named() {
@@ -309,7 +344,7 @@ fn the_most_telling_cause_is_named() {
         posterior: shifted(),
         noise: Some(vec![2.0, 4.0]),
         bounds: rising(100, 0.01),
-        recipe: None,
+        ..Model::unsuspicious()
     };
     assert_eq!(model.kind(&missing()), CauseKind::Collapse);
     model.latent = latent(2, &[1.0, 2.0]);

@@ -13,7 +13,7 @@ use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior, SavedM
 use crate::train::{Job, train};
 use crate::vae::Model;
 
-/// A model and batch to time, on the reference mixture with the default recipe.
+/// A model and batch to time, on the reference mixture with the default settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
     /// Rows a step.

@@ -1,8 +1,7 @@
 //! What settings are allowed.
 
 use super::{
-    BetaSchedule, KlReduction, Likelihood, MOST_ROWS, MOST_VALUES, MixtureSettings, PriorKind,
-    Settings,
+    BetaSchedule, KlReduction, MOST_ROWS, MOST_VALUES, MixtureSettings, PriorKind, Settings,
 };
 use crate::error::{Error, Result};
 
@@ -39,7 +38,7 @@ impl Settings {
             (
                 "training.beta",
                 "above 0 with likelihood mean-squared-error, whose variance it stands for",
-                training.beta > 0.0 || model.likelihood != Likelihood::MeanSquaredError,
+                training.beta > 0.0 || model.likelihood.has_sigma(),
             ),
             (
                 "training.beta_warm_up",
@@ -104,7 +103,7 @@ impl Settings {
                 "leave one of the two out",
             ),
             (
-                importance && model.likelihood == Likelihood::MeanSquaredError,
+                importance && !model.likelihood.has_sigma(),
                 "training.importance_samples needs a likelihood: a mean squared error is no \
                  density to weight draws by",
                 "set model.likelihood to \"learned-sigma\" or \"fixed-sigma\"",

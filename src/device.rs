@@ -176,22 +176,31 @@ fn ndarray() -> Device {
     Device::ndarray()
 }
 
-/// The wgpu device of this process: burn allows one initialisation per selector.
 fn open_wgpu() -> Result<(Device, Adapter)> {
+    let (device, setup) = opened_wgpu()?;
+    Ok((device.clone(), Adapter::new(&setup.adapter.get_info())))
+}
+
+/// What burn computes with on wgpu, for work beside burn's on the same adapter and queue.
+///
+/// # Errors
+/// Where there is no adapter, or it does not start.
+pub fn wgpu_setup() -> Result<&'static WgpuSetup> {
+    opened_wgpu().map(|(_, setup)| setup)
+}
+
+/// The wgpu device of this process: burn allows one initialisation per selector.
+fn opened_wgpu() -> Result<&'static (Device, WgpuSetup)> {
     static OPENED: OnceLock<std::result::Result<(Device, WgpuSetup), String>> = OnceLock::new();
     let opened = OPENED.get_or_init(|| {
         Device::wgpu_options().init_with_setup().map_err(|error| error.to_string())
     });
-    match opened {
-        Ok((device, setup)) => Ok((device.clone(), Adapter::new(&setup.adapter.get_info()))),
-        Err(reason) => Err(Error::input(format!(
-            "--backend wgpu: no adapter could be opened: {reason}"
-        ))
-        .help(
+    opened.as_ref().map_err(|reason| {
+        Error::input(format!("--backend wgpu: no adapter could be opened: {reason}")).help(
             "install a Vulkan driver (Debian: apt-get install mesa-vulkan-drivers for a software \
-                 one), see `modescope devices`, or use --backend cpu",
-        )),
-    }
+             one), see `modescope devices`, or use --backend cpu",
+        )
+    })
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod files;
+pub mod fused;
 pub mod model;
 pub mod plot;
 pub mod random;

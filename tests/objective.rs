@@ -1,94 +1,20 @@
 //! The objective, its gradients and its Adam steps, on every backend, against JAX in float64
 //! (`scripts/goldens_jax.py`) and against finite differences.
 
-use modescope::config::{Backend, ModelSettings, ScalingKind, TrainingSettings};
-use modescope::data::Scaling;
+use modescope::config::{Backend, TrainingSettings};
 use modescope::device;
-use modescope::model::{Architecture, ModelCard, Objective, Parameters, Prior};
+use modescope::model::Parameters;
 use modescope::train::{Autodiff, Gradient, gradient};
 use modescope::vae::to_tensor;
 use ndarray::Array2;
-use serde::Deserialize;
-use serde_json::Value;
 
-#[derive(Deserialize)]
-struct Golden {
-    name: String,
-    settings: Value,
-    features: usize,
-    hidden: Vec<usize>,
-    latent: usize,
-    parameters: Vec<f32>,
-    x: Vec<f32>,
-    noise: Vec<f32>,
-    loss: f64,
-    reconstruction: f64,
-    kl: f64,
-    gradients: Vec<f64>,
-    parameters_after_3_steps: Vec<f64>,
-}
+#[path = "common/objective.rs"]
+mod goldens;
+use goldens::{Case, cases};
 
-/// A golden case as this program sees it.
-struct Case {
-    golden: Golden,
-    card: ModelCard,
-    parameters: Parameters,
-    x: Array2<f32>,
-    noise: Array2<f32>,
-}
-
-fn cases() -> Vec<Case> {
-    let goldens: Vec<Golden> = serde_json::from_str(include_str!("golden/objective.json")).unwrap();
-    goldens.into_iter().map(Case::new).collect()
-}
-
-impl Case {
-    fn new(golden: Golden) -> Self {
-        let setting = |key: &str| golden.settings[key].clone();
-        let parse = |key: &str| serde_json::from_value(setting(key)).unwrap();
-        let model = ModelSettings {
-            latent: Some(golden.latent),
-            hidden: golden.hidden.clone(),
-            activation: serde_json::from_value(setting("activation")).unwrap(),
-            likelihood: serde_json::from_value(setting("likelihood")).unwrap(),
-            posterior_variance: serde_json::from_value(setting("posterior_variance")).unwrap(),
-            sigma: setting("sigma").as_f64().unwrap(),
-            prior: serde_json::from_value(setting("prior")).unwrap(),
-            prior_components: serde_json::from_value(setting("prior_components")).unwrap(),
-            ..ModelSettings::default()
-        };
-        let architecture = Architecture::new(&model, golden.features);
-        let rows = golden.x.len() / golden.features;
-        let x = Array2::from_shape_vec((rows, golden.features), golden.x.clone()).unwrap();
-        let draws: usize = serde_json::from_value(setting("importance_samples")).unwrap();
-        let shape = (rows, draws * golden.latent);
-        let noise = Array2::from_shape_vec(shape, golden.noise.clone()).unwrap();
-        let card = ModelCard {
-            format: ModelCard::FORMAT,
-            modescope: String::new(),
-            recipe: golden.name.clone(),
-            seed: 1,
-            columns: vec![String::new(); golden.features],
-            architecture: architecture.clone(),
-            scaling: Scaling::fit(ScalingKind::None, x.view()),
-            prior: Prior::StandardNormal,
-            objective: Objective {
-                beta: setting("beta").as_f64().unwrap(),
-                kl_reduction: parse("kl_reduction"),
-                free_bits: setting("free_bits").as_f64().unwrap(),
-                importance_samples: draws,
-                batch: rows,
-            },
-        };
-        let parameters = Parameters { architecture, values: golden.parameters.clone() };
-        Self { golden, card, parameters, x, noise }
-    }
-
-    fn gradient(&self, parameters: &Parameters, backend: Backend) -> Gradient {
-        let device =
-            device::open(backend).expect("every backend opens: software Vulkan serves wgpu");
-        gradient(&self.card, parameters, self.x.view(), self.noise.view(), &device.device).unwrap()
-    }
+fn gradient_of(case: &Case, parameters: &Parameters, backend: Backend) -> Gradient {
+    let device = device::open(backend).expect("every backend opens: software Vulkan serves wgpu");
+    gradient(&case.card, parameters, case.x.view(), case.noise.view(), &device.device).unwrap()
 }
 
 fn assert_close(what: &str, found: f64, golden: f64, relative: f64) {
@@ -100,7 +26,7 @@ fn assert_close(what: &str, found: f64, golden: f64, relative: f64) {
 fn assert_equals_jax(backend: Backend) {
     for case in cases() {
         let golden = &case.golden;
-        let found = case.gradient(&case.parameters, backend);
+        let found = gradient_of(&case, &case.parameters, backend);
         let name = format!("{} on {backend:?}", golden.name);
         assert_close(&format!("{name}, loss"), found.loss.into(), golden.loss, 1e-5);
         let reconstruction = found.reconstruction.into();
@@ -149,7 +75,7 @@ fn wgpu_equals_jax() {
 fn gradients_equal_finite_differences() {
     const STEP: f64 = 2e-3;
     for case in cases() {
-        let gradient = case.gradient(&case.parameters, Backend::Cpu);
+        let gradient = gradient_of(&case, &case.parameters, Backend::Cpu);
         for spec in case.card.architecture.layout() {
             let slope = &gradient.values[spec.range()];
             let norm = slope.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
@@ -158,7 +84,7 @@ fn gradients_equal_finite_differences() {
                 for (value, &g) in moved.values[spec.range()].iter_mut().zip(slope) {
                     *value += (sign * STEP * f64::from(g) / norm.max(1e-12)) as f32;
                 }
-                f64::from(case.gradient(&moved, Backend::Cpu).loss)
+                f64::from(gradient_of(&case, &moved, Backend::Cpu).loss)
             };
             let difference = (loss(1.0) - loss(-1.0)) / (2.0 * STEP);
             // The loss is rounded to 24 bits, which the division by the step magnifies.

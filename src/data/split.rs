@@ -24,7 +24,8 @@ pub fn split(rows: usize, held_out: f64, seed: u64) -> (Vec<usize>, Vec<usize>) 
 /// # Panics
 /// Where `batch` is 0.
 pub fn batches(rows: usize, batch: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
-    let order = Generator::new(seed, Stream::Shuffle, epoch).permutation(rows);
+    let shuffle = Generator::new(seed, Stream::Shuffle, epoch).shuffle(rows);
+    let order: Vec<usize> = (0..rows).map(|place| shuffle.row(place)).collect();
     order.chunks(batch).map(<[usize]>::to_vec).collect()
 }
 

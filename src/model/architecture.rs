@@ -8,6 +8,9 @@ use crate::error::{Error, Result};
 /// The log-variance of an `exp` posterior is clamped to this range.
 pub const LOG_VARIANCE_RANGE: (f32, f32) = (-12.0, 8.0);
 
+/// The smallest variance of a softplus posterior, so that its logarithm stays finite.
+pub const SMALLEST_VARIANCE: f32 = 1e-12;
+
 /// The log-variances of a mixture prior are clamped to this range.
 pub const PRIOR_LOG_VARIANCE_RANGE: (f32, f32) = (-8.0, 4.0);
 

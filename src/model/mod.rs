@@ -9,7 +9,7 @@ mod parameters;
 mod saved;
 
 pub use architecture::{
-    Architecture, LOG_VARIANCE_RANGE, PRIOR_LOG_VARIANCE_RANGE, Role, TensorSpec,
+    Architecture, LOG_VARIANCE_RANGE, PRIOR_LOG_VARIANCE_RANGE, Role, SMALLEST_VARIANCE, TensorSpec,
 };
 pub use card::{ModelCard, Objective, Prior};
 pub use parameters::Parameters;

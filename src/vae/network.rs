@@ -10,10 +10,7 @@ use super::prior::{LearnedPrior, MixturePrior, VampPrior};
 use super::to_vec;
 use crate::config::{Activation, PosteriorVariance, PriorKind};
 use crate::error::Result;
-use crate::model::{Architecture, LOG_VARIANCE_RANGE, Parameters};
-
-/// The smallest variance of a softplus posterior, so that its logarithm stays finite.
-const SMALLEST_VARIANCE: f32 = 1e-12;
+use crate::model::{Architecture, LOG_VARIANCE_RANGE, Parameters, SMALLEST_VARIANCE};
 
 /// A VAE of dense layers with the shapes of an [`Architecture`].
 #[derive(Module, Debug)]

@@ -1,0 +1,131 @@
+// What every stage sees: the network as constants of the pipeline, and the buffers.
+//
+// A member is `workgroup_id.z`. Matrices are row-major. Offsets count f32 values: those of tensors
+// within a member's parameters, those of slots within a member's workspace. A slot of rows has room
+// for whole blocks of 8, and rows past the batch hold finite values that no gradient sees.
+
+override FEATURES: u32;
+override LATENT: u32;
+// Training rows.
+override ROWS: u32;
+// Parameters of a member.
+override PARAMETERS: u32;
+// Whether the likelihood is a mean squared error.
+override SQUARED_ERROR: bool;
+// Learned log σ: 0, 1 or FEATURES; without one it is FIXED_LOG_SIGMA.
+override LEARNED_SIGMAS: u32;
+override LOG_SIGMA: u32;
+override FIXED_LOG_SIGMA: f32;
+override SOFTPLUS: bool;
+// Gaussians of the prior, 0 for N(0, I).
+override COMPONENTS: u32;
+override PRIOR_MEANS: u32;
+override PRIOR_LOG_VARIANCES: u32;
+override PRIOR_LOGITS: u32;
+
+// Length of a member's workspace, and its slots.
+override WORKSPACE: u32;
+// The batch, rows × FEATURES.
+override BATCH: u32;
+// rows × LATENT.
+override NOISE: u32;
+// The encoder's output, rows × 2·LATENT: means, then heads.
+override POSTERIOR: u32;
+override POSTERIOR_GRADIENT: u32;
+// The posterior's sample z and ∂loss/∂z, rows × LATENT.
+override SAMPLE: u32;
+override SAMPLE_GRADIENT: u32;
+// KL divergence of each row.
+override KL: u32;
+// Loss of each row's reconstruction, without constants.
+override RECONSTRUCTION: u32;
+// rows × COMPONENTS.
+override RESPONSIBILITIES: u32;
+// x̂ − x and ∂loss/∂x̂, rows × FEATURES.
+override RESIDUAL: u32;
+override RESIDUAL_GRADIENT: u32;
+// Parts of the gradient's squared norm.
+override SQUARES: u32;
+
+struct Step {
+    epoch: vec2<u32>,
+    // Place in the epoch of the batch's first row, and rows of the batch.
+    first: u32,
+    count: u32,
+    // Philox block of the batch's first noise, and values of it that belong to earlier rows.
+    noise_block: u32,
+    noise_skip: u32,
+    // Where the losses go.
+    slot: u32,
+    // Factor of every member's β.
+    beta: f32,
+    // Factor of every member's learning rate.
+    rate: f32,
+    // 1 / (1 − β₁ᵗ) and 1 / (1 − β₂ᵗ).
+    first_correction: f32,
+    second_correction: f32,
+    average_decay: f32,
+}
+
+struct Member {
+    seed: vec2<u32>,
+    beta: f32,
+    learning_rate: f32,
+}
+
+// A workgroup's share of the gradients.
+struct Tile {
+    kind: u32,
+    // Slots of the layer's input and of the gradient of its output.
+    x: u32,
+    y_gradient: u32,
+    inputs: u32,
+    outputs: u32,
+    weight: u32,
+    // First input and first output; in other tiles than a layer's, `row` is the first element.
+    row: u32,
+    column: u32,
+}
+
+@group(0) @binding(0) var<uniform> step: Step;
+// ROWS × FEATURES.
+@group(0) @binding(1) var<storage, read> rows: array<f32>;
+@group(0) @binding(2) var<storage, read> members: array<Member>;
+@group(0) @binding(3) var<storage, read> tiles: array<Tile>;
+@group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(5) var<storage, read_write> gradients: array<f32>;
+// Of each member: first moment, second moment and, where there is one, the average.
+@group(0) @binding(6) var<storage, read_write> moments: array<f32>;
+@group(0) @binding(7) var<storage, read_write> workspace: array<f32>;
+// Of each slot and member: reconstruction and KL divergence.
+@group(0) @binding(8) var<storage, read_write> losses: array<vec2<f32>>;
+
+// The running number of a workgroup; a dimension holds at most 65 535.
+fn running(group: vec3<u32>) -> u32 {
+    return group.x + 65535u * group.y;
+}
+
+// Rows of the batch in whole blocks of 8.
+fn padded_count() -> u32 {
+    return (step.count + 7u) / 8u * 8u;
+}
+
+fn log_sigma(member: u32, feature: u32) -> f32 {
+    if LEARNED_SIGMAS == 0u {
+        return FIXED_LOG_SIGMA;
+    }
+    return parameters[member * PARAMETERS + LOG_SIGMA + min(feature, LEARNED_SIGMAS - 1u)];
+}
+
+// ∂²/∂x̂² of a row's reconstruction loss in this column.
+fn precision_of(member: u32, feature: u32) -> f32 {
+    if SQUARED_ERROR {
+        return 2.0 / f32(FEATURES);
+    }
+    return exp(-2.0 * log_sigma(member, feature));
+}
+
+// Weight of a row's KL divergence.
+fn kl_weight(member: u32) -> f32 {
+    return step.beta * members[member].beta;
+}

@@ -1,0 +1,96 @@
+//! Memory that SIMD loads like: aligned, and rows padded to whole panels.
+
+use std::ops::{Deref, DerefMut};
+
+/// Values that one cache line holds, which is also the widest SIMD register.
+const LINE: usize = 16;
+
+/// Widest panel of columns: two of the widest registers.
+const WIDEST: usize = 2 * LINE;
+
+#[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Line([f32; LINE]);
+
+/// Values that begin at a cache line.
+#[derive(Clone, Debug)]
+pub(super) struct Buffer(Vec<Line>);
+
+impl Buffer {
+    /// At least `len` zeros.
+    pub(super) fn zeros(len: usize) -> Self {
+        Self(vec![Line([0.0; LINE]); len.div_ceil(LINE)])
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.0)
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        bytemuck::cast_slice_mut(&mut self.0)
+    }
+}
+
+/// How the columns of a matrix are cut into panels, the last filled up with zeros.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Panels {
+    /// Columns of a panel.
+    pub(super) width: usize,
+    /// Number of panels.
+    pub(super) count: usize,
+}
+
+impl Panels {
+    /// Panels for this many columns.
+    pub(super) fn new(columns: usize) -> Self {
+        let width = if columns <= LINE { LINE } else { WIDEST };
+        Self { width, count: columns.div_ceil(width) }
+    }
+
+    /// Columns of all panels.
+    pub(super) fn columns(self) -> usize {
+        self.width * self.count
+    }
+}
+
+/// Rows of values, each filled up to whole panels with zeros.
+#[derive(Clone, Debug)]
+pub(super) struct Matrix {
+    pub(super) panels: Panels,
+    /// Distance between rows.
+    pub(super) stride: usize,
+    values: Buffer,
+}
+
+impl Matrix {
+    pub(super) fn zeros(rows: usize, columns: usize) -> Self {
+        let panels = Panels::new(columns);
+        // One line more, so that rows of a power of two do not all fall into the same cache sets.
+        let stride = panels.columns() + LINE;
+        Self { panels, stride, values: Buffer::zeros(rows * stride) }
+    }
+
+    /// The first values of a row.
+    pub(super) fn row(&self, row: usize, columns: usize) -> &[f32] {
+        &self.values[row * self.stride..][..columns]
+    }
+
+    pub(super) fn row_mut(&mut self, row: usize, columns: usize) -> &mut [f32] {
+        &mut self.values[row * self.stride..][..columns]
+    }
+
+    /// The first `rows` rows with what lies between them.
+    pub(super) fn rows(&self, rows: usize) -> &[f32] {
+        &self.values[..rows * self.stride]
+    }
+
+    pub(super) fn rows_mut(&mut self, rows: usize) -> &mut [f32] {
+        &mut self.values[..rows * self.stride]
+    }
+}

@@ -1,0 +1,325 @@
+//! The fused step on the processor, stage by stage as in `shaders/`.
+//!
+//! Rows of a large batch are divided into blocks of a fixed size and members are trained side by
+//! side, so that results do not depend on how many threads share the work.
+
+mod block;
+mod buffer;
+mod dense_backward;
+mod dense_forward;
+mod draw;
+mod gradients;
+mod layout;
+mod math;
+mod posterior;
+mod posterior_backward;
+mod product;
+mod update;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use self::block::Block;
+use self::buffer::Buffer;
+use self::dense_backward::Transpose;
+use self::layout::Layout;
+use self::posterior::MixtureTerms;
+use self::update::Moments;
+use super::{BatchLosses, Job, Member, Network, Outcome, Step, Update};
+use crate::config::{Likelihood, TrainingSettings};
+use crate::error::{Error, Result};
+use crate::random::{Generator, Shuffle, Stream};
+
+/// Rows that one thread computes at a time.
+const BLOCK_ROWS: usize = 128;
+/// Steps between looks at the interrupt.
+const STEPS_AT_ONCE: usize = 32;
+
+/// The fused trainer on the processor.
+pub struct Cpu {
+    task: Task,
+    members: Vec<State>,
+    outcomes: Vec<Outcome>,
+}
+
+/// What all members share.
+struct Task {
+    arch: Arch,
+    network: Network,
+    layout: Layout,
+    settings: TrainingSettings,
+    /// n × features.
+    rows: Vec<f32>,
+    count: usize,
+}
+
+/// A member as it stands.
+struct State {
+    seed: u64,
+    beta: f64,
+    learning_rate: f64,
+    steps: u64,
+    parameters: Buffer,
+    moments: Moments,
+    gradient: Buffer,
+    /// Wᵀ of the encoder's and the decoder's layers; empty for the first of the encoder.
+    transposed: [Vec<Buffer>; 2],
+    prior: Option<MixtureTerms>,
+    blocks: Vec<Block>,
+    /// The shuffle of an epoch.
+    shuffle: Option<(u64, Shuffle)>,
+}
+
+impl Cpu {
+    /// Makes everything ready for the first step.
+    pub fn new(job: Job, members: &[Member]) -> Self {
+        let layout = Layout::new(job.network);
+        let task = Task {
+            arch: Arch::new(),
+            network: job.network.clone(),
+            settings: job.settings.clone(),
+            rows: job.rows.iter().copied().collect(),
+            count: job.rows.nrows(),
+            layout,
+        };
+        let members = members.iter().map(|member| State::new(&task, member, job.batch)).collect();
+        Self { task, members, outcomes: Vec::new() }
+    }
+
+    /// Takes `steps`; with `snapshot` the weights after them are kept for
+    /// [`collect`](Self::collect).
+    ///
+    /// # Errors
+    /// Where `interrupt` is set.
+    pub fn steps(
+        &mut self,
+        steps: &[Step],
+        snapshot: bool,
+        interrupt: &AtomicBool,
+        on_steps: &mut dyn FnMut(usize),
+    ) -> Result<()> {
+        let task = &self.task;
+        let mut losses = Vec::with_capacity(steps.len());
+        for steps in steps.chunks(STEPS_AT_ONCE) {
+            if interrupt.load(Ordering::Relaxed) {
+                return Err(Error::interrupted("stopped in training"));
+            }
+            let of_member =
+                |state: &mut State| steps.iter().map(|step| state.step(task, step)).collect();
+            let of_members: Vec<Vec<BatchLosses>> = match &mut self.members[..] {
+                [one] => vec![of_member(one)],
+                several => several.par_iter_mut().map(of_member).collect(),
+            };
+            let of_step = |step| of_members.iter().map(|losses| losses[step]).collect();
+            losses.extend((0..steps.len()).map(of_step));
+            on_steps(steps.len());
+        }
+        let parameters = match snapshot {
+            true => self.parameters(),
+            false => Vec::new(),
+        };
+        self.outcomes.push(Outcome { losses, parameters });
+        Ok(())
+    }
+
+    /// What every call of [`steps`](Self::steps) since the last of this one left.
+    pub fn collect(&mut self) -> Vec<Outcome> {
+        std::mem::take(&mut self.outcomes)
+    }
+
+    /// The flat weights of each member, averaged where the settings want that.
+    fn parameters(&self) -> Vec<Vec<f32>> {
+        let of_member = |state: &State| {
+            let values = state.moments.average().unwrap_or(&state.parameters);
+            self.task.layout.flatten(values, self.task.network.parameters)
+        };
+        self.members.iter().map(of_member).collect()
+    }
+
+    /// The gradient of each member's last step before clipping, in the flat order.
+    pub fn gradients(&self) -> Vec<Vec<f32>> {
+        let parameters = self.task.network.parameters;
+        let of_member = |state: &State| self.task.layout.flatten(&state.gradient, parameters);
+        self.members.iter().map(of_member).collect()
+    }
+}
+
+impl State {
+    fn new(task: &Task, member: &Member, batch: usize) -> Self {
+        let (network, layout) = (&task.network, &task.layout);
+        let parameters = layout.arrange(&member.start.values);
+        let transposed = |layers: &[layout::PanelLayer], skip: usize| {
+            let buffer = |(index, layer)| match index < skip {
+                true => Buffer::zeros(0),
+                false => Buffer::zeros(dense_backward::transposed_len(layer)),
+            };
+            layers.iter().enumerate().map(buffer).collect()
+        };
+        let blocks = (0..batch).step_by(BLOCK_ROWS);
+        let blocks =
+            blocks.map(|first| Block::new(network, first, BLOCK_ROWS.min(batch - first))).collect();
+        Self {
+            seed: member.seed,
+            beta: member.beta,
+            learning_rate: member.learning_rate,
+            steps: 0,
+            moments: Moments::new(&parameters, task.settings.ema.is_some()),
+            gradient: Buffer::zeros(layout.len),
+            transposed: [transposed(&layout.encoder, 1), transposed(&layout.decoder, 0)],
+            prior: MixtureTerms::new(network),
+            blocks,
+            shuffle: None,
+            parameters,
+        }
+    }
+
+    /// One training step; the losses before it.
+    fn step(&mut self, task: &Task, step: &Step) -> BatchLosses {
+        let Task { arch, network, layout, .. } = task;
+        let batch = network.sums_kl.then_some(step.count).unwrap_or(1) as f64;
+        let beta = (step.beta * self.beta * batch) as f32;
+        self.prepare(task, step);
+        let log_sigma = log_sigma(network, layout, &self.parameters);
+        let precisions = match log_sigma {
+            Some(log_sigma) => dense_forward::precisions(log_sigma, network.features),
+            None => vec![2.0 / network.features as f32; network.features],
+        };
+        // The last batch of an epoch may be short.
+        let blocks = step.count.div_ceil(BLOCK_ROWS);
+        let (parameters, transposed) = (&self.parameters, &self.transposed);
+        let (prior, seed) = (self.prior.as_ref(), self.seed);
+        let shuffle = self.shuffle.as_ref().map(|(_, shuffle)| shuffle);
+        let blocks = &mut self.blocks[..blocks];
+        let of_block = |block: &mut Block| {
+            block.count = BLOCK_ROWS.min(step.count - block.first);
+            if let Some(shuffle) = shuffle {
+                draw::draw(block, &task.rows, shuffle, seed, step);
+            }
+            forward(task, parameters, prior, block);
+            let share = 1.0 / step.count as f32;
+            if let Some(last) = block.decoder.last_mut() {
+                let (x, count) = (&block.x, block.count);
+                dense_forward::residual(x, count, &precisions, share, last, &mut block.residual);
+            }
+            backward(task, transposed, beta * share, block);
+        };
+        match &mut *blocks {
+            [one] => of_block(one),
+            several => several.par_iter_mut().for_each(of_block),
+        }
+        gradients::layers(*arch, layout, blocks, &mut self.gradient);
+        let losses = gradients::rest(
+            network,
+            layout,
+            blocks,
+            prior,
+            (log_sigma, &precisions),
+            (step.count, beta),
+            &mut self.gradient,
+        );
+        self.steps += 1;
+        let factors = Update::new(&task.settings, self.steps);
+        let rate = (step.rate * self.learning_rate) as f32;
+        let (parameters, moments) = (&mut self.parameters, &mut self.moments);
+        update::update(*arch, &task.settings, factors, rate, &self.gradient, parameters, moments);
+        losses
+    }
+
+    /// What depends on the parameters alone, and the order of the epoch's rows.
+    fn prepare(&mut self, task: &Task, step: &Step) {
+        let layers = [&task.layout.encoder, &task.layout.decoder];
+        for (layers, transposed) in layers.into_iter().zip(&mut self.transposed) {
+            for (placed, out) in layers.iter().zip(transposed).filter(|(_, out)| !out.is_empty()) {
+                let parameters = &self.parameters;
+                task.arch.dispatch(Transpose { placed, parameters, out });
+            }
+        }
+        if let Some(prior) = &mut self.prior {
+            prior.prepare(&task.network, &task.layout, &self.parameters);
+        }
+        if self.shuffle.as_ref().is_none_or(|(epoch, _)| *epoch != step.epoch) {
+            let generator = Generator::new(self.seed, Stream::Shuffle, step.epoch);
+            self.shuffle = Some((step.epoch, generator.shuffle(task.count)));
+        }
+    }
+}
+
+/// ln σ of the likelihood, one for all columns or one each; nothing for a mean squared error.
+fn log_sigma<'a>(
+    network: &'a Network,
+    layout: &Layout,
+    parameters: &'a [f32],
+) -> Option<&'a [f32]> {
+    match network.likelihood {
+        Likelihood::MeanSquaredError => None,
+        Likelihood::FixedSigma => Some(std::slice::from_ref(&network.fixed_log_sigma)),
+        Likelihood::LearnedSigma | Likelihood::LearnedSigmaPerColumn => {
+            let count = match network.likelihood {
+                Likelihood::LearnedSigma => 1,
+                _ => network.features,
+            };
+            let place = layout.of_rest(network.log_sigma?);
+            Some(&parameters[place..place + count])
+        }
+    }
+}
+
+/// From a block's x and ε to x̂.
+fn forward(task: &Task, parameters: &[f32], prior: Option<&MixtureTerms>, block: &mut Block) {
+    let Task { arch, network, layout, .. } = task;
+    let count = block.count;
+    let through =
+        |layers: &[layout::PanelLayer], x: &buffer::Matrix, out: &mut [block::LayerRows]| {
+            for (index, placed) in layers.iter().enumerate() {
+                let (before, out) = out.split_at_mut(index);
+                let x = before.last().map_or(x, |before| &before.output);
+                let activation = network.activation;
+                dense_forward::dense_forward(
+                    *arch,
+                    placed,
+                    activation,
+                    parameters,
+                    x,
+                    count,
+                    &mut out[0],
+                );
+            }
+        };
+    through(&layout.encoder, &block.x, &mut block.encoder);
+    posterior::posterior(*arch, network, prior, block);
+    through(&layout.decoder, &block.latents, &mut block.decoder);
+}
+
+/// From a block's ∂loss/∂x̂ to that of what every layer's activation is applied to.
+fn backward(task: &Task, transposed: &[Vec<Buffer>; 2], weight: f32, block: &mut Block) {
+    let Task { arch, network, layout, .. } = task;
+    let count = block.count;
+    let through =
+        |layers: &[layout::PanelLayer], transposed: &[Buffer], rows: &mut [block::LayerRows]| {
+            for index in (1..layers.len()).rev() {
+                let (before, after) = rows.split_at_mut(index);
+                let block::LayerRows { slope, delta, .. } = &mut before[index - 1];
+                let (placed, transposed) = (&layers[index], &transposed[index]);
+                let of_output = &after[0].delta;
+                dense_backward::dense_backward(
+                    *arch,
+                    placed,
+                    transposed,
+                    of_output,
+                    count,
+                    Some(slope),
+                    delta,
+                );
+            }
+        };
+    through(&layout.decoder, &transposed[1], &mut block.decoder);
+    if let (Some(placed), Some(rows)) = (layout.decoder.first(), block.decoder.first()) {
+        let (transposed, delta) = (&transposed[1][0], &rows.delta);
+        let out = &mut block.latents_delta;
+        dense_backward::dense_backward(*arch, placed, transposed, delta, count, None, out);
+    }
+    posterior_backward::posterior_backward(network, weight, block);
+    through(&layout.encoder, &transposed[0], &mut block.encoder);
+}

@@ -1,0 +1,206 @@
+//! The matrix product that every stage is made of, for whatever SIMD the processor has.
+//!
+//! A tile of rows × one panel of columns stays in registers while the inner dimension is walked: the
+//! classic outer-product kernel (Goto and van de Geijn, "Anatomy of High-Performance Matrix
+//! Multiplication", ACM TOMS 2008), without packing, as our panels lie packed in memory.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// The left factor A.
+#[derive(Clone, Copy)]
+pub(super) enum Left<'a> {
+    /// Rows of A one after the other, this far apart.
+    Rows(&'a [f32], usize),
+    /// Columns of A one after the other, this far apart: the transpose of what lies there.
+    Columns(&'a [f32], usize),
+}
+
+/// What the product is added to.
+#[derive(Clone, Copy)]
+pub(super) enum Start<'a> {
+    Zero,
+    /// The same values in every row.
+    Bias(&'a [f32]),
+    /// What stands in C.
+    Sum,
+}
+
+/// C = start + A·B for one panel of columns.
+pub(super) struct Product<'a> {
+    /// rows × depth.
+    pub(super) left: Left<'a>,
+    /// depth × width, rows `right_stride` apart.
+    pub(super) right: &'a [f32],
+    pub(super) right_stride: usize,
+    pub(super) start: Start<'a>,
+    /// rows × width, rows `out_stride` apart.
+    pub(super) out: &'a mut [f32],
+    pub(super) out_stride: usize,
+    pub(super) rows: usize,
+    pub(super) depth: usize,
+    /// Columns of the panel: 16 or 32.
+    pub(super) width: usize,
+}
+
+impl Product<'_> {
+    pub(super) fn compute(self, arch: Arch) {
+        arch.dispatch(self);
+    }
+
+    /// All rows for the columns from `column`, N registers of them.
+    #[inline(always)]
+    fn columns<S: Simd, const N: usize>(&mut self, simd: S, column: usize) {
+        let mut row = 0;
+        if S::REGISTER_COUNT >= 32 {
+            while self.rows - row >= 8 {
+                self.tile::<S, 8, N>(simd, row, column);
+                row += 8;
+            }
+        }
+        while self.rows - row >= 4 {
+            self.tile::<S, 4, N>(simd, row, column);
+            row += 4;
+        }
+        while row < self.rows {
+            self.tile::<S, 1, N>(simd, row, column);
+            row += 1;
+        }
+    }
+
+    /// M rows from `row` for the columns from `column`.
+    #[inline(always)]
+    fn tile<S: Simd, const M: usize, const N: usize>(
+        &mut self,
+        simd: S,
+        row: usize,
+        column: usize,
+    ) {
+        let mut sums = [[simd.splat_f32s(0.0); N]; M];
+        match self.start {
+            Start::Zero => {}
+            Start::Bias(bias) => sums = [load::<S, N>(simd, &bias[column..]); M],
+            Start::Sum => {
+                for (m, sums) in sums.iter_mut().enumerate() {
+                    *sums = load::<S, N>(simd, &self.out[(row + m) * self.out_stride + column..]);
+                }
+            }
+        }
+        let right = self.right[column..].chunks(self.right_stride).take(self.depth);
+        match self.left {
+            Left::Rows(values, stride) => {
+                let mut left = [&values[..0]; M];
+                for (m, left) in left.iter_mut().enumerate() {
+                    *left = &values[(row + m) * stride..][..self.depth];
+                }
+                for (k, right) in right.enumerate() {
+                    let right = load::<S, N>(simd, right);
+                    for m in 0..M {
+                        let left = simd.splat_f32s(left[m][k]);
+                        for n in 0..N {
+                            sums[m][n] = simd.mul_add_e_f32s(left, right[n], sums[m][n]);
+                        }
+                    }
+                }
+            }
+            Left::Columns(values, stride) => {
+                for (left, right) in values[row..].chunks(stride).zip(right) {
+                    let (left, right) = (&left[..M], load::<S, N>(simd, right));
+                    for m in 0..M {
+                        let left = simd.splat_f32s(left[m]);
+                        for n in 0..N {
+                            sums[m][n] = simd.mul_add_e_f32s(left, right[n], sums[m][n]);
+                        }
+                    }
+                }
+            }
+        }
+        for (m, sums) in sums.iter().enumerate() {
+            let out = &mut self.out[(row + m) * self.out_stride + column..][..N * S::F32_LANES];
+            S::as_mut_simd_f32s(out).0.copy_from_slice(sums);
+        }
+    }
+}
+
+/// The first N registers of values.
+#[inline(always)]
+fn load<S: Simd, const N: usize>(simd: S, values: &[f32]) -> [S::f32s; N] {
+    let mut out = [simd.splat_f32s(0.0); N];
+    out.copy_from_slice(S::as_simd_f32s(&values[..N * S::F32_LANES]).0);
+    out
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let mut column = 0;
+        while self.width - column >= 2 * S::F32_LANES {
+            self.columns::<S, 2>(simd, column);
+            column += 2 * S::F32_LANES;
+        }
+        while column < self.width {
+            self.columns::<S, 1>(simd, column);
+            column += S::F32_LANES;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Generator, Stream};
+
+    /// Every tail of every loop, against the definition.
+    #[test]
+    fn a_product_is_the_sum_over_the_inner_dimension() {
+        let mut values = vec![0.0; 4096];
+        Generator::new(1, Stream::MixtureRows, 0).normal(&mut values);
+        let (a, b) = (&values[..2000], &values[2000..]);
+        for (rows, depth, width) in
+            [(1, 1, 16), (7, 3, 16), (8, 5, 32), (13, 20, 32), (32, 40, 16), (4, 0, 32)]
+        {
+            let (a_stride, b_stride, c_stride) = (45, 33, 35);
+            for (left, at) in [
+                (Left::Rows(a, a_stride), [a_stride, 1]),
+                (Left::Columns(a, a_stride), [1, a_stride]),
+            ] {
+                for start in [Start::Zero, Start::Bias(a), Start::Sum] {
+                    let mut out = vec![0.5; rows * c_stride];
+                    Product {
+                        left,
+                        right: b,
+                        right_stride: b_stride,
+                        start,
+                        out: &mut out,
+                        out_stride: c_stride,
+                        rows,
+                        depth,
+                        width,
+                    }
+                    .compute(Arch::new());
+                    for row in 0..rows {
+                        for column in 0..c_stride {
+                            let term = |k: usize| {
+                                f64::from(a[row * at[0] + k * at[1]])
+                                    * f64::from(b[k * b_stride + column])
+                            };
+                            let expected = if column >= width {
+                                0.5
+                            } else {
+                                (0..depth).map(term).sum::<f64>()
+                                    + match start {
+                                        Start::Zero => 0.0,
+                                        Start::Bias(bias) => f64::from(bias[column]),
+                                        Start::Sum => 0.5,
+                                    }
+                            };
+                            let found = f64::from(out[row * c_stride + column]);
+                            assert!((found - expected).abs() < 1e-5, "{found} {expected}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Adam, clipping and the moving average. Twin of `shaders/update.wgsl` and `shaders/norm.wgsl`.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::buffer::Buffer;
+use crate::config::TrainingSettings;
+use crate::fused::Update;
+
+/// What the optimiser keeps of a member.
+#[derive(Clone, Debug)]
+pub(super) struct Moments {
+    first: Buffer,
+    second: Buffer,
+    average: Option<Buffer>,
+}
+
+impl Moments {
+    pub(super) fn new(parameters: &Buffer, averages: bool) -> Self {
+        let zeros = Buffer::zeros(parameters.len());
+        Self { first: zeros.clone(), second: zeros, average: averages.then(|| parameters.clone()) }
+    }
+
+    /// The averaged parameters, where there are any.
+    pub(super) fn average(&self) -> Option<&Buffer> {
+        self.average.as_ref()
+    }
+}
+
+/// One step of Adam (Kingma and Ba, "Adam", ICLR 2015, algorithm 1) with this learning rate, after
+/// shortening the gradient where the settings want that.
+pub(super) fn update(
+    arch: Arch,
+    settings: &TrainingSettings,
+    factors: Update,
+    rate: f32,
+    gradient: &Buffer,
+    parameters: &mut Buffer,
+    moments: &mut Moments,
+) {
+    let scale = settings.gradient_clip.map_or(1.0, |limit| {
+        let square: f64 = gradient.iter().map(|&g| f64::from(g).powi(2)).sum();
+        (limit / square.sqrt().max(f64::from(f32::MIN_POSITIVE))).min(1.0) as f32
+    });
+    let (first, second) = (&mut moments.first, &mut moments.second);
+    arch.dispatch(Adam { settings, factors, rate, scale, gradient, parameters, first, second });
+    if let Some(average) = &mut moments.average {
+        let keep = factors.average_decay;
+        for (average, parameter) in average.iter_mut().zip(parameters.iter()) {
+            *average += (parameter - *average) * (1.0 - keep);
+        }
+    }
+}
+
+struct Adam<'a> {
+    settings: &'a TrainingSettings,
+    factors: Update,
+    rate: f32,
+    /// What the gradient is multiplied by.
+    scale: f32,
+    gradient: &'a [f32],
+    parameters: &'a mut [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+impl WithSimd for Adam<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let (decay, second_decay) =
+            (self.settings.adam_beta1 as f32, self.settings.adam_beta2 as f32);
+        let epsilon = self.settings.adam_epsilon as f32;
+        let step = self.rate * self.factors.first_correction;
+        let values = self.parameters.iter_mut().zip(self.gradient);
+        let moments = self.first.iter_mut().zip(self.second);
+        for ((parameter, gradient), (first, second)) in values.zip(moments) {
+            let gradient = gradient * self.scale;
+            *first = decay * *first + (1.0 - decay) * gradient;
+            *second = second_decay * *second + (1.0 - second_decay) * gradient * gradient;
+            let deviation = (*second * self.factors.second_correction).sqrt();
+            *parameter -= step * *first / (deviation + epsilon);
+        }
+    }
+}

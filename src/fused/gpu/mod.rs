@@ -1,0 +1,280 @@
+//! The driver of `shaders/`: many steps to a command buffer, and few words between host and device.
+
+mod buffers;
+mod pace;
+mod plan;
+mod read;
+mod stages;
+#[cfg(test)]
+mod tests;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use burn::tensor::wgpu::{WgpuSetup, wgpu};
+use bytemuck::{Pod, Zeroable};
+
+use self::buffers::{Buffers, MOST_STEPS, STEP_STRIDE, Sizes};
+use self::pace::Pace;
+use self::plan::Plan;
+use self::read::Waiting;
+use self::stages::Dispatch;
+use super::{BatchLosses, Job, Member, Outcome, Step, Update};
+use crate::config::TrainingSettings;
+use crate::device;
+use crate::error::{Error, Result};
+
+/// The fused trainer on burn's wgpu device.
+///
+/// Parameters, Adam's state and the rows stay on the device; losses and snapshots wait there until
+/// [`collect`](Self::collect) brings them back.
+#[derive(Debug)]
+pub struct Gpu {
+    setup: &'static WgpuSetup,
+    settings: TrainingSettings,
+    latent: usize,
+    sums_kl: bool,
+    /// β of each member.
+    betas: Vec<f32>,
+    sizes: Sizes,
+    buffers: Buffers,
+    dispatches: Vec<Dispatch>,
+    /// Steps taken since the beginning, which Adam counts.
+    taken: u64,
+    pace: Pace,
+    /// The latest submission, while it may be running.
+    in_flight: Option<InFlight>,
+    waiting: Waiting,
+}
+
+/// A submission that may be running.
+#[derive(Debug)]
+struct InFlight {
+    index: wgpu::SubmissionIndex,
+    /// Its steps and when it was submitted; nothing where its end will not be seen in time to say
+    /// how long they took.
+    timed: Option<(usize, Instant)>,
+}
+
+/// A step as `shaders/common/bindings.wgsl` has it.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct StepUniform {
+    epoch: [u32; 2],
+    first: u32,
+    count: u32,
+    noise_block: u32,
+    noise_skip: u32,
+    slot: u32,
+    beta: f32,
+    rate: f32,
+    first_correction: f32,
+    second_correction: f32,
+    average_decay: f32,
+}
+
+impl Gpu {
+    /// The trainer at the members' first weights.
+    ///
+    /// # Errors
+    /// Where there is no adapter, the job does not fit it, or the device fails.
+    ///
+    /// # Panics
+    /// Where a member's first weights are not of the job's network.
+    pub fn new(job: Job, members: &[Member]) -> Result<Self> {
+        if members.is_empty() || job.rows.is_empty() || job.batch == 0 {
+            return Err(Error::input("there is nothing to train"));
+        }
+        let fits = |member: &Member| member.start.values.len() == job.network.parameters;
+        assert!(members.iter().all(fits), "members of one shape");
+        let setup = device::wgpu_setup()?;
+        let device = &setup.device;
+        let plan = Plan::new(job.network, job.rows.nrows(), job.batch, job.settings);
+        let sizes = Sizes::new(&job, &plan, members.len());
+        sizes.check(&device.limits())?;
+        buffers::check_groups(&plan)?;
+        let (buffers, dispatches) = caught(device, "preparing the fused trainer", || {
+            let layout = stages::bindings(device);
+            let tiles = bytemuck::cast_slice(&plan.tiles);
+            let on = (device, &setup.queue);
+            let buffers = Buffers::new(on, &layout, &sizes, tiles, &job, members);
+            (buffers, stages::dispatches(device, &layout, &plan.passes, members.len()))
+        })?;
+        Ok(Self {
+            setup,
+            settings: job.settings.clone(),
+            latent: job.network.latent,
+            sums_kl: job.network.sums_kl,
+            betas: members.iter().map(|member| member.beta as f32).collect(),
+            sizes,
+            buffers,
+            dispatches,
+            taken: 0,
+            pace: Pace::default(),
+            in_flight: None,
+            waiting: Waiting::default(),
+        })
+    }
+
+    /// Takes `steps`; with `snapshot` the weights after them are kept for
+    /// [`collect`](Self::collect).
+    ///
+    /// After each submission `on_step` hears how many of the steps were handed to the device, which
+    /// is at most two submissions, some 40 ms, behind. It may still be at work on return.
+    ///
+    /// # Errors
+    /// An interrupt, or a device that fails.
+    pub fn steps(
+        &mut self,
+        steps: &[Step],
+        snapshot: bool,
+        interrupt: &AtomicBool,
+        on_step: &mut dyn FnMut(usize),
+    ) -> Result<()> {
+        self.waiting.begin();
+        self.stop_clock();
+        let mut begun = 0;
+        while begun < steps.len() {
+            if interrupt.load(Ordering::Relaxed) {
+                return Err(Error::interrupted(format!("stopped in epoch {}", steps[begun].epoch)));
+            }
+            if self.waiting.slots == self.sizes.slots {
+                self.drain()?;
+            }
+            let room = (self.sizes.slots - self.waiting.slots).min(MOST_STEPS);
+            let count = self.pace.steps().min(room).min(steps.len() - begun);
+            let submitted = Instant::now();
+            let index = self.submit(&steps[begun..begun + count])?;
+            if let Some(previous) =
+                self.in_flight.replace(InFlight { index, timed: Some((count, submitted)) })
+            {
+                self.wait(previous)?;
+            }
+            begun += count;
+            on_step(begun);
+        }
+        if snapshot {
+            self.keep_snapshot()?;
+        }
+        Ok(())
+    }
+
+    /// What every call of [`steps`](Self::steps) since the last one of this left behind.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn collect(&mut self) -> Result<Vec<Outcome>> {
+        self.stop_clock();
+        self.drain()?;
+        Ok(self.waiting.outcomes(self.betas.len(), self.sizes.parameters))
+    }
+
+    /// The gradients of the last step before clipping, flat, for each member.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn gradients(&mut self) -> Result<Vec<Vec<f32>>> {
+        let device = &self.setup.device;
+        let bytes = self.sizes.snapshot() as u64;
+        let copy = caught(device, "reading the gradients", || {
+            let staging = device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("gradients read back"),
+                size: bytes,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            let mut encoder = device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(&self.buffers.gradients, 0, &staging, 0, bytes);
+            self.setup.queue.submit([encoder.finish()]);
+            staging
+        })?;
+        let values = read::floats(device, &copy, 0..bytes)?;
+        Ok(values.chunks(self.sizes.parameters).map(<[f32]>::to_vec).collect())
+    }
+
+    /// Hands these steps to the device in one command buffer.
+    fn submit(&mut self, steps: &[Step]) -> Result<wgpu::SubmissionIndex> {
+        let mut uniforms = vec![0; steps.len() * STEP_STRIDE];
+        for (step, bytes) in steps.iter().zip(uniforms.chunks_exact_mut(STEP_STRIDE)) {
+            let uniform = self.uniform(step);
+            bytes[..size_of::<StepUniform>()].copy_from_slice(bytemuck::bytes_of(&uniform));
+            let beta = |own: &f32| BatchLosses { beta: uniform.beta * own, ..Default::default() };
+            self.waiting.push(self.betas.iter().map(beta).collect());
+            self.taken += 1;
+        }
+        let WgpuSetup { device, queue, .. } = self.setup;
+        caught(device, "training", || {
+            queue.write_buffer(&self.buffers.steps, 0, &uniforms);
+            let mut encoder = device.create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for index in 0..steps.len() {
+                let offset = (index * STEP_STRIDE) as u32;
+                pass.set_bind_group(0, &self.buffers.group, &[offset]);
+                for Dispatch { pipeline, groups: [x, y, z] } in &self.dispatches {
+                    pass.set_pipeline(pipeline);
+                    pass.dispatch_workgroups(*x, *y, *z);
+                }
+            }
+            drop(pass);
+            queue.submit([encoder.finish()])
+        })
+    }
+
+    /// The next step, whose losses go to the next free slot.
+    fn uniform(&self, step: &Step) -> StepUniform {
+        let update = Update::new(&self.settings, self.taken + 1);
+        let noise = step.first as u64 * self.latent as u64;
+        StepUniform {
+            epoch: [step.epoch as u32, (step.epoch >> 32) as u32],
+            first: step.first as u32,
+            count: step.count as u32,
+            noise_block: (noise / 4) as u32,
+            noise_skip: (noise % 4) as u32,
+            slot: self.waiting.slots as u32,
+            beta: (step.beta * if self.sums_kl { step.count as f64 } else { 1.0 }) as f32,
+            rate: step.rate as f32,
+            first_correction: update.first_correction,
+            second_correction: update.second_correction,
+            average_decay: update.average_decay,
+        }
+    }
+
+    /// Waits for a submission and learns from it how long steps take.
+    fn wait(&mut self, InFlight { index, timed }: InFlight) -> Result<()> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(index), timeout: None };
+        self.setup.device.poll(wait).map_err(|error| lost("training", error))?;
+        if let Some((count, submitted)) = timed {
+            self.pace.finished(count, submitted);
+        }
+        Ok(())
+    }
+
+    /// Between two calls the device may have been done for long without anyone looking.
+    fn stop_clock(&mut self) {
+        if let Some(in_flight) = &mut self.in_flight {
+            in_flight.timed = None;
+        }
+    }
+}
+
+/// Does `work`, and gives what wgpu finds wrong with it as an error in place of a panic.
+fn caught<T>(device: &wgpu::Device, doing: &str, work: impl FnOnce() -> T) -> Result<T> {
+    use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+    let scopes = [Validation, OutOfMemory, Internal].map(|filter| device.push_error_scope(filter));
+    let done = work();
+    // Scopes end in the reverse of their order.
+    let errors = scopes.into_iter().rev().map(|scope| pollster::block_on(scope.pop()));
+    match errors.fold(None, Option::or) {
+        None => Ok(done),
+        Some(wgpu::Error::OutOfMemory { .. }) => {
+            Err(Error::failed(format!("{doing}: the graphics device is out of memory"))
+                .help("lower training.batch, train fewer members together, or use --backend cpu"))
+        }
+        Some(error) => Err(lost(doing, error)),
+    }
+}
+
+fn lost(doing: &str, error: impl std::fmt::Display) -> Error {
+    Error::failed(format!("{doing}: the graphics device failed: {error}"))
+        .help("try again, or use --backend cpu")
+}

@@ -1,0 +1,352 @@
+//! The shaders against burn's automatic differentiation.
+
+mod draws;
+mod shaders;
+
+use std::sync::atomic::AtomicBool;
+
+use ndarray::{Array2, ArrayView2, Axis};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::{Backend, ModelSettings, ScalingKind};
+use crate::data::Scaling;
+use crate::fused::Network;
+use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior};
+use crate::random::{Generator, Stream};
+use crate::train::{Autodiff, Gradient, gradient};
+use crate::vae::to_tensor;
+
+/// A model with data to take steps on.
+struct Case {
+    name: String,
+    card: ModelCard,
+    network: Network,
+    start: Parameters,
+    rows: Array2<f32>,
+    batch: usize,
+}
+
+impl Case {
+    /// The case of these settings, those of a golden file; nothing where fused does not do it.
+    fn new(name: &str, settings: &Value, rows: Array2<f32>, batch: usize) -> Option<Self> {
+        let features = rows.ncols();
+        let of = |keys: &[&str]| -> Value {
+            let given = keys.iter().filter_map(|&key| Some((key, settings.get(key)?.clone())));
+            given.map(|(key, value)| (key.to_owned(), value)).collect()
+        };
+        let model: ModelSettings = serde_json::from_value(of(&[
+            "latent",
+            "hidden",
+            "activation",
+            "likelihood",
+            "posterior_variance",
+            "sigma",
+            "prior",
+            "prior_components",
+        ]))
+        .unwrap();
+        let training: TrainingSettings = serde_json::from_value(of(&[
+            "beta",
+            "kl_reduction",
+            "free_bits",
+            "importance_samples",
+        ]))
+        .unwrap();
+        let architecture = Architecture::new(&model, features);
+        let objective = Objective {
+            beta: training.beta,
+            kl_reduction: training.kl_reduction,
+            free_bits: training.free_bits,
+            importance_samples: training.importance_samples,
+            batch,
+        };
+        let network = Network::new(&architecture, &objective).ok()?;
+        let card = ModelCard {
+            format: ModelCard::FORMAT,
+            modescope: String::new(),
+            recipe: name.into(),
+            seed: 1,
+            columns: vec![String::new(); features],
+            architecture: architecture.clone(),
+            scaling: Scaling::fit(ScalingKind::None, rows.view()),
+            prior: Prior::StandardNormal,
+            objective,
+        };
+        let start = Parameters::initialise(architecture, model.sigma, rows.view(), 1).unwrap();
+        Some(Self { name: name.into(), card, network, start, rows, batch })
+    }
+
+    /// As [`new`](Self::new), on normal rows.
+    fn drawn(settings: Value, (rows, features): (usize, usize), batch: usize) -> Self {
+        let mut values = Array2::zeros((rows, features));
+        Generator::new(5, Stream::MixtureRows, 0).normal(values.as_slice_mut().unwrap());
+        Self::new(&settings.to_string(), &settings, values, batch).unwrap()
+    }
+
+    fn job<'a>(&'a self, settings: &'a TrainingSettings) -> Job<'a> {
+        Job { network: &self.network, rows: self.rows.view(), batch: self.batch, settings }
+    }
+
+    fn member(&self, seed: u64) -> Member {
+        let beta = self.card.objective.beta;
+        Member { seed, beta, learning_rate: 1e-3, start: self.start.clone() }
+    }
+
+    /// The batch of a step and its noise, as the reference sees them.
+    fn batch(&self, seed: u64, step: &Step) -> (Array2<f32>, Array2<f32>) {
+        let shuffle = Generator::new(seed, Stream::Shuffle, step.epoch).shuffle(self.rows.nrows());
+        let places = step.first..step.first + step.count;
+        let order: Vec<usize> = places.map(|place| shuffle.row(place)).collect();
+        let mut noise = Array2::zeros((step.count, self.network.latent));
+        let generator = Generator::new(seed, Stream::PosteriorNoise, step.epoch);
+        let first = step.first * self.network.latent;
+        generator.normal_from(first, noise.as_slice_mut().unwrap());
+        (self.rows.select(Axis(0), &order), noise)
+    }
+
+    fn reference(&self, seed: u64, step: &Step) -> Gradient {
+        let (x, noise) = self.batch(seed, step);
+        let mut card = self.card.clone();
+        card.objective.beta *= step.beta;
+        let device = device::open(Backend::Cpu).unwrap().device;
+        gradient(&card, &self.start, x.view(), noise.view(), &device).unwrap()
+    }
+
+    /// One step on the device: its losses and gradients.
+    fn step(&self, seed: u64, step: &Step) -> (BatchLosses, Vec<f32>) {
+        let settings = TrainingSettings::default();
+        let mut gpu = Gpu::new(self.job(&settings), &[self.member(seed)]).unwrap();
+        take(&mut gpu, &[*step], true);
+        let gradients = gpu.gradients().unwrap().remove(0);
+        let outcome = gpu.collect().unwrap().remove(0);
+        assert!(outcome.parameters[0].iter().all(|value| value.is_finite()), "{}", self.name);
+        (outcome.losses[0][0], gradients)
+    }
+
+    /// Loss to 1e-5 and every gradient tensor to 1e-4 of its largest value.
+    fn assert_equals_autodiff(&self, step: &Step) {
+        let name = &self.name;
+        let (losses, gradients) = self.step(7, step);
+        let reference = self.reference(7, step);
+        let close = |what: &str, found: f32, expected: f32, size: f32| {
+            let error = (found - expected).abs() / size;
+            assert!(error <= 1e-5, "{name}, {what}: {found} against {expected}, {error:.1e}");
+        };
+        // By draws, the KL divergence is a difference of log-densities of size 1 and more.
+        close("loss", losses.loss(), reference.loss, reference.loss.abs().max(1.0));
+        let size = reference.reconstruction.abs().max(1.0);
+        close("reconstruction", losses.reconstruction, reference.reconstruction, size);
+        close("KL", losses.kl, reference.kl, reference.kl.abs().max(1.0));
+        assert_eq!(gradients.len(), reference.values.len());
+        for spec in self.card.architecture.layout() {
+            let (found, expected) = (&gradients[spec.range()], &reference.values[spec.range()]);
+            let largest = expected.iter().fold(1e-6_f32, |largest, g| largest.max(g.abs()));
+            for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+                let error = (found - expected).abs() / largest;
+                assert!(error <= 1e-4, "{name}, {}[{i}]: {found}, not {expected}", spec.name);
+            }
+        }
+    }
+}
+
+/// Every golden case that fused does.
+fn goldens() -> Vec<Case> {
+    let text = include_str!("../../../tests/golden/objective.json");
+    let goldens: Vec<Value> = serde_json::from_str(text).unwrap();
+    let floats = |value: &Value| -> Vec<f32> { serde_json::from_value(value.clone()).unwrap() };
+    let case = |golden: &Value| {
+        let features = golden["features"].as_u64().unwrap() as usize;
+        let x = floats(&golden["x"]);
+        let x = Array2::from_shape_vec((x.len() / features, features), x).unwrap();
+        let mut settings = golden["settings"].clone();
+        for key in ["latent", "hidden"] {
+            settings[key] = golden[key].clone();
+        }
+        let batch = x.nrows();
+        let mut case = Case::new(golden["name"].as_str().unwrap(), &settings, x, batch)?;
+        case.start.values = floats(&golden["parameters"]);
+        Some(case)
+    };
+    goldens.iter().filter_map(case).collect()
+}
+
+const STEP: Step = Step { epoch: 3, first: 0, count: 5, rate: 1.0, beta: 1.0 };
+
+/// Takes steps that must succeed.
+fn take(gpu: &mut Gpu, steps: &[Step], snapshot: bool) {
+    gpu.steps(steps, snapshot, &AtomicBool::new(false), &mut |_| {}).unwrap();
+}
+
+/// The steps of whole epochs over `rows` rows, with shares that change.
+fn epochs(rows: usize, batch: usize, count: usize) -> Vec<Step> {
+    let per_epoch = rows.div_ceil(batch);
+    let step = |number: usize| {
+        let first = number % per_epoch * batch;
+        Step {
+            epoch: (number / per_epoch) as u64,
+            first,
+            count: batch.min(rows - first),
+            rate: 1.0 - 0.5 * number as f64 / count as f64,
+            beta: ((number + 1) as f64 / 20.0).min(1.0),
+        }
+    };
+    (0..count).map(step).collect()
+}
+
+#[test]
+fn a_step_equals_autodiff_on_every_golden_case() {
+    let cases = goldens();
+    assert!(cases.len() >= 9, "{} cases", cases.len());
+    cases.iter().for_each(|case| case.assert_equals_autodiff(&STEP));
+}
+
+#[test]
+fn a_step_equals_autodiff_on_odd_shapes() {
+    let deep = json!({"hidden": [33, 130, 7], "latent": 5, "activation": "silu"});
+    let wide = json!({
+        "hidden": [260], "latent": 3, "prior": "mixture", "prior_components": 37,
+        "likelihood": "learned-sigma-per-column", "activation": "tanh",
+    });
+    let shallow = json!({"hidden": [], "latent": 1, "kl_reduction": "sum", "beta": 0.1});
+    // The last batch of an epoch: not at a block of the noise, and shorter than a full one.
+    for (settings, shape, batch) in
+        [(deep, (83, 9), 37), (wide, (75, 35), 41), (shallow, (19, 1), 9)]
+    {
+        let case = Case::drawn(settings, shape, batch);
+        let first = shape.0 / batch * batch;
+        let step = Step { epoch: 1 << 33, first, count: shape.0 - first, rate: 1.0, beta: 0.5 };
+        case.assert_equals_autodiff(&step);
+        case.assert_equals_autodiff(&Step { first: 0, count: batch, ..step });
+    }
+}
+
+/// Parameters after a run of the reference.
+fn reference_run(case: &Case, settings: &TrainingSettings, steps: &[Step]) -> Vec<f32> {
+    let device = device::open(Backend::Cpu).unwrap().device;
+    let mut trainer = Autodiff::new(&case.start, case.card.objective, settings, &device);
+    for step in steps {
+        let (x, noise) = case.batch(7, step);
+        let tensor = |rows: ArrayView2<f32>| to_tensor(rows, trainer.device());
+        let (x, noise) = (tensor(x.view()), tensor(noise.view()));
+        let beta = step.beta * case.card.objective.beta_per_row(step.count);
+        trainer.step(x, noise, beta, step.rate * 1e-3);
+    }
+    trainer.model().parameters(&case.card.architecture).unwrap().values
+}
+
+#[test]
+fn runs_end_where_autodiff_ends() {
+    let mixture = json!({
+        "hidden": [16, 16], "prior": "mixture", "prior_components": 4,
+        "likelihood": "learned-sigma-per-column",
+    });
+    let clipped =
+        TrainingSettings { gradient_clip: Some(0.5), ema: Some(0.9), ..Default::default() };
+    for (settings, training) in
+        [(json!({"hidden": [16, 16]}), TrainingSettings::default()), (mixture, clipped)]
+    {
+        let case = Case::drawn(settings, (50, 4), 16);
+        for count in [10, 100] {
+            let steps = epochs(50, 16, count);
+            let expected = reference_run(&case, &training, &steps);
+            let mut gpu = Gpu::new(case.job(&training), &[case.member(7)]).unwrap();
+            take(&mut gpu, &steps, true);
+            let found = gpu.collect().unwrap().remove(0).parameters.remove(0);
+            for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                let error = (found - expected).abs();
+                assert!(error < 1e-3, "{} after {count}, {i}: {found} {expected}", case.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn members_are_as_if_alone_and_a_run_repeats_itself() {
+    let prior = json!({"hidden": [10], "prior": "mixture", "prior_components": 3});
+    let settings =
+        TrainingSettings { gradient_clip: Some(1.0), ema: Some(0.9), ..Default::default() };
+    let case = Case::drawn(prior, (30, 3), 8);
+    let other = Member { beta: 0.25, learning_rate: 3e-3, ..case.member(1 << 40) };
+    let members = [case.member(7), other];
+    let steps = epochs(30, 8, 40);
+    let run = |members: &[Member]| {
+        let mut gpu = Gpu::new(case.job(&settings), members).unwrap();
+        take(&mut gpu, &steps[..13], true);
+        take(&mut gpu, &steps[13..], true);
+        let outcomes = gpu.collect().unwrap();
+        assert_eq!(outcomes.iter().map(|found| found.losses.len()).collect::<Vec<_>>(), [13, 27]);
+        outcomes
+    };
+    let both = run(&members);
+    assert_eq!(both, run(&members));
+    for (index, member) in members.iter().enumerate() {
+        for (alone, both) in run(std::slice::from_ref(member)).iter().zip(&both) {
+            assert_eq!(alone.parameters[0], both.parameters[index]);
+            let of_both = both.losses.iter().map(|losses| losses[index]);
+            assert!(alone.losses.iter().map(|losses| losses[0]).eq(of_both));
+        }
+    }
+    assert_ne!(both[1].parameters[0], both[1].parameters[1]);
+}
+
+/// What waits on the device has bounded room; more than that is read back on the way.
+#[test]
+fn nothing_is_lost_where_the_room_for_what_waits_is_small() {
+    let case = Case::drawn(json!({"hidden": [4]}), (30, 3), 8);
+    let settings = TrainingSettings::default();
+    let run = |slots: usize, snapshots: usize| {
+        let mut gpu = Gpu::new(case.job(&settings), &[case.member(7)]).unwrap();
+        assert!(gpu.sizes.slots > slots && gpu.sizes.snapshots > snapshots);
+        (gpu.sizes.slots, gpu.sizes.snapshots) = (slots, snapshots);
+        epochs(30, 8, 20).chunks(5).for_each(|steps| take(&mut gpu, steps, true));
+        let outcomes = gpu.collect().unwrap();
+        assert!(gpu.collect().unwrap().is_empty());
+        outcomes
+    };
+    let outcomes = run(100, 20);
+    assert!(outcomes.iter().all(|found| found.losses.len() == 5 && found.parameters.len() == 1));
+    assert_eq!(outcomes, run(3, 1));
+}
+
+#[test]
+fn an_interrupt_stops_between_submissions() {
+    let case = Case::drawn(json!({"hidden": [4]}), (30, 3), 8);
+    let settings = TrainingSettings::default();
+    let mut gpu = Gpu::new(case.job(&settings), &[case.member(7)]).unwrap();
+    let interrupt = AtomicBool::new(false);
+    let mut heard = 0;
+    let stop = &mut |steps| {
+        heard = steps;
+        interrupt.store(true, Ordering::Relaxed);
+    };
+    let error = gpu.steps(&epochs(30, 8, 100), false, &interrupt, stop).unwrap_err();
+    assert_eq!((error.kind(), heard), (crate::error::Kind::Interrupted, 1));
+}
+
+#[test]
+fn what_does_not_fit_the_adapter_is_refused_in_words() {
+    let case = Case::drawn(json!({"hidden": [64]}), (30, 3), 8);
+    let settings = TrainingSettings::default();
+    let job = case.job(&settings);
+    let plan = Plan::new(job.network, 30, 8, &settings);
+    let sizes = Sizes::new(&job, &plan, 1000);
+    let limits = |max_storage_buffer_binding_size| wgpu::Limits {
+        max_storage_buffer_binding_size,
+        ..wgpu::Limits::default()
+    };
+    sizes.check(&limits(128 << 20)).unwrap();
+    let error = sizes.check(&limits(1 << 20)).unwrap_err();
+    assert_eq!(error.kind(), crate::error::Kind::Input);
+    assert!(error.message().contains("need 4 MiB, the adapter allows 1"), "{error}");
+    assert!(Sizes { members: 70_000, ..sizes }.check(&limits(1 << 40)).is_err());
+}
+
+#[test]
+fn a_step_of_two_hidden_layers_has_sixteen_dispatches() {
+    for settings in [json!({}), json!({"prior": "mixture"})] {
+        let case = Case::drawn(settings, (100, 3), 32);
+        let plan = Plan::new(&case.network, 100, 32, &TrainingSettings::default());
+        assert_eq!(plan.passes.len(), 16);
+    }
+}

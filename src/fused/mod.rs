@@ -1,0 +1,112 @@
+//! The fused trainer: the whole training step (gather a batch, encoder, sample z, decoder, loss,
+//! backward, Adam) in a few passes over buffers that stay where they are computed with.
+//!
+//! It exists twice. `shaders/` holds the WGSL that a GPU runs, and [`Cpu`] the same stages in Rust,
+//! file for file: the fast path of `--backend cpu` and the shaders' oracle. Both train several
+//! *members* at once, models of one shape with their own seeds and settings on the same rows.
+//!
+//! burn's automatic differentiation is the reference that both equal; see `tests/fused.rs`.
+
+mod cpu;
+mod network;
+
+pub use cpu::Cpu;
+pub use network::{Layer, MixturePrior, Network};
+
+use ndarray::ArrayView2;
+
+use crate::config::TrainingSettings;
+use crate::model::Parameters;
+
+/// One of the models that are trained together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// Seed of its shuffles and noise.
+    pub seed: u64,
+    /// Weight of its KL divergence.
+    pub beta: f64,
+    /// Its full learning rate.
+    pub learning_rate: f64,
+    /// Its first weights.
+    pub start: Parameters,
+}
+
+/// What the steps of a training run have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The model and its objective.
+    pub network: &'a Network,
+    /// Training rows in scaled units, n × features.
+    pub rows: ArrayView2<'a, f32>,
+    /// Rows of a full batch.
+    pub batch: usize,
+    /// Adam's constants, clipping and averaging; rates and schedules come with each step.
+    pub settings: &'a TrainingSettings,
+}
+
+/// One training step of every member.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The epoch, which keys the shuffle and the noise.
+    pub epoch: u64,
+    /// Place in the epoch of the batch's first row.
+    pub first: usize,
+    /// Rows of the batch.
+    pub count: usize,
+    /// Share of the full learning rate.
+    pub rate: f64,
+    /// Share of the full weight of the KL divergence.
+    pub beta: f64,
+}
+
+/// The losses of a member's batch, before its step: see [`Losses`](crate::vae::Losses).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BatchLosses {
+    /// Mean squared error, or −log p(x|z) in nats a row.
+    pub reconstruction: f32,
+    /// KL(q(z|x) ‖ p(z)) in nats a row.
+    pub kl: f32,
+    /// The weight that it had in the loss.
+    pub beta: f32,
+}
+
+impl BatchLosses {
+    /// What was minimised.
+    pub fn loss(&self) -> f32 {
+        self.reconstruction + self.beta * self.kl
+    }
+}
+
+/// What some steps left.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The losses of each step and, within it, each member.
+    pub losses: Vec<Vec<BatchLosses>>,
+    /// The flat weights of each member after the last step, averaged where the settings want that;
+    /// none where no snapshot was asked for.
+    pub parameters: Vec<Vec<f32>>,
+}
+
+/// Factors of Adam's update and of the average in one step.
+#[derive(Clone, Copy, Debug)]
+struct Update {
+    /// 1 / (1 − β₁ᵗ), for the step's number t from 1.
+    first_correction: f32,
+    /// 1 / (1 − β₂ᵗ).
+    second_correction: f32,
+    /// Share of the old average that is kept.
+    average_decay: f32,
+}
+
+impl Update {
+    /// The factors of step number `t`, from 1.
+    fn new(settings: &TrainingSettings, t: u64) -> Self {
+        let correction = |beta: f64| (1.0 / (1.0 - beta.powf(t as f64))) as f32;
+        let rising = (1.0 + t as f64) / (10.0 + t as f64);
+        Self {
+            first_correction: correction(settings.adam_beta1),
+            second_correction: correction(settings.adam_beta2),
+            average_decay: settings.ema.unwrap_or(0.0).min(rising) as f32,
+        }
+    }
+}

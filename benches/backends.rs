@@ -1,4 +1,4 @@
-//! Backends side by side: training steps and samples.
+//! Backends and engines side by side: training steps and samples.
 //!
 //! `cargo bench --bench backends`; `modescope bench` prints a quicker table.
 
@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use modescope::config::Backend;
 use modescope::device::{self, Chosen};
-use modescope::workload::WORKLOADS;
+use modescope::workload::{WORKLOADS, Workload};
 
 const SAMPLED: usize = 65_536;
 
@@ -33,11 +33,15 @@ fn training(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("training step, {workload}"));
         group.throughput(Throughput::Elements(workload.batch as u64)).sample_size(10);
         for chosen in backends() {
-            group.bench_function(name(&chosen), |bencher| {
-                bencher.iter_custom(|steps| {
-                    workload.train(steps as usize, &chosen.device, &running).expect("it trains")
+            for &engine in Workload::engines(chosen.backend) {
+                group.bench_function(format!("{engine:?}, {}", name(&chosen)), |bencher| {
+                    bencher.iter_custom(|steps| {
+                        workload
+                            .train(steps as usize, engine, &chosen, &running)
+                            .expect("it trains")
+                    });
                 });
-            });
+            }
         }
     }
 }

@@ -234,7 +234,7 @@ fn ln(x: f32) -> f32 {
         -1.666_805_8e-1,
         2.000_071_5e-1,
         -2.499_999_4e-1,
-        3.333_333_1e-1,
+        3.333_333e-1,
     ];
     let polynomial = coefficients.iter().fold(7.037_683_6e-2, |sum, c| sum * f + c);
     let square = f * f;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use ndarray::Array2;
 
-use crate::config::{ScalingKind, Settings};
+use crate::config::{Backend, Engine, ScalingKind, Settings};
 use crate::data::{Mixture, Scaling};
+use crate::device::Chosen;
 use crate::error::{Error, Result};
 use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior, SavedModel};
 use crate::train::{Job, train};
@@ -22,9 +23,12 @@ pub struct Workload {
     pub hidden: usize,
 }
 
-/// The workloads that are reported: the reference job, and one that fills a GPU.
-pub const WORKLOADS: [Workload; 2] =
-    [Workload { batch: 32, hidden: 128 }, Workload { batch: 1024, hidden: 512 }];
+/// The workloads that are reported: the reference job, and two that fill a GPU.
+pub const WORKLOADS: [Workload; 3] = [
+    Workload { batch: 32, hidden: 128 },
+    Workload { batch: 1024, hidden: 512 },
+    Workload { batch: 8192, hidden: 512 },
+];
 
 impl std::fmt::Display for Workload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -53,22 +57,30 @@ impl Workload {
             architecture,
             scaling: Scaling::fit(ScalingKind::None, Array2::zeros((1, features)).view()),
             prior: Prior::StandardNormal,
-            objective: Objective {
-                beta: settings.training.beta,
-                kl_reduction: settings.training.kl_reduction,
-                free_bits: settings.training.free_bits,
-                importance_samples: settings.training.importance_samples,
-                batch: self.batch,
-            },
+            objective: Objective::new(&settings.training, self.batch),
         };
         Ok((settings, SavedModel { card, parameters }))
+    }
+
+    /// The engines that can train it on this backend.
+    pub fn engines(backend: Backend) -> &'static [Engine] {
+        match backend {
+            Backend::Ndarray => &[Engine::Autodiff],
+            Backend::Auto | Backend::Cpu | Backend::Wgpu => &[Engine::Fused, Engine::Autodiff],
+        }
     }
 
     /// The time that `steps` training steps take.
     ///
     /// # Errors
     /// Where training fails or is interrupted.
-    pub fn train(&self, steps: usize, device: &Device, interrupt: &AtomicBool) -> Result<Duration> {
+    pub fn train(
+        &self,
+        steps: usize,
+        engine: Engine,
+        chosen: &Chosen,
+        interrupt: &AtomicBool,
+    ) -> Result<Duration> {
         let (settings, model) = self.model()?;
         let mixture = Mixture::generate(&settings.mixture, settings.seed)?;
         let table = mixture.draw(self.batch * steps, settings.seed, 0);
@@ -78,7 +90,9 @@ impl Workload {
             card: &model.card,
             settings: &settings.training,
             epochs: 1,
-            device,
+            engine,
+            backend: chosen.backend,
+            device: &chosen.device,
             rows: rows.view(),
             held_out: none.view(),
         };

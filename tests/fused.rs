@@ -3,7 +3,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use modescope::config::{Activation, Backend, TrainingSettings};
+use modescope::config::{Activation, Backend, Likelihood, PosteriorVariance, TrainingSettings};
 use modescope::device;
 use modescope::fused::{BatchLosses, Cpu, Job, Member, Network, Step};
 use modescope::model::{ModelCard, Parameters};
@@ -16,7 +16,7 @@ use ndarray::{Array2, ArrayView2};
 mod goldens;
 use goldens::cases;
 
-const RUNNING: AtomicBool = AtomicBool::new(false);
+static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// A training job, small enough to compare step by step.
 struct Small {
@@ -242,4 +242,116 @@ fn training_stops_where_the_user_wants_it_to() {
     let mut cpu = small.cpu(&[small.member(1)]);
     let stopped = cpu.steps(&small.steps(1), false, &AtomicBool::new(true), &mut |_| ());
     assert!(stopped.unwrap_err().message().contains("stopped"));
+}
+
+/// The loss of a batch in double precision, spelled out value by value.
+fn loss_in_double(
+    small: &Small,
+    values: &[f64],
+    x: &Array2<f32>,
+    noise: &Array2<f32>,
+    beta: f64,
+) -> f64 {
+    use std::f64::consts::TAU;
+    let architecture = &small.card.architecture;
+    let layout = architecture.layout();
+    let of =
+        |name: &str| layout.iter().find(|spec| spec.name == name).map(|spec| &values[spec.range()]);
+    let dense = |part: &str, widths: Vec<usize>, mut row: Vec<f64>| {
+        for layer in 0..widths.len() - 1 {
+            let weight = of(&format!("{part}.{layer}.weight")).unwrap();
+            let bias = of(&format!("{part}.{layer}.bias")).unwrap();
+            let output = |j: usize| {
+                let products = row.iter().enumerate().map(|(i, x)| x * weight[i * bias.len() + j]);
+                let sum = bias[j] + products.sum::<f64>();
+                match architecture.activation {
+                    _ if layer + 2 == widths.len() => sum,
+                    Activation::Relu => sum.max(0.0),
+                    Activation::Tanh => sum.tanh(),
+                    _ => sum / (1.0 + (-sum).exp()),
+                }
+            };
+            row = (0..bias.len()).map(output).collect();
+        }
+        row
+    };
+    let (latent, features) = (architecture.latent, architecture.features);
+    let log_sigma = of("log_sigma");
+    let mut total = 0.0;
+    for (x, noise) in x.rows().into_iter().zip(noise.rows()) {
+        let input = x.iter().map(|&x| f64::from(x)).collect();
+        let head = dense("encoder", architecture.encoder_widths(), input);
+        let (mut z, mut log_q, mut kl) = (Vec::new(), 0.0, 0.0);
+        for unit in 0..latent {
+            let (mean, h, epsilon) = (head[unit], head[latent + unit], f64::from(noise[unit]));
+            let log = match architecture.posterior_variance {
+                PosteriorVariance::Exp => h.clamp(-12.0, 8.0),
+                PosteriorVariance::Softplus => (0.5 * h).exp().ln_1p().ln(),
+            };
+            z.push(mean + (0.5 * log).exp() * epsilon);
+            log_q -= 0.5 * (log + epsilon * epsilon + TAU.ln());
+            kl += 0.5 * (mean * mean + log.exp() - log - 1.0);
+        }
+        if let (Some(means), Some(log_variances), Some(logits)) =
+            (of("prior.means"), of("prior.log_variances"), of("prior.logits"))
+        {
+            let weights: f64 = logits.iter().map(|logit| logit.exp()).sum();
+            let density = |k: usize| {
+                let exponent = |unit: usize| {
+                    let s = log_variances[k * latent + unit].clamp(-8.0, 4.0);
+                    -0.5 * ((z[unit] - means[k * latent + unit]).powi(2) / s.exp() + s + TAU.ln())
+                };
+                logits[k].exp() / weights * (0..latent).map(exponent).sum::<f64>().exp()
+            };
+            kl = log_q - (0..logits.len()).map(density).sum::<f64>().ln();
+        }
+        let decoded = dense("decoder", architecture.decoder_widths(), z);
+        for (column, decoded) in decoded.iter().enumerate() {
+            let square = (decoded - f64::from(x[column])).powi(2);
+            total += match architecture.likelihood {
+                Likelihood::MeanSquaredError => square / features as f64,
+                _ => {
+                    let fixed = architecture.sigma.unwrap_or(1.0).ln();
+                    let log = log_sigma.map_or(fixed, |values| values[column % values.len()]);
+                    0.5 * square * (-2.0 * log).exp() + log + 0.5 * TAU.ln()
+                }
+            };
+        }
+        total += beta * kl;
+    }
+    total / x.nrows() as f64
+}
+
+/// Along each tensor's own gradient g the loss must rise by |g| a unit of length.
+#[test]
+fn gradients_equal_finite_differences_in_double_precision() {
+    const STEP: f64 = 1e-6;
+    for small in Small::goldens().into_iter().chain(Small::shapes().into_iter().skip(1)) {
+        let step = small.steps(1)[0];
+        let mut cpu = small.cpu(&[small.member(11)]);
+        cpu.steps(&[step], false, &RUNNING, &mut |_| ()).unwrap();
+        let found = cpu.gradients().remove(0);
+        let (x, noise) = small.batch(11, &step);
+        let beta = step.beta * small.card.objective.beta_per_row(step.count);
+        for spec in small.card.architecture.layout() {
+            let slope = &found[spec.range()];
+            let norm = slope.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+            let loss = |sign: f64| {
+                let mut values: Vec<f64> =
+                    small.start.values.iter().map(|&value| f64::from(value)).collect();
+                for (value, &g) in values[spec.range()].iter_mut().zip(slope) {
+                    *value += sign * STEP * f64::from(g) / norm.max(1e-12);
+                }
+                loss_in_double(&small, &values, &x, &noise, beta)
+            };
+            let difference = (loss(1.0) - loss(-1.0)) / (2.0 * STEP);
+            let error = (difference - norm).abs();
+            assert!(
+                error <= 1e-4 * norm + 1e-7,
+                "{}, {}: slope {norm} against difference {difference}",
+                small.name,
+                spec.name
+            );
+        }
+    }
 }

@@ -8,13 +8,13 @@ use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
-use crate::config::Backend;
-use crate::device::{self, adapters};
+use crate::config::{Backend, Engine};
+use crate::device::{self, Chosen, adapters};
 use crate::error::Result;
 use crate::run::Progress;
 use crate::workload::{WORKLOADS, Workload};
 
-/// Compare this machine's backends: training steps and samples a second
+/// Compare this machine's backends and engines: training steps and samples a second
 ///
 /// Each backend first warms up, then is timed. Machines are noisy: compare rows of one table, not
 /// tables.
@@ -45,8 +45,9 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     if !adapters().is_empty() {
         backends.push(Backend::Wgpu);
     }
-    let task = Display::new(output).begin("bench", (backends.len() * WORKLOADS.len()) as u64);
-    let mut lines = vec![row("workload", "steps/s", "samples/s", "backend")];
+    let engines: usize = backends.iter().map(|&of| Workload::engines(of).len()).sum();
+    let task = Display::new(output).begin("bench", (engines * WORKLOADS.len()) as u64);
+    let mut lines = vec![row("workload", "steps/s", "samples/s", "engine", "backend")];
     let mut figures = Vec::new();
     for backend in backends {
         let chosen = device::open(backend)?;
@@ -55,20 +56,30 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
             None => json!(backend).as_str().unwrap_or_default().to_owned(),
         };
         for workload in WORKLOADS {
-            let steps = steps_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;
             let samples =
                 samples_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;
-            let (steps_text, samples_text) = (format!("{steps:.1}"), format!("{samples:.0}"));
-            lines.push(row(&workload.to_string(), &steps_text, &samples_text, &name));
-            figures.push(json!({
-                "backend": backend,
-                "adapter": chosen.adapter,
-                "batch": workload.batch,
-                "hidden": workload.hidden,
-                "steps_per_second": steps,
-                "samples_per_second": samples,
-            }));
-            task.update(figures.len() as u64, &name);
+            for &engine in Workload::engines(backend) {
+                let steps =
+                    steps_a_second(&workload, arguments.seconds, engine, &chosen, &interrupt)?;
+                let engine = json!(engine).as_str().unwrap_or_default().to_owned();
+                lines.push(row(
+                    &workload.to_string(),
+                    &format!("{steps:.1}"),
+                    &format!("{samples:.0}"),
+                    &engine,
+                    &name,
+                ));
+                figures.push(json!({
+                    "backend": backend,
+                    "engine": engine,
+                    "adapter": chosen.adapter,
+                    "batch": workload.batch,
+                    "hidden": workload.hidden,
+                    "steps_per_second": steps,
+                    "samples_per_second": samples,
+                }));
+                task.update(figures.len() as u64, &name);
+            }
         }
     }
     drop(task);
@@ -77,21 +88,23 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
 }
 
 /// A line of the table.
-fn row(workload: &str, steps: &str, samples: &str, backend: &str) -> String {
-    format!("{workload:24}  {steps:>10}  {samples:>12}  {backend}")
+fn row(workload: &str, steps: &str, samples: &str, engine: &str, backend: &str) -> String {
+    format!("{workload:24}  {steps:>10}  {samples:>12}  {engine:8}  {backend}")
 }
 
 fn steps_a_second(
     workload: &Workload,
     seconds: f64,
-    device: &burn::tensor::Device,
+    engine: Engine,
+    chosen: &Chosen,
     interrupt: &AtomicBool,
 ) -> Result<f64> {
     // The first pass also compiles kernels; only the second is an estimate.
-    workload.train(WARM_UP, device, interrupt)?;
-    let estimate = workload.train(WARM_UP, device, interrupt)?.as_secs_f64() / WARM_UP as f64;
+    workload.train(WARM_UP, engine, chosen, interrupt)?;
+    let estimate =
+        workload.train(WARM_UP, engine, chosen, interrupt)?.as_secs_f64() / WARM_UP as f64;
     let steps = ((seconds / estimate) as usize).clamp(WARM_UP, 20_000);
-    Ok(steps as f64 / workload.train(steps, device, interrupt)?.as_secs_f64())
+    Ok(steps as f64 / workload.train(steps, engine, chosen, interrupt)?.as_secs_f64())
 }
 
 fn samples_a_second(

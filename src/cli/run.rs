@@ -40,6 +40,9 @@ pub struct Arguments {
     /// that costs
     #[arg(long)]
     mean: bool,
+    /// Train this often from different weights and keep what is best on the held-out rows
+    #[arg(long, value_name = "M", value_parser = count())]
+    restarts: Option<i64>,
 }
 
 /// What `run` and `train` share.
@@ -66,7 +69,8 @@ pub struct Job {
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     let samples = arguments.samples.map(|n| ("samples", toml::Value::Integer(n)));
     let noise = arguments.mean.then_some(("noise", toml::Value::Boolean(false)));
-    let flags = samples.into_iter().chain(noise).collect();
+    let restarts = arguments.restarts.map(|m| ("training.restarts", toml::Value::Integer(m)));
+    let flags = samples.into_iter().chain(noise).chain(restarts).collect();
     let finished = arguments.job.execute(output, interrupt, flags, "report")?;
     let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
     let report = finished.dir.file(RunDir::REPORT);
@@ -126,6 +130,7 @@ impl Job {
         }
 
         display.note(&chosen.to_string());
+        display.note(&plan.engine_reason);
         dataset
             .notes(plan.settings.data.scaling)
             .iter()

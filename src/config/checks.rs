@@ -67,6 +67,7 @@ impl Settings {
                 training.gradient_clip.is_none_or(positive),
             ),
             ("training.ema", "in [0, 1)", training.ema.is_none_or(|d| (0.0..1.0).contains(&d))),
+            ("training.restarts", "in [1, 10^4]", (1..=10_000).contains(&training.restarts)),
             ("training.patience", "at least 1", training.patience != Some(0)),
             ("analysis.max_clusters", "in [2, 1000]", (2..=1000).contains(&analysis.max_clusters)),
             ("analysis.more_rows", "at most 10^6", analysis.more_rows <= 1_000_000),

@@ -30,6 +30,8 @@ choice! {
     Engine {
         /// The fastest that does what the settings ask for
         Auto,
+        /// Our own: the whole step in a few passes, in shaders on wgpu and SIMD on the CPU
+        Fused,
         /// burn's automatic differentiation: every recipe, the reference
         Autodiff,
     }

@@ -152,6 +152,9 @@ pub struct TrainingSettings {
     /// first steps it is less, (1 + step)/(10 + step), so that the start is forgotten.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<f64>,
+    /// Trainings that differ in weights, order and noise, of which the one with the best held-out
+    /// ELBO is kept.
+    pub restarts: usize,
     /// Stop after this many epochs without a better held-out ELBO, and keep the best weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<usize>,
@@ -254,6 +257,7 @@ impl Default for TrainingSettings {
             final_rate: 0.02,
             gradient_clip: None,
             ema: None,
+            restarts: 1,
             patience: None,
         }
     }

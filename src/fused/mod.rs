@@ -8,14 +8,19 @@
 //! burn's automatic differentiation is the reference that both equal; see `tests/fused.rs`.
 
 mod cpu;
+mod gpu;
 mod network;
 
 pub use cpu::Cpu;
+pub use gpu::Gpu;
 pub use network::{Layer, MixturePrior, Network};
+
+use std::sync::atomic::AtomicBool;
 
 use ndarray::ArrayView2;
 
 use crate::config::TrainingSettings;
+use crate::error::Result;
 use crate::model::Parameters;
 
 /// One of the models that are trained together.
@@ -85,6 +90,45 @@ pub struct Outcome {
     /// The flat weights of each member after the last step, averaged where the settings want that;
     /// none where no snapshot was asked for.
     pub parameters: Vec<Vec<f32>>,
+}
+
+/// The fused trainer, on the processor or on the graphics device.
+pub enum Fused {
+    /// In Rust.
+    Cpu(Box<Cpu>),
+    /// In WGSL, on burn's wgpu device.
+    Gpu(Box<Gpu>),
+}
+
+impl Fused {
+    /// Takes `steps`; with `snapshot` the weights after them are kept for
+    /// [`collect`](Self::collect). `on_steps` hears now and then how many of them were taken.
+    ///
+    /// # Errors
+    /// An interrupt, or a device that fails.
+    pub fn steps(
+        &mut self,
+        steps: &[Step],
+        snapshot: bool,
+        interrupt: &AtomicBool,
+        on_steps: &mut dyn FnMut(usize),
+    ) -> Result<()> {
+        match self {
+            Self::Cpu(cpu) => cpu.steps(steps, snapshot, interrupt, on_steps),
+            Self::Gpu(gpu) => gpu.steps(steps, snapshot, interrupt, on_steps),
+        }
+    }
+
+    /// What every call of [`steps`](Self::steps) since the last of this one left.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn collect(&mut self) -> Result<Vec<Outcome>> {
+        match self {
+            Self::Cpu(cpu) => Ok(cpu.collect()),
+            Self::Gpu(gpu) => gpu.collect(),
+        }
+    }
 }
 
 /// Factors of Adam's update and of the average in one step.

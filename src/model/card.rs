@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Architecture;
-use crate::config::KlReduction;
+use crate::config::{KlReduction, TrainingSettings};
 use crate::data::{Mixture, Scaling};
 
 /// The distribution that latents are drawn from when sampling.
@@ -33,6 +33,17 @@ pub struct Objective {
 }
 
 impl Objective {
+    /// What these settings minimise on batches of `batch` rows.
+    pub fn new(settings: &TrainingSettings, batch: usize) -> Self {
+        Self {
+            beta: settings.beta,
+            kl_reduction: settings.kl_reduction,
+            free_bits: settings.free_bits,
+            importance_samples: settings.importance_samples,
+            batch,
+        }
+    }
+
     /// The weight of a KL divergence that is a mean over `rows` rows of a batch.
     pub fn beta_per_row(&self, rows: usize) -> f64 {
         match self.kl_reduction {

@@ -6,6 +6,7 @@
 
 mod audit;
 mod data;
+mod engine;
 mod folder;
 mod more_rows;
 mod plan;

@@ -34,7 +34,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let training = TrainingSettings { patience: None, ..settings.training.clone() };
     let none = Array2::zeros((0, table.width()));
     let name = "training on more rows";
-    let (_, saved) = fit(context, name, table.rows(), none.view(), &training, epochs);
+    let seed = settings.seed;
+    let (_, saved) = fit(context, name, seed, table.rows(), none.view(), &training, epochs);
     let model = Model::new(saved?, context.device);
     let generated = model.sample(rows, settings.noise, settings.seed, &context.interrupt)?;
     let latents = model.encode(table.rows(), &context.interrupt)?;

@@ -10,7 +10,7 @@ use crate::config::{Backend, Engine, Settings};
 use crate::device::Adapter;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::model::Architecture;
+use crate::model::{Architecture, Objective};
 
 /// Rows a step where the settings name none.
 const DEFAULT_BATCH: usize = 32;
@@ -73,6 +73,8 @@ pub struct Plan {
     pub settings: Settings,
     /// What was decided.
     pub decided: Decided,
+    /// Who takes the training steps and why, in words; empty where the plan was read from a file.
+    pub engine_reason: String,
     /// Decisions that a user should hear of.
     pub notes: Vec<String>,
 }
@@ -134,6 +136,10 @@ impl Plan {
             return Err(Error::input("early stopping (training.patience) needs held-out rows")
                 .help("set data.held_out above 0, or leave training.patience out"));
         }
+        if settings.training.restarts > 1 && facts.held_out_rows == 0 {
+            return Err(Error::input("restarts (training.restarts) are compared on held-out rows")
+                .help("set data.held_out above 0, or leave training.restarts out"));
+        }
         let embedded = rows.min(settings.analysis.rows);
         let fits = |perplexity: &f64| 3.0 * perplexity < embedded as f64 - 1.0;
         let (perplexities, too_large): (Vec<f64>, Vec<f64>) =
@@ -144,10 +150,20 @@ impl Plan {
                 3.0 * perplexity + 1.0
             )
         }));
+        let objective = Objective::new(&settings.training, batch);
+        let (engine, why) =
+            super::engine::choose(settings.engine, &facts, &architecture, &objective)?;
+        let engine_reason = format!(
+            "trained by {}: {why}",
+            match engine {
+                Engine::Fused => "the fused engine",
+                Engine::Autodiff | Engine::Auto => "burn's automatic differentiation",
+            }
+        );
         let decided = Decided {
             modescope: env!("CARGO_PKG_VERSION").into(),
             backend: facts.backend,
-            engine: Engine::Autodiff,
+            engine,
             batch,
             epochs: settings
                 .training
@@ -160,7 +176,7 @@ impl Plan {
             source: facts.source,
             adapter: facts.adapter,
         };
-        Ok(Self { settings, decided, notes })
+        Ok(Self { settings, decided, engine_reason, notes })
     }
 
     fn to_table(&self) -> Result<Table> {
@@ -201,6 +217,7 @@ impl Plan {
         Ok(Self {
             settings: table.try_into().map_err(|error| wrong(error.to_string()))?,
             decided: decided.try_into().map_err(|error| wrong(error.to_string()))?,
+            engine_reason: String::new(),
             notes: Vec::new(),
         })
     }
@@ -244,10 +261,10 @@ fn flatten(table: &Table) -> std::collections::BTreeMap<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn facts(rows: usize) -> Facts {
+    pub(in crate::run) fn facts(rows: usize) -> Facts {
         let file = Source::File { path: "my.csv".into(), hash: "00".into(), dropped: 0 };
         Facts {
             source: file,

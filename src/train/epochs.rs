@@ -1,18 +1,19 @@
 //! The training loop.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use ndarray::{Array2, ArrayView2};
+use burn::tensor::Device;
+use ndarray::ArrayView2;
 
-use super::{Autodiff, EpochRecord, beta_share, evaluate::Evaluation, learning_rate};
-use crate::config::TrainingSettings;
-use crate::data::batches;
+use super::trainer::{Epoch, trainer};
+use super::{EpochRecord, beta_share, evaluate::Evaluation, learning_rate};
+use crate::config::{Backend, Engine, TrainingSettings};
 use crate::error::{Error, Result};
+use crate::fused::Step;
 use crate::model::{ModelCard, Parameters};
-use crate::random::{Generator, Stream};
-use crate::vae::{to_tensor, to_vec};
+use crate::vae::Vae;
 
 const LOWER_RATE: &str = "try a lower training.learning_rate, or --set training.gradient_clip=1";
 
@@ -25,7 +26,11 @@ pub struct Job<'a> {
     pub settings: &'a TrainingSettings,
     /// Passes over the rows.
     pub epochs: usize,
-    /// Where to compute.
+    /// Who takes the steps.
+    pub engine: Engine,
+    /// The backend behind `device`.
+    pub backend: Backend,
+    /// Where burn computes.
     pub device: &'a Device,
     /// Training rows in scaled units, n × features.
     pub rows: ArrayView2<'a, f32>,
@@ -62,155 +67,145 @@ pub struct Trained {
 /// from the card's seed.
 ///
 /// # Errors
-/// Divergence (a loss or weight that is not finite), an interrupt, or a device that fails.
+/// Divergence (a loss or weight that is not finite), an interrupt, a device that fails, or a job that
+/// its engine does not do.
 pub fn train(
     job: Job,
     start: &Parameters,
     interrupt: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Trained> {
-    let steps_per_epoch = job.rows.nrows().div_ceil(job.card.objective.batch);
-    let mut trainer = Trainer::new(job, start);
-    let evaluation = Evaluation::new(job.card, job.rows, job.held_out, job.device);
-    let mut history: Vec<EpochRecord> = Vec::new();
-    let mut best: Option<(f64, usize, Parameters)> = None;
+    let (mut trainer, device) = trainer(job, start)?;
+    let evaluation = Evaluation::new(job.card, job.rows, job.held_out, &device);
+    let mut record = Recorder::new(job);
     let mut training_time = Duration::ZERO;
+    let mut clock = Instant::now();
+    let mut taken = 0;
 
     for epoch in 0..job.epochs {
-        let clock = Instant::now();
-        let sums = trainer.epoch(epoch, epoch * steps_per_epoch, interrupt, observer)?;
+        let steps = job.steps(epoch);
+        trainer.epoch(&steps, interrupt, &mut |count| observer.on_step(taken + count))?;
+        taken += steps.len();
+        record.waiting.extend(steps.last());
+        if clock.elapsed() < trainer.patience() && epoch + 1 < job.epochs {
+            continue;
+        }
+        let epochs = trainer.collect()?;
+        let (before, share) = (training_time, clock.elapsed() / epochs.len().max(1) as u32);
         training_time += clock.elapsed();
+        let mut enough = false;
+        for (index, epoch) in epochs.into_iter().enumerate() {
+            let seconds = (before + share * (index + 1) as u32).as_secs_f64();
+            enough = record.epoch(epoch, &evaluation, seconds, observer)?;
+            if enough {
+                break;
+            }
+        }
+        if enough {
+            break;
+        }
+        clock = Instant::now();
+    }
+    record.finish()
+}
 
-        let model = trainer.model.model();
-        let measured = evaluation.measure(&model, epoch)?;
+impl Job<'_> {
+    /// The steps of an epoch.
+    pub fn steps(&self, epoch: usize) -> Vec<Step> {
+        let (n, batch) = (self.rows.nrows(), self.card.objective.batch);
+        let of_epoch = n.div_ceil(batch);
+        let all = of_epoch * self.epochs;
+        let step = |index: usize| {
+            let number = epoch * of_epoch + index;
+            Step {
+                epoch: epoch as u64,
+                first: index * batch,
+                count: batch.min(n - index * batch),
+                rate: learning_rate(self.settings, number, all) / self.settings.learning_rate,
+                beta: beta_share(self.settings, number, all),
+            }
+        };
+        (0..of_epoch).map(step).collect()
+    }
+}
+
+/// Keeps the history and the weights that training is to give.
+struct Recorder<'a> {
+    job: Job<'a>,
+    history: Vec<EpochRecord>,
+    /// The last step of each epoch that is not in the history yet.
+    waiting: VecDeque<Step>,
+    latest: Option<Vae>,
+    /// The best held-out ELBO, the epochs since, and its weights.
+    best: Option<(f64, usize, Parameters)>,
+}
+
+impl<'a> Recorder<'a> {
+    fn new(job: Job<'a>) -> Self {
+        let waiting = VecDeque::new();
+        Self { job, history: Vec::new(), waiting, latest: None, best: None }
+    }
+
+    /// Takes in an epoch; whether training has gone on long enough.
+    fn epoch(
+        &mut self,
+        epoch: Epoch,
+        evaluation: &Evaluation,
+        seconds: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<bool> {
+        let Job { card, settings, .. } = self.job;
+        let number = self.history.len();
+        let measured = evaluation.measure(&epoch.model, number)?;
+        let (rate, share) =
+            self.waiting.pop_front().map_or((0.0, 0.0), |step| (step.rate, step.beta));
         let record = EpochRecord {
-            epoch,
-            loss: sums.loss,
-            reconstruction: sums.reconstruction,
-            kl: sums.kl,
-            beta: trainer.last_share * job.card.objective.beta_per_row(job.card.objective.batch),
-            learning_rate: trainer.last_rate,
+            epoch: number,
+            loss: epoch.loss,
+            reconstruction: epoch.reconstruction,
+            kl: epoch.kl,
+            beta: share * card.objective.beta_per_row(card.objective.batch),
+            learning_rate: rate * settings.learning_rate,
             sigma: measured.variance.sqrt(),
             active_units: measured.active_units,
             held_out_elbo: measured.held_out_elbo,
-            seconds: training_time.as_secs_f64(),
+            seconds,
         };
         check_finite(&record)?;
         observer.on_epoch(&record);
-        history.push(record);
+        self.history.push(record);
+        let weights = epoch.model.clone();
+        self.latest = Some(epoch.model);
 
         // While β rises another loss is minimised than the bound that weights are judged by.
-        let settled = trainer.last_share == 1.0;
+        let settled = share == 1.0;
         if let (Some(patience), Some(elbo), true) =
-            (job.settings.patience, measured.held_out_elbo, settled)
+            (settings.patience, measured.held_out_elbo, settled)
         {
-            match &mut best {
-                Some((best_elbo, since, _)) if elbo <= *best_elbo => {
+            match &mut self.best {
+                Some((best, since, _)) if elbo <= *best => {
                     *since += 1;
-                    if *since >= patience {
-                        break;
-                    }
+                    return Ok(*since >= patience);
                 }
-                _ => best = Some((elbo, 0, model.parameters(&job.card.architecture)?)),
+                _ => self.best = Some((elbo, 0, weights.parameters(&card.architecture)?)),
             }
         }
-    }
-    let parameters = match best {
-        Some((.., parameters)) => parameters,
-        None => trainer.model.model().parameters(&job.card.architecture)?,
-    };
-    if parameters.values.iter().any(|value| !value.is_finite()) {
-        return Err(
-            Error::diverged("training diverged: weights are no longer finite").help(LOWER_RATE)
-        );
-    }
-    Ok(Trained { parameters, history })
-}
-
-/// Means over the rows of an epoch.
-struct EpochLosses {
-    loss: f64,
-    reconstruction: f64,
-    kl: f64,
-}
-
-/// The rows on the device and the model that steps change.
-struct Trainer<'a> {
-    job: Job<'a>,
-    rows: Tensor<2>,
-    model: Autodiff,
-    steps: usize,
-    last_rate: f64,
-    /// Share of β in the last step.
-    last_share: f64,
-}
-
-impl<'a> Trainer<'a> {
-    fn new(job: Job<'a>, start: &Parameters) -> Self {
-        let model = Autodiff::new(start, job.card.objective, job.settings, job.device);
-        let steps_per_epoch = job.rows.nrows().div_ceil(job.card.objective.batch);
-        let steps = steps_per_epoch * job.epochs;
-        let rows = to_tensor(job.rows, model.device());
-        Self { rows, model, steps, last_rate: 0.0, last_share: 0.0, job }
+        Ok(false)
     }
 
-    /// One pass over the rows, starting with step number `step`.
-    fn epoch(
-        &mut self,
-        epoch: usize,
-        mut step: usize,
-        interrupt: &AtomicBool,
-        observer: &mut dyn Observer,
-    ) -> Result<EpochLosses> {
-        let (n, card) = (self.job.rows.nrows(), self.job.card);
-        let noise = self.noise(epoch);
-        let batches = batches(n, card.objective.batch, card.seed, epoch as u64);
-        let rows = self.in_order(&batches.concat());
-
-        // The sums stay on the device until the epoch ends: reading them back would stall a GPU.
-        let mut sums: Option<Tensor<1>> = None;
-        let mut first = 0;
-        for count in batches.iter().map(Vec::len) {
-            if interrupt.load(Ordering::Relaxed) {
-                return Err(Error::interrupted(format!("stopped in epoch {epoch}")));
-            }
-            let batch = |all: &Tensor<2>| all.clone().narrow(0, first, count);
-            self.last_rate = learning_rate(self.job.settings, step, self.steps);
-            let share = beta_share(self.job.settings, step, self.steps);
-            let beta = share * card.objective.beta_per_row(count);
-            self.last_share = share;
-            let terms = self.model.step(batch(&rows), batch(&noise), beta, self.last_rate);
-            let parts = vec![terms.loss, terms.reconstruction, terms.kl];
-            let weighted = Tensor::cat(parts, 0) * count as f64;
-            sums = Some(sums.map_or(weighted.clone(), |sums| sums + weighted));
-            first += count;
-            step += 1;
-            observer.on_step(step);
-        }
-        let sums = match sums {
-            Some(sums) => to_vec(sums)?,
-            None => return Err(Error::input("there are no rows to train on")),
+    /// The last weights, or the best.
+    fn finish(self) -> Result<Trained> {
+        let parameters = match (self.best, self.latest) {
+            (Some((.., parameters)), _) => parameters,
+            (None, Some(model)) => model.parameters(&self.job.card.architecture)?,
+            (None, None) => return Err(Error::input("there are no epochs to train for")),
         };
-        let mean = |sum: f32| f64::from(sum) / n as f64;
-        Ok(EpochLosses { loss: mean(sums[0]), reconstruction: mean(sums[1]), kl: mean(sums[2]) })
-    }
-
-    /// The epoch's noise, n × (draws · latent).
-    fn noise(&self, epoch: usize) -> Tensor<2> {
-        let card = self.job.card;
-        let of_row = card.objective.importance_samples * card.architecture.latent;
-        let mut noise = Array2::zeros((self.job.rows.nrows(), of_row));
-        if let Some(values) = noise.as_slice_mut() {
-            Generator::new(self.job.card.seed, Stream::PosteriorNoise, epoch as u64).normal(values);
+        if parameters.values.iter().any(|value| !value.is_finite()) {
+            return Err(
+                Error::diverged("training diverged: weights are no longer finite").help(LOWER_RATE)
+            );
         }
-        to_tensor(noise.view(), self.model.device())
-    }
-
-    /// The rows in this order, gathered on the device.
-    fn in_order(&self, order: &[usize]) -> Tensor<2> {
-        let indices: Vec<i32> = order.iter().map(|&row| row as i32).collect();
-        let data = TensorData::new(indices, [order.len()]);
-        self.rows.clone().select(0, Tensor::<1, Int>::from_data(data, self.model.device()))
+        Ok(Trained { parameters, history: self.history })
     }
 }
 

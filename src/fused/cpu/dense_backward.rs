@@ -35,9 +35,8 @@ impl WithSimd for Transpose<'_> {
                 let place = first_input / to * outputs * to + first_input % to;
                 for column in 0..SQUARE {
                     let place = place + (first_output + column) * to;
-                    let out = &mut out[place..place + SQUARE];
-                    for row in 0..SQUARE {
-                        out[row] = square[row][column];
+                    for (out, row) in out[place..place + SQUARE].iter_mut().zip(&square) {
+                        *out = row[column];
                     }
                 }
             }

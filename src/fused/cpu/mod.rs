@@ -89,7 +89,7 @@ impl Cpu {
     }
 
     /// Takes `steps`; with `snapshot` the weights after them are kept for
-    /// [`collect`](Self::collect).
+    /// [`collect`](Self::collect). `on_steps` hears now and then how many of them were taken.
     ///
     /// # Errors
     /// Where `interrupt` is set.
@@ -114,7 +114,7 @@ impl Cpu {
             };
             let of_step = |step| of_members.iter().map(|losses| losses[step]).collect();
             losses.extend((0..steps.len()).map(of_step));
-            on_steps(steps.len());
+            on_steps(losses.len());
         }
         let parameters = match snapshot {
             true => self.parameters(),
@@ -178,8 +178,8 @@ impl State {
     /// One training step; the losses before it.
     fn step(&mut self, task: &Task, step: &Step) -> BatchLosses {
         let Task { arch, network, layout, .. } = task;
-        let batch = network.sums_kl.then_some(step.count).unwrap_or(1) as f64;
-        let beta = (step.beta * self.beta * batch) as f32;
+        let rows = if network.sums_kl { step.count as f64 } else { 1.0 };
+        let beta = (step.beta * self.beta * rows) as f32;
         self.prepare(task, step);
         let log_sigma = log_sigma(network, layout, &self.parameters);
         let precisions = match log_sigma {

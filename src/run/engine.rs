@@ -1,0 +1,82 @@
+//! `--engine auto`: who takes the training steps.
+
+use super::Facts;
+use crate::config::{Backend, Engine};
+use crate::error::{Error, Result};
+use crate::fused::Network;
+use crate::model::{Architecture, Objective};
+
+/// On wgpu, most rows × parameters of a step that fused is chosen for. Below it launches are what a
+/// step costs, and fused has 16 where burn has hundreds; above it matrix products are, and burn tunes
+/// its own. benches/RESULTS.md has the figures on both sides of it.
+const MOST_WORK_ON_WGPU: usize = 1 << 26;
+
+/// The engine for a job and, in words, why: a pure function of what is asked for and of the shapes.
+///
+/// # Errors
+/// Where the fused engine is asked for and does not do the job.
+pub(super) fn choose(
+    asked: Engine,
+    facts: &Facts,
+    architecture: &Architecture,
+    objective: &Objective,
+) -> Result<(Engine, String)> {
+    let refused = match Network::new(architecture, objective) {
+        _ if facts.backend == Backend::Ndarray => Some("the backend ndarray".to_owned()),
+        Err(what) => Some(what),
+        Ok(_) => None,
+    };
+    let work = architecture.parameter_count()?.saturating_mul(objective.batch);
+    let large = facts.backend == Backend::Wgpu && work > MOST_WORK_ON_WGPU;
+    Ok(match (asked, refused) {
+        (Engine::Autodiff, _) => (Engine::Autodiff, "as asked".into()),
+        (Engine::Fused, None) => (Engine::Fused, "as asked".into()),
+        (Engine::Fused, Some(what)) => {
+            return Err(Error::input(format!("the fused engine does not do {what}"))
+                .help("use --engine autodiff, or leave the option out"));
+        }
+        (Engine::Auto, Some(what)) => {
+            (Engine::Autodiff, format!("chosen because fused does not do {what}"))
+        }
+        (Engine::Auto, None) if large => {
+            (Engine::Autodiff, "chosen because the matrix products of this job are large".into())
+        }
+        (Engine::Auto, None) => {
+            (Engine::Fused, "chosen as the fastest for a job of this size".into())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{PriorKind, Settings};
+
+    #[test]
+    fn auto_takes_what_is_fastest_and_an_explicit_choice_stands() {
+        let chosen = |asked, backend, prior, batch, hidden: usize| {
+            let mut settings = Settings::default();
+            settings.model.prior = prior;
+            settings.model.hidden = vec![hidden; 2];
+            let architecture = Architecture::new(&settings.model, 3);
+            let facts = Facts { backend, ..super::super::plan::tests::facts(1000) };
+            let objective = Objective::new(&settings.training, batch);
+            choose(asked, &facts, &architecture, &objective).map(|(engine, _)| engine)
+        };
+        let (normal, vamp) = (PriorKind::StandardNormal, PriorKind::Vamp);
+        let auto = |backend, prior, batch, hidden| {
+            chosen(Engine::Auto, backend, prior, batch, hidden).unwrap()
+        };
+        assert_eq!(auto(Backend::Cpu, normal, 32, 128), Engine::Fused);
+        assert_eq!(auto(Backend::Cpu, normal, 8192, 512), Engine::Fused);
+        assert_eq!(auto(Backend::Cpu, vamp, 32, 128), Engine::Autodiff);
+        assert_eq!(auto(Backend::Ndarray, normal, 32, 128), Engine::Autodiff);
+        assert_eq!(auto(Backend::Wgpu, normal, 32, 128), Engine::Fused);
+        assert_eq!(auto(Backend::Wgpu, normal, 1024, 512), Engine::Autodiff);
+        let asked = chosen(Engine::Fused, Backend::Wgpu, normal, 1024, 512);
+        assert_eq!(asked.unwrap(), Engine::Fused);
+        let refused = chosen(Engine::Fused, Backend::Cpu, vamp, 32, 128).unwrap_err();
+        assert!(refused.message().contains("does not do a VampPrior"), "{}", refused.message());
+        assert!(chosen(Engine::Fused, Backend::Ndarray, normal, 32, 128).is_err());
+    }
+}

@@ -5,8 +5,14 @@
 //! needs no generator state. The function is Philox4x32-10 of Salmon, Moraes, Dror and Shaw,
 //! "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
 
+mod normal;
+mod shuffle;
+
+pub use shuffle::Shuffle;
+
 use std::convert::Infallible;
 
+use normal::box_muller;
 use rand::TryRng;
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -127,23 +133,6 @@ impl Generator {
         }
     }
 
-    /// A random order of `0..rows` that is computed place by place.
-    ///
-    /// # Panics
-    /// Where there are more than 2³¹ rows.
-    pub fn shuffle(&self, rows: usize) -> Shuffle {
-        assert!(rows <= 1 << 31, "a shuffle of {rows} rows");
-        let rows = rows as u32;
-        let mut rounds = [[0; 2]; SHUFFLE_ROUNDS];
-        for (block, pair) in rounds.chunks_exact_mut(2).enumerate() {
-            let words = self.words(block as u32);
-            let offset = |word: u32| ((u64::from(word) * u64::from(rows)) >> 32) as u32;
-            pair[0] = [offset(words[0]), words[1]];
-            pair[1] = [offset(words[2]), words[3]];
-        }
-        Shuffle { rows, rounds }
-    }
-
     /// A random order of `0..n`: Fisher–Yates, every order equally likely up to 2⁻³² per swap.
     pub fn permutation(&self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
@@ -164,99 +153,6 @@ impl Generator {
 /// The top 24 bits of a word as a number in `[0, 1)`.
 fn unit(word: u32) -> f32 {
     (word >> 8) as f32 * (1.0 / 16_777_216.0)
-}
-
-/// Rounds of a [`Shuffle`].
-const SHUFFLE_ROUNDS: usize = 32;
-
-/// A bijection of `0..rows`: the swap-or-not shuffle of Hoang, Morris and Rogaway, "An Enciphering
-/// Scheme Based on a Card Shuffle" (CRYPTO 2012), with 32 rounds whose coins come from a hash in
-/// place of a cipher. It needs no table, so a GPU finds the row of any place by itself.
-#[derive(Clone, Debug)]
-pub struct Shuffle {
-    rows: u32,
-    /// Offset of the pairing and key of the coins, for each round.
-    rounds: [[u32; 2]; SHUFFLE_ROUNDS],
-}
-
-impl Shuffle {
-    /// The row at `place`, which must be below the number of rows.
-    pub fn row(&self, place: usize) -> usize {
-        let mut row = place as u32;
-        for [offset, key] in self.rounds {
-            // Both of a pair see the same partner sum, so both swap or neither.
-            let mut partner = offset + (self.rows - row);
-            if partner >= self.rows {
-                partner -= self.rows;
-            }
-            if hash(row.max(partner) ^ key) >> 31 == 1 {
-                row = partner;
-            }
-        }
-        row as usize
-    }
-}
-
-/// A hash of 32 bits to 32 bits that passes avalanche tests: "lowbias32" of Wellons, "Prospecting for
-/// Hash Functions" (2018).
-fn hash(mut word: u32) -> u32 {
-    word ^= word >> 16;
-    word = word.wrapping_mul(0x7FEB_352D);
-    word ^= word >> 15;
-    word = word.wrapping_mul(0x846C_A68B);
-    word ^ (word >> 16)
-}
-
-/// Two independent standard normal draws from two random words.
-///
-/// The logarithm, sine and cosine are the single-precision polynomials of Moshier's Cephes library,
-/// spelled out because those that GPUs bring are looser than a twin may be.
-fn box_muller(first: u32, second: u32) -> [f32; 2] {
-    // 1 − u lies in (0, 1], so the logarithm is finite.
-    let radius = (-2.0 * ln(1.0 - unit(first))).sqrt();
-    let (sin, cos) = sin_cos_of_turn(unit(second));
-    [radius * cos, radius * sin]
-}
-
-/// The natural logarithm of a normal, positive `x`.
-fn ln(x: f32) -> f32 {
-    // x = m · 2^e with m in [√½, √2), and f = m − 1.
-    let shifted = x.to_bits().wrapping_sub(std::f32::consts::FRAC_1_SQRT_2.to_bits());
-    let e = (shifted as i32 >> 23) as f32;
-    let f = f32::from_bits(
-        (shifted & 0x007F_FFFF).wrapping_add(std::f32::consts::FRAC_1_SQRT_2.to_bits()),
-    ) - 1.0;
-    let coefficients = [
-        -1.151_461e-1,
-        1.167_699_9e-1,
-        -1.242_014_1e-1,
-        1.424_932_3e-1,
-        -1.666_805_8e-1,
-        2.000_071_5e-1,
-        -2.499_999_4e-1,
-        3.333_333e-1,
-    ];
-    let polynomial = coefficients.iter().fold(7.037_683_6e-2, |sum, c| sum * f + c);
-    let square = f * f;
-    // ln 2 in two parts, the first exact in so few bits that e times it is exact.
-    let small = f * square * polynomial - 2.121_944_4e-4 * e - 0.5 * square;
-    f + small + 0.693_359_4 * e
-}
-
-/// Sine and cosine of `turns` full turns, for `turns` in [0, 1).
-fn sin_cos_of_turn(turns: f32) -> (f32, f32) {
-    let quarters = 4.0 * turns;
-    let nearest = (quarters + 0.5).floor();
-    let angle = (quarters - nearest) * std::f32::consts::FRAC_PI_2;
-    let z = angle * angle;
-    let sin = ((-1.951_529_6e-4 * z + 8.332_161e-3) * z - 1.666_665_5e-1) * z * angle + angle;
-    let cos = ((2.443_315_7e-5 * z - 1.388_731_6e-3) * z + 4.166_664_6e-2) * z * z - 0.5 * z + 1.0;
-    match nearest as u32 & 3 {
-        0 => (sin, cos),
-        1 => (cos, -sin),
-        2 => (-sin, -cos),
-        _ => (-cos, sin),
-    }
 }
 
 /// A [`Generator`] read word after word; see [`Generator::draws`].
@@ -345,26 +241,6 @@ mod tests {
     }
 
     #[test]
-    fn normal_draws_equal_the_transform_in_double_precision() {
-        let generator = Generator::new(3, Stream::PosteriorNoise, 9);
-        let mut draws = vec![0.0; 40_000];
-        generator.normal(&mut draws);
-        for (block, draws) in draws.chunks_exact(4).enumerate() {
-            for (pair, draws) in generator.words(block as u32).chunks(2).zip(draws.chunks(2)) {
-                let [u, turn] = [pair[0], pair[1]].map(|word| f64::from(unit(word)));
-                let radius = (-2.0 * (1.0 - u).ln()).sqrt();
-                let (sin, cos) = (std::f64::consts::TAU * turn).sin_cos();
-                for (found, expected) in draws.iter().zip([radius * cos, radius * sin]) {
-                    assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} {expected}");
-                }
-            }
-        }
-        // The ends of the range of u.
-        assert_eq!(ln(1.0), 0.0);
-        assert!((f64::from(ln(2f32.powi(-24))) + 24.0 * 2f64.ln()).abs() < 1e-6);
-    }
-
-    #[test]
     fn normal_draws_can_begin_anywhere() {
         let generator = Generator::new(3, Stream::PosteriorNoise, 1);
         let mut all = vec![0.0; 40];
@@ -374,42 +250,6 @@ mod tests {
             generator.normal_from(first, &mut part);
             assert_eq!(part, all[first..first + count]);
         }
-    }
-
-    #[test]
-    fn a_shuffle_is_a_bijection_for_every_number_of_rows() {
-        for rows in (1..200).chain([1000, 4097]) {
-            let shuffle = Generator::new(1, Stream::Shuffle, rows as u64).shuffle(rows);
-            let mut found: Vec<usize> = (0..rows).map(|place| shuffle.row(place)).collect();
-            found.sort_unstable();
-            assert!(found.into_iter().eq(0..rows), "{rows} rows");
-        }
-    }
-
-    /// χ² of how often each row comes to each place.
-    #[test]
-    fn a_shuffle_favours_no_row_at_any_place() {
-        const ROWS: usize = 13;
-        const TIMES: u64 = 13_000;
-        let mut counts = [[0_u32; ROWS]; ROWS];
-        let mut neighbours = 0;
-        for epoch in 0..TIMES {
-            let shuffle = Generator::new(5, Stream::Shuffle, epoch).shuffle(ROWS);
-            let order: Vec<usize> = (0..ROWS).map(|place| shuffle.row(place)).collect();
-            order.iter().zip(&mut counts).for_each(|(&row, counts)| counts[row] += 1);
-            neighbours += order.windows(2).filter(|pair| pair[1] == pair[0] + 1).count();
-        }
-        let expected = TIMES as f64 / ROWS as f64;
-        let chi2: f64 = counts
-            .as_flattened()
-            .iter()
-            .map(|&n| (f64::from(n) - expected).powi(2) / expected)
-            .sum();
-        // (13 − 1)² degrees of freedom: mean 144, standard deviation √288 = 17.
-        assert!((chi2 - 144.0).abs() < 4.0 * 17.0, "{chi2}");
-        // A row is followed by its successor (n − 1)/n times an order, with variance near 1.
-        let mean = neighbours as f64 / TIMES as f64;
-        assert!((mean - 12.0 / 13.0).abs() < 4.0 / (TIMES as f64).sqrt(), "{mean}");
     }
 
     #[test]

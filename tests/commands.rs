@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use common::{Place, QUICK, finish, refused, two_groups};
+use common::{Place, QUICK, finish, two_groups};
 use serde_json::Value;
 
 /// What a run without data writes, pictures and the run's own book-keeping aside.
@@ -734,40 +734,4 @@ mod unix {
         assert!(place.path("run/data.csv").exists());
         drop(endless);
     }
-}
-
-/// Restarts differ, the best of them is the model, and both engines train it alike.
-#[test]
-fn restarts_keep_the_best_of_several_trainings() {
-    let place = Place::new();
-    let seed = |run: &str| {
-        let card: Value = serde_json::from_str(&place.read(format!("{run}/model.json"))).unwrap();
-        card["seed"].as_u64().unwrap()
-    };
-    let last_elbo = |run: &str| {
-        let history = rows(&place.read(format!("{run}/history.csv")));
-        let column = history[0].iter().position(|name| name == "held_out_elbo").unwrap();
-        history.last().unwrap()[column].parse::<f64>().unwrap()
-    };
-    let ran = place.succeed(&format!("run --out several {QUICK} --restarts 5"));
-    assert!(ran.stderr.contains("restarts: number"), "{}", ran.stderr);
-    let best = seed("several");
-    // The kept training as a run of its own, on the other engine: only the data's seed differs.
-    place.succeed(&format!("run --out one {QUICK}"));
-    assert!(last_elbo("several") >= last_elbo("one"));
-    assert_eq!(seed("one"), 1);
-    let line = format!("run --out again {QUICK} --engine autodiff --restarts 5");
-    place.succeed(&line);
-    assert_eq!(seed("again"), best);
-    assert!((last_elbo("several") - last_elbo("again")).abs() < 1e-3);
-}
-
-#[test]
-fn an_engine_that_does_not_do_the_job_is_refused_and_auto_says_why_it_takes_another() {
-    let place = Place::new();
-    let line = format!("run --out run {QUICK} --recipe vamp --engine fused");
-    refused(&place, &line, &["the fused engine does not do a VampPrior", "--engine autodiff"]);
-    let ran = place.succeed(&format!("run --out run {QUICK} --recipe vamp"));
-    assert!(ran.stderr.contains("chosen because fused does not do a VampPrior"), "{}", ran.stderr);
-    assert!(place.read("run/config.toml").contains("engine = \"autodiff\""));
 }

@@ -15,5 +15,5 @@ pub use self::csv::write_csv;
 pub use self::mixture::{Assigned, Gaussian, Mixture, log_sum_exp};
 pub use self::read::{Loaded, ReadOptions, dropped_note, read};
 pub use self::scaling::{Scaling, mixed_spreads};
-pub use self::split::{batches, split};
+pub use self::split::{epoch_order, split};
 pub use self::table::{Labels, Table};

@@ -18,15 +18,10 @@ pub fn split(rows: usize, held_out: f64, seed: u64) -> (Vec<usize>, Vec<usize>) 
     (training, held_out)
 }
 
-/// The batches of one epoch: `0..rows` in an order of the epoch's own, `batch` rows at a time. The
-/// last batch is short where `batch` does not divide `rows`.
-///
-/// # Panics
-/// Where `batch` is 0.
-pub fn batches(rows: usize, batch: usize, seed: u64, epoch: u64) -> Vec<Vec<usize>> {
+/// The order in which an epoch visits `0..rows`.
+pub fn epoch_order(rows: usize, seed: u64, epoch: u64) -> Vec<usize> {
     let shuffle = Generator::new(seed, Stream::Shuffle, epoch).shuffle(rows);
-    let order: Vec<usize> = (0..rows).map(|place| shuffle.row(place)).collect();
-    order.chunks(batch).map(<[usize]>::to_vec).collect()
+    (0..rows).map(|place| shuffle.row(place)).collect()
 }
 
 #[cfg(test)]
@@ -71,13 +66,12 @@ mod tests {
     }
 
     #[test]
-    fn batches_hold_every_row_once_and_change_with_the_epoch() {
-        let epoch = batches(100, 32, 1, 0);
-        assert_eq!(epoch.iter().map(Vec::len).collect::<Vec<_>>(), [32, 32, 32, 4]);
-        assert_ne!(epoch, batches(100, 32, 1, 1));
-        let mut rows = epoch.concat();
-        rows.sort_unstable();
-        assert!(rows.into_iter().eq(0..100));
-        assert!(batches(0, 32, 1, 0).is_empty());
+    fn an_epoch_visits_every_row_once_in_an_order_of_its_own() {
+        let mut order = epoch_order(100, 1, 0);
+        assert_ne!(order, epoch_order(100, 1, 1));
+        assert_ne!(order, epoch_order(100, 2, 0));
+        order.sort_unstable();
+        assert!(order.into_iter().eq(0..100));
+        assert!(epoch_order(0, 1, 0).is_empty());
     }
 }

@@ -50,6 +50,8 @@ pub struct Network {
     pub likelihood: Likelihood,
     /// Where the learned log σ begin; nothing where none is learned.
     pub log_sigma: Option<usize>,
+    /// How many of them there are.
+    pub learned_sigmas: usize,
     /// ln σ where it is given.
     pub fixed_log_sigma: f32,
     /// The learned prior; nothing for N(0, I).
@@ -112,6 +114,7 @@ impl Network {
             posterior_variance: architecture.posterior_variance,
             likelihood: architecture.likelihood,
             log_sigma: place(Role::LogSigma),
+            learned_sigmas: architecture.learned_sigmas(),
             fixed_log_sigma: architecture.sigma.unwrap_or(1.0).ln() as f32,
             prior,
             sums_kl: objective.kl_reduction == KlReduction::Sum,

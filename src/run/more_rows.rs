@@ -13,6 +13,7 @@ use crate::audit::latent::summarise;
 use crate::audit::structure::{Structure, describe, ticks};
 use crate::config::TrainingSettings;
 use crate::error::Result;
+use crate::model::SavedModel;
 use crate::vae::Model;
 
 /// Restarts of K-means on the larger sets, whose optima differ little from start to start.
@@ -27,14 +28,14 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         return context.dir.remove(RunDir::MORE_ROWS);
     };
     let table = mixture.draw(rows, settings.seed, draw::MORE_ROWS);
-    // As many steps as on the smaller set, so that only the data differ.
+    // As many steps as on the smaller set, and its start, so that only the data differ.
     let steps_per_epoch = |rows: usize| rows.div_ceil(plan.decided.batch);
     let steps = steps_per_epoch(plan.decided.training_rows) * plan.decided.epochs;
     let epochs = steps.div_ceil(steps_per_epoch(rows));
     let training = TrainingSettings { patience: None, ..settings.training.clone() };
     let none = Array2::zeros((0, table.width()));
     let name = "training on more rows";
-    let seed = settings.seed;
+    let seed = SavedModel::load(context.dir.path())?.card.seed;
     let (_, saved) = fit(context, name, seed, table.rows(), none.view(), &training, epochs);
     let model = Model::new(saved?, context.device);
     let generated = model.sample(rows, settings.noise, settings.seed, &context.interrupt)?;

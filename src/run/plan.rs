@@ -153,13 +153,10 @@ impl Plan {
         let objective = Objective::new(&settings.training, batch);
         let (engine, why) =
             super::engine::choose(settings.engine, &facts, &architecture, &objective)?;
-        let engine_reason = format!(
-            "trained by {}: {why}",
-            match engine {
-                Engine::Fused => "the fused engine",
-                Engine::Autodiff | Engine::Auto => "burn's automatic differentiation",
-            }
-        );
+        let engine_reason = match engine {
+            Engine::Fused => format!("fused engine: {why}"),
+            Engine::Autodiff | Engine::Auto => format!("engine of burn's autodiff: {why}"),
+        };
         let decided = Decided {
             modescope: env!("CARGO_PKG_VERSION").into(),
             backend: facts.backend,

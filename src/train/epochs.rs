@@ -87,7 +87,7 @@ pub fn train(
         trainer.epoch(&steps, interrupt, &mut |count| observer.on_step(taken + count))?;
         taken += steps.len();
         record.waiting.extend(steps.last());
-        if clock.elapsed() < trainer.patience() && epoch + 1 < job.epochs {
+        if clock.elapsed() < trainer.read_interval() && epoch + 1 < job.epochs {
             continue;
         }
         let epochs = trainer.collect()?;

@@ -13,4 +13,3 @@ pub use epochs::{Job, Observer, Trained, train};
 pub use history::{EpochRecord, read_history, write_history};
 pub use restarts::{held_out_elbos, restart_seed};
 pub use schedule::{beta_share, learning_rate};
-pub use trainer::fused_trainer;

@@ -1,17 +1,22 @@
 //! Training the same model from several starts.
 
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 
 use super::evaluate::Evaluation;
-use super::{Job, fused_trainer, train};
+use super::trainer::fused_trainer;
+use super::{Job, train};
 use crate::config::Engine;
 use crate::error::{Error, Result};
 use crate::fused::Member;
 use crate::model::{ModelCard, Parameters};
 use crate::random::{Generator, Stream};
 use crate::vae::Vae;
+
+/// Time between two calls that drop what has piled up.
+const DROP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The seed of the weights, order and noise of training number `restart`: the first is the run's own.
 pub fn restart_seed(seed: u64, restart: usize) -> u64 {
@@ -66,8 +71,13 @@ fn side_by_side(
         start: start.clone(),
     };
     let mut fused = fused_trainer(&job, &starts.iter().map(member).collect::<Vec<_>>())?;
-    let mut taken = 0;
+    let (mut taken, mut read) = (0, Instant::now());
     for epoch in 0..job.epochs {
+        // The losses on the way are not asked for: they are dropped before they fill memory.
+        if read.elapsed() > DROP_INTERVAL {
+            fused.collect()?;
+            read = Instant::now();
+        }
         let (steps, last) = (job.steps(epoch), epoch + 1 == job.epochs);
         fused.steps(&steps, last, interrupt, &mut |count| {
             on_steps((taken + count) * starts.len())

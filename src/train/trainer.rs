@@ -8,7 +8,7 @@ use ndarray::Array2;
 
 use super::{Autodiff, Job};
 use crate::config::{Backend, Engine};
-use crate::data::batches;
+use crate::data::epoch_order;
 use crate::error::{Error, Result};
 use crate::fused::{self, Cpu, Fused, Gpu, Member, Network, Step};
 use crate::model::Parameters;
@@ -40,7 +40,7 @@ pub(super) trait Trainer {
 
     /// Time that should pass between two calls of [`collect`](Self::collect), so that nobody waits
     /// for the reader.
-    fn patience(&self) -> Duration;
+    fn read_interval(&self) -> Duration;
 }
 
 /// The trainer that the job asks for, at the weights `start`, and the device that its models are
@@ -65,7 +65,7 @@ pub(super) fn trainer<'a>(
 ///
 /// # Errors
 /// Where fused does not do what the job asks for, or the job does not fit the adapter.
-pub fn fused_trainer(job: &Job, members: &[Member]) -> Result<Fused> {
+pub(super) fn fused_trainer(job: &Job, members: &[Member]) -> Result<Fused> {
     let objective = &job.card.objective;
     let network = Network::new(&job.card.architecture, objective).map_err(|what| {
         Error::input(format!("the fused engine does not do {what}")).help("use --engine autodiff")
@@ -139,7 +139,7 @@ impl Trainer for ByFused<'_> {
         Ok(outcomes.map(epoch).collect())
     }
 
-    fn patience(&self) -> Duration {
+    fn read_interval(&self) -> Duration {
         match self.fused {
             Fused::Cpu(_) => Duration::ZERO,
             Fused::Gpu(_) => Duration::from_millis(200),
@@ -192,8 +192,7 @@ impl Trainer for ByAutodiff<'_> {
         };
         let (n, card) = (self.job.rows.nrows(), self.job.card);
         let noise = self.noise(first.epoch);
-        let order = batches(n, card.objective.batch, card.seed, first.epoch).concat();
-        let rows = self.in_order(&order);
+        let rows = self.in_order(&epoch_order(n, card.seed, first.epoch));
 
         // The sums stay on the device until the epoch ends: reading them back would stall a GPU.
         let mut sums: Option<Tensor<1>> = None;
@@ -225,7 +224,7 @@ impl Trainer for ByAutodiff<'_> {
         Ok(std::mem::take(&mut self.epochs))
     }
 
-    fn patience(&self) -> Duration {
+    fn read_interval(&self) -> Duration {
         Duration::ZERO
     }
 }

@@ -128,13 +128,8 @@ pub(super) fn rest(
         && let Some((first, others)) = blocks.split_first_mut()
     {
         others.iter().for_each(|other| first.prior.add(&other.prior));
-        let starts = [place.means, place.log_variances, place.logits];
-        for (start, values) in
-            starts.into_iter().zip(prior.gradients(&first.prior, beta * share, rows))
-        {
-            let out = &mut gradient[layout.of_rest(start)..];
-            out.iter_mut().zip(values).for_each(|(out, value)| *out = value);
-        }
+        let sums = (&first.prior, rows);
+        prior.gradients(&place, layout, sums, beta * share, gradient);
     }
     let kl: f64 = blocks.iter().map(|block| block.kl).sum();
     BatchLosses { reconstruction: reconstruction as f32, kl: (kl / rows as f64) as f32, beta }

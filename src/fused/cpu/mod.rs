@@ -34,8 +34,8 @@ use crate::random::{Generator, Shuffle, Stream};
 
 /// Rows that one thread computes at a time.
 const BLOCK_ROWS: usize = 128;
-/// Steps between looks at the interrupt.
-const STEPS_AT_ONCE: usize = 32;
+/// Rows × parameters between looks at the interrupt: some hundredths of a second.
+const WORK_AT_ONCE: usize = 1 << 27;
 
 /// The fused trainer on the processor.
 pub struct Cpu {
@@ -53,6 +53,8 @@ struct Task {
     /// n × features.
     rows: Vec<f32>,
     count: usize,
+    /// Rows of a full batch.
+    batch: usize,
 }
 
 /// A member as it stands.
@@ -82,9 +84,10 @@ impl Cpu {
             settings: job.settings.clone(),
             rows: job.rows.iter().copied().collect(),
             count: job.rows.nrows(),
+            batch: job.batch,
             layout,
         };
-        let members = members.iter().map(|member| State::new(&task, member, job.batch)).collect();
+        let members = members.iter().map(|member| State::new(&task, member)).collect();
         Self { task, members, outcomes: Vec::new() }
     }
 
@@ -101,8 +104,10 @@ impl Cpu {
         on_steps: &mut dyn FnMut(usize),
     ) -> Result<()> {
         let task = &self.task;
+        let work = task.batch * task.network.parameters * self.members.len();
+        let at_once = (WORK_AT_ONCE / work.max(1)).max(1);
         let mut losses = Vec::with_capacity(steps.len());
-        for steps in steps.chunks(STEPS_AT_ONCE) {
+        for steps in steps.chunks(at_once) {
             if interrupt.load(Ordering::Relaxed) {
                 return Err(Error::interrupted("stopped in training"));
             }
@@ -147,8 +152,8 @@ impl Cpu {
 }
 
 impl State {
-    fn new(task: &Task, member: &Member, batch: usize) -> Self {
-        let (network, layout) = (&task.network, &task.layout);
+    fn new(task: &Task, member: &Member) -> Self {
+        let Task { network, layout, batch, .. } = task;
         let parameters = layout.arrange(&member.start.values);
         let transposed = |layers: &[layout::PanelLayer], skip: usize| {
             let buffer = |(index, layer)| match index < skip {
@@ -157,7 +162,7 @@ impl State {
             };
             layers.iter().enumerate().map(buffer).collect()
         };
-        let blocks = (0..batch).step_by(BLOCK_ROWS);
+        let blocks = (0..*batch).step_by(BLOCK_ROWS);
         let blocks =
             blocks.map(|first| Block::new(network, first, BLOCK_ROWS.min(batch - first))).collect();
         Self {
@@ -256,12 +261,8 @@ fn log_sigma<'a>(
         Likelihood::MeanSquaredError => None,
         Likelihood::FixedSigma => Some(std::slice::from_ref(&network.fixed_log_sigma)),
         Likelihood::LearnedSigma | Likelihood::LearnedSigmaPerColumn => {
-            let count = match network.likelihood {
-                Likelihood::LearnedSigma => 1,
-                _ => network.features,
-            };
             let place = layout.of_rest(network.log_sigma?);
-            Some(&parameters[place..place + count])
+            Some(&parameters[place..place + network.learned_sigmas])
         }
     }
 }

@@ -9,7 +9,7 @@ use super::buffer::{Buffer, Panels};
 use super::layout::Layout;
 use super::math::{exp, sigmoid};
 use crate::config::PosteriorVariance;
-use crate::fused::Network;
+use crate::fused::{MixturePrior, Network};
 use crate::model::{LOG_VARIANCE_RANGE, PRIOR_LOG_VARIANCE_RANGE, SMALLEST_VARIANCE};
 
 /// The variance of one latent unit's posterior.
@@ -108,27 +108,27 @@ impl MixtureTerms {
         }
     }
 
-    /// The gradients of `share` × (the sum over the rows of −ln p(z)) with respect to means,
-    /// log-variances and logits, each in its flat order, given the `sums` of `rows` rows.
-    pub(super) fn gradients<'a>(
-        &'a self,
-        sums: &'a PriorSums,
+    /// Sets the gradient of `share` × (the sum over the rows of −ln p(z)) with respect to the prior's
+    /// parameters, given the `sums` of `rows` rows.
+    pub(super) fn gradients(
+        &self,
+        prior: &MixturePrior,
+        layout: &Layout,
+        (sums, rows): (&PriorSums, usize),
         share: f32,
-        rows: usize,
-    ) -> [Box<dyn Iterator<Item = f32> + 'a>; 3] {
+        gradient: &mut [f32],
+    ) {
         let latent = self.means.len() / self.padded;
-        let flat = move |k: usize| (0..latent).map(move |unit| unit * self.padded + k);
-        let places = move || (0..self.components).flat_map(flat);
-        [
-            Box::new(places().map(move |place| share * sums.means[place])),
-            Box::new(
-                places().map(move |place| share * sums.log_variances[place] * self.free[place]),
-            ),
-            Box::new(
-                (0..self.components)
-                    .map(move |k| share * (rows as f32 * self.weights[k] - sums.weights[k])),
-            ),
-        ]
+        for k in 0..self.components {
+            let expected = rows as f32 * self.weights[k];
+            gradient[layout.of_rest(prior.logits + k)] = share * (expected - sums.weights[k]);
+            for unit in 0..latent {
+                let (ours, flat) = (unit * self.padded + k, k * latent + unit);
+                gradient[layout.of_rest(prior.means + flat)] = share * sums.means[ours];
+                gradient[layout.of_rest(prior.log_variances + flat)] =
+                    share * sums.log_variances[ours] * self.free[ours];
+            }
+        }
     }
 }
 

@@ -178,11 +178,6 @@ fn function(activation: Activation) -> f64 {
 }
 
 fn of_network(network: &Network) -> Vec<Constant> {
-    let learned = match network.likelihood {
-        Likelihood::MeanSquaredError | Likelihood::FixedSigma => 0,
-        Likelihood::LearnedSigma => 1,
-        Likelihood::LearnedSigmaPerColumn => network.features,
-    };
     let prior = |place: fn(&crate::fused::MixturePrior) -> usize| {
         network.prior.as_ref().map_or(0.0, |prior| place(prior) as f64)
     };
@@ -191,7 +186,7 @@ fn of_network(network: &Network) -> Vec<Constant> {
         ("LATENT", network.latent as f64),
         ("PARAMETERS", network.parameters as f64),
         ("SQUARED_ERROR", f64::from(network.likelihood == Likelihood::MeanSquaredError)),
-        ("LEARNED_SIGMAS", learned as f64),
+        ("LEARNED_SIGMAS", network.learned_sigmas as f64),
         ("LOG_SIGMA", network.log_sigma.unwrap_or(0) as f64),
         ("FIXED_LOG_SIGMA", network.fixed_log_sigma.into()),
         ("SOFTPLUS", f64::from(network.posterior_variance == PosteriorVariance::Softplus)),

@@ -34,6 +34,10 @@ fn training(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(workload.batch as u64)).sample_size(10);
         for chosen in backends() {
             for &engine in Workload::engines(chosen.backend) {
+                if let Err(error) = workload.train(1, engine, &chosen, &running) {
+                    eprintln!("{workload}, {engine:?}: {}", error.message());
+                    continue;
+                }
                 group.bench_function(format!("{engine:?}, {}", name(&chosen)), |bencher| {
                     bencher.iter_custom(|steps| {
                         workload

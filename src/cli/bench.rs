@@ -10,7 +10,7 @@ use super::output::Output;
 use super::progress::Display;
 use crate::config::{Backend, Engine};
 use crate::device::{self, Chosen, adapters};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::run::Progress;
 use crate::workload::{WORKLOADS, Workload};
 
@@ -35,8 +35,8 @@ fn seconds(text: &str) -> std::result::Result<f64, String> {
     }
 }
 
-/// Steps of the warm-up, which also estimates how many fill the time.
-const WARM_UP: usize = 5;
+/// Most steps that are timed.
+const MOST_STEPS: usize = 20_000;
 /// Rows that the sampling figure is measured on.
 const SAMPLED: usize = 65_536;
 
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let engines: usize = backends.iter().map(|&of| Workload::engines(of).len()).sum();
     let task = Display::new(output).begin("bench", (engines * WORKLOADS.len()) as u64);
     let mut lines = vec![row("workload", "steps/s", "samples/s", "engine", "backend")];
-    let mut figures = Vec::new();
+    let (mut figures, mut refused) = (Vec::new(), Vec::new());
     for backend in backends {
         let chosen = device::open(backend)?;
         let name = match &chosen.adapter {
@@ -59,12 +59,20 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
             let samples =
                 samples_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;
             for &engine in Workload::engines(backend) {
+                // A job that does not fit the adapter has no figure; the others do.
                 let steps =
-                    steps_a_second(&workload, arguments.seconds, engine, &chosen, &interrupt)?;
+                    match steps_a_second(&workload, arguments.seconds, engine, &chosen, &interrupt)
+                    {
+                        Err(error) if error.kind() == Kind::Input => {
+                            refused.push(format!("{workload} on {name}: {}", error.message()));
+                            None
+                        }
+                        steps => Some(steps?),
+                    };
                 let engine = json!(engine).as_str().unwrap_or_default().to_owned();
                 lines.push(row(
                     &workload.to_string(),
-                    &format!("{steps:.1}"),
+                    &steps.map_or("–".into(), |steps| format!("{steps:.1}")),
                     &format!("{samples:.0}"),
                     &engine,
                     &name,
@@ -83,6 +91,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         }
     }
     drop(task);
+    lines.extend(refused);
     output.result(&lines.join("\n"), &json!({ "figures": figures }));
     Ok(())
 }
@@ -99,12 +108,17 @@ fn steps_a_second(
     chosen: &Chosen,
     interrupt: &AtomicBool,
 ) -> Result<f64> {
-    // The first pass also compiles kernels; only the second is an estimate.
-    workload.train(WARM_UP, engine, chosen, interrupt)?;
-    let estimate =
-        workload.train(WARM_UP, engine, chosen, interrupt)?.as_secs_f64() / WARM_UP as f64;
-    let steps = ((seconds / estimate) as usize).clamp(WARM_UP, 20_000);
-    Ok(steps as f64 / workload.train(steps, engine, chosen, interrupt)?.as_secs_f64())
+    // The first step also compiles kernels.
+    workload.train(1, engine, chosen, interrupt)?;
+    let mut steps = 1;
+    loop {
+        let time = workload.train(steps, engine, chosen, interrupt)?.as_secs_f64();
+        if time >= 0.5 * seconds || steps == MOST_STEPS {
+            return Ok(steps as f64 / time);
+        }
+        let filling = (seconds / time * steps as f64) as usize;
+        steps = filling.clamp(2 * steps, 20 * steps).min(MOST_STEPS);
+    }
 }
 
 fn samples_a_second(

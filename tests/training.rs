@@ -31,7 +31,6 @@ fn run(recipe: &str, seed: u64) -> Run {
     let assignments: Vec<String> = [
         format!("seed={seed}"),
         "samples=1000".into(),
-        "analysis.more_rows=0".into(),
         "analysis.restarts=2".into(),
         "analysis.max_clusters=4".into(),
         "analysis.perplexities=[]".into(),

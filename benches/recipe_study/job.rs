@@ -17,8 +17,7 @@ use serde::Deserialize;
 use super::case::Case;
 
 /// The audit looks at modes and distances here; how K-means counts is another matter.
-const ANALYSIS: [&str; 5] = [
-    "analysis.more_rows=0",
+const ANALYSIS: [&str; 4] = [
     "analysis.max_clusters=2",
     "analysis.restarts=1",
     "analysis.perplexities=[]",

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bic::{BicChoice, MOST, choose_components};
-use super::ledger::gaussian_per_label;
+use super::ledger::{Ledger, gaussian_per_label};
 use super::subset::subset;
 use crate::data::{Mixture, Table};
 use crate::error::{Error, Result};
@@ -109,6 +109,15 @@ impl Reference {
                     choice,
                 })
             }
+        }
+    }
+
+    /// The rule that rows are judged by, for a generator that was given `training_rows` real rows.
+    pub fn ledger(&self, training_rows: usize, seed: u64) -> Ledger {
+        let ledger = Ledger::new(self.mixture.clone(), self.names.clone(), training_rows, seed);
+        match self.kind {
+            Kind::Mixture => ledger,
+            Kind::Labels | Kind::Fitted => ledger.fitted_to(self.real.nrows()),
         }
     }
 

@@ -225,12 +225,7 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
     let seed = options.seed;
     let reference = Reference::find(truth, real, held_out, generated.nrows(), seed)?;
     tick();
-    let names = reference.names.clone();
-    let ledger = Ledger::new(reference.mixture.clone(), names, real.len(), seed);
-    let ledger = match reference.kind {
-        Kind::Mixture => ledger,
-        Kind::Labels | Kind::Fitted => ledger.fitted_to(reference.real.nrows()),
-    };
+    let ledger = reference.ledger(real.len(), seed);
     let found = ledger.judge(generated);
     let ceiling = ledger.judge(reference.fresh.view());
     let rows = generated.nrows();

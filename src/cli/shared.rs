@@ -89,16 +89,15 @@ impl TableArguments {
 }
 
 impl SettingsArguments {
-    /// Puts defaults, recipe, file and flags together. `file` stands in for `--config` where that
-    /// is not given.
+    /// Puts defaults, recipe, file and flags together, and `more` flags over them. `file` stands in
+    /// for `--config` where that is not given.
     pub fn resolve(
         &self,
         table: Option<&TableArguments>,
-        more: Vec<(&'static str, Value)>,
+        more: Vec<(&str, Value)>,
         file: Option<PathBuf>,
     ) -> Result<Settings> {
-        let mut flags = table.map(TableArguments::flags).unwrap_or_default();
-        flags.extend(more);
+        let mut flags: Vec<(&str, Value)> = table.map(TableArguments::flags).unwrap_or_default();
         if let Some(seed) = self.seed {
             flags.push(("seed", Value::Integer(seed)));
         }
@@ -112,6 +111,7 @@ impl SettingsArguments {
         if let Some(engine) = self.engine {
             flags.push(("engine", Value::try_from(engine).map_err(encode)?));
         }
+        flags.extend(more);
         Settings::resolve(&Layers {
             recipe: self.recipe.as_deref(),
             file: self.config.as_deref().or(file.as_deref()),
@@ -133,4 +133,10 @@ pub fn check_target(path: &Path, force: bool) -> Result<()> {
             .help("--force replaces it, --out names another"));
     }
     Ok(())
+}
+
+/// The folder of a run on `data` where none is named: `runs/NAME-RECIPE`.
+pub fn default_out(data: Option<&Path>, recipe: &str) -> PathBuf {
+    let stem = data.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
+    Path::new("runs").join(format!("{}-{recipe}", stem.as_deref().unwrap_or("mixture")))
 }

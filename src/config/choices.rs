@@ -111,6 +111,11 @@ impl Likelihood {
     pub fn has_sigma(self) -> bool {
         self != Self::MeanSquaredError
     }
+
+    /// Whether that is learned.
+    pub fn learns_sigma(self) -> bool {
+        matches!(self, Self::LearnedSigma | Self::LearnedSigmaPerColumn)
+    }
 }
 
 choice! {

@@ -17,7 +17,7 @@ pub struct Layers<'a> {
     /// `--set key=value`, in the order given.
     pub assignments: &'a [String],
     /// Flags that name a setting of their own (`--seed`, `--backend`, …), as key and value.
-    pub flags: Vec<(&'static str, Value)>,
+    pub flags: Vec<(&'a str, Value)>,
 }
 
 impl Settings {
@@ -138,6 +138,7 @@ fn keys() -> Vec<String> {
     full.data.columns = Some(Vec::new());
     full.data.labels = Some(String::new());
     full.model.latent = Some(1);
+    full.training.seed = Some(1);
     full.training.epochs = Some(1);
     full.training.batch = Some(1);
     full.training.gradient_clip = Some(1.0);

@@ -109,6 +109,9 @@ pub struct ModelSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingSettings {
+    /// Seed of weights, order and noise. Left out: the run's own, which also draws data and samples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// Passes over the data. Left out: as many as make 10 000 steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
@@ -172,9 +175,18 @@ pub struct AnalysisSettings {
     pub perplexities: Vec<f64>,
     /// Rows that clustering, t-SNE and pictures use: the first so many.
     pub rows: usize,
-    /// For a generated mixture: rows of the larger data set that shows what more data would
-    /// change; 0 leaves that out.
+    /// Also the analyses that take longest: a generated mixture is drawn, trained on and clustered
+    /// once more with `more_rows` rows, which shows what more data would change.
+    pub full: bool,
+    /// Rows of that larger data set.
     pub more_rows: usize,
+}
+
+impl Settings {
+    /// The seed of weights, order and noise.
+    pub fn training_seed(&self) -> u64 {
+        self.training.seed.unwrap_or(self.seed)
+    }
 }
 
 impl Default for Settings {
@@ -239,6 +251,7 @@ impl Default for ModelSettings {
 impl Default for TrainingSettings {
     fn default() -> Self {
         Self {
+            seed: None,
             epochs: None,
             batch: None,
             beta: 1.0,
@@ -267,9 +280,10 @@ impl Default for AnalysisSettings {
     fn default() -> Self {
         Self {
             max_clusters: 10,
-            restarts: 20,
+            restarts: 10,
             perplexities: vec![5.0, 30.0],
             rows: 1000,
+            full: false,
             more_rows: 10_000,
         }
     }

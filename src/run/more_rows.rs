@@ -21,10 +21,10 @@ const RESTARTS: usize = 3;
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let plan = context.plan;
-    let (settings, rows) = (&plan.settings, plan.settings.analysis.more_rows);
-    let Some(mixture) =
-        context.dataset.mixture.as_ref().filter(|_| rows > plan.decided.training_rows)
-    else {
+    let (settings, analysis) = (&plan.settings, &plan.settings.analysis);
+    let rows = analysis.more_rows;
+    let wanted = analysis.full && rows > plan.decided.training_rows;
+    let Some(mixture) = context.dataset.mixture.as_ref().filter(|_| wanted) else {
         return context.dir.remove(RunDir::MORE_ROWS);
     };
     let table = mixture.draw(rows, settings.seed, draw::MORE_ROWS);
@@ -36,7 +36,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let none = Array2::zeros((0, table.width()));
     let name = "training on more rows";
     let seed = SavedModel::load(context.dir.path())?.card.seed;
-    let (_, saved) = fit(context, name, seed, table.rows(), none.view(), &training, epochs);
+    let (_, saved) = fit(context, name, seed, &table, none.view(), &training, epochs);
     let model = Model::new(saved?, context.device);
     let generated = model.sample(rows, settings.noise, settings.seed, &context.interrupt)?;
     let latents = model.encode(table.rows(), &context.interrupt)?;

@@ -1,8 +1,10 @@
 //! The prior that follows the posterior, fitted after training.
 
+use std::sync::atomic::AtomicBool;
+
 use ndarray::{ArrayView2, s};
 
-use super::{Context, interruptible};
+use super::{Progress, interruptible};
 use crate::audit::em::{self, Covariance, Rows};
 use crate::data::Mixture;
 use crate::error::{Error, Result};
@@ -24,17 +26,21 @@ const STARTS: usize = 6;
 /// A mixture with full covariances fitted to posterior draws of the rows (n × features, in the data's
 /// units): the second stage of Dai and Wipf, "Diagnosing and Enhancing VAE Models" (ICLR 2019), with
 /// a mixture in place of their second VAE.
-pub(super) fn refit(context: &Context, model: &Model, training: ArrayView2<f32>) -> Result<Prior> {
-    let task = context.progress.begin("fitting the prior", 1);
-    let seed = context.plan.settings.seed;
+pub(super) fn refit(
+    model: &Model,
+    training: ArrayView2<f32>,
+    seed: u64,
+    progress: &dyn Progress,
+    interrupt: &AtomicBool,
+) -> Result<Prior> {
+    let task = progress.begin("fitting the prior", 1);
     let count = (DRAWS_PER_ROW * training.nrows()).min(MOST_DRAWS);
     let rows = training.nrows().min(count);
     let fewest = Covariance::Full.fewest_rows(model.card().architecture.latent);
     let components = (rows / ROWS_PER_COMPONENT.max(fewest)).clamp(1, MOST_COMPONENTS);
     let training = training.slice(s![..rows, ..]);
-    let draws =
-        model.posterior_draws(training, count, Stream::PriorFit, seed, &context.interrupt)?;
-    interruptible(&context.interrupt, move || {
+    let draws = model.posterior_draws(training, count, Stream::PriorFit, seed, interrupt)?;
+    interruptible(interrupt, move || {
         let mixture = fit(draws.view(), components, seed)?;
         task.update(1, &format!("{} components", mixture.components()));
         Ok(Prior::Mixture(mixture))

@@ -1,7 +1,9 @@
 //! Stages, their keys and their order.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::ScopedJoinHandle;
 
 use burn::tensor::Device;
 use serde_json::{Value, json};
@@ -77,17 +79,18 @@ pub const STAGES: &[Stage] = &[
     },
     Stage {
         name: "more-rows",
-        after: &["train"],
+        after: &["sample"],
         settings: |plan| {
             let analysis = &plan.settings.analysis;
-            json!([analysis.more_rows, analysis.max_clusters, plan.settings.noise])
+            let rows = json!([analysis.full, analysis.more_rows]);
+            json!([rows, analysis.max_clusters, plan.settings.noise])
         },
         outputs: &[],
         work: more_rows::stage,
     },
     Stage {
         name: "audit",
-        after: &["sample", "more-rows"],
+        after: &["more-rows"],
         settings: |plan| json!(plan.settings.analysis),
         outputs: &[RunDir::AUDIT, RunDir::AUDIT_TEXT],
         work: audit::stage,
@@ -124,26 +127,44 @@ impl Stage {
         let all = json!([self.name, version, inputs, (self.settings)(plan)]);
         blake3::hash(all.to_string().as_bytes()).to_hex().to_string()
     }
+
+    /// Does the work unless its stamp says that it is done.
+    fn bring_up_to_date(&self, context: &Context) -> Result<()> {
+        let key = self.key(context.plan);
+        if context.dir.is_stamped(self.name, &key, self.outputs) {
+            return Ok(());
+        }
+        if context.interrupt.load(Ordering::Relaxed) {
+            return Err(Error::interrupted(format!("stopped before stage {}", self.name)));
+        }
+        (self.work)(context)?;
+        context.dir.write_stamp(self.name, &key)
+    }
 }
 
 /// Writes the plan and runs the stages up to and with `last`, passing over those whose stamps match.
+/// Stages that do not wait for each other run side by side.
 ///
 /// # Errors
 /// What a stage returns; the stages before it are finished and stamped.
 pub fn execute(context: &Context, last: &str) -> Result<()> {
     context.plan.write(context.dir.path())?;
-    for stage in STAGES {
-        let key = stage.key(context.plan);
-        if !context.dir.is_stamped(stage.name, &key, stage.outputs) {
-            if context.interrupt.load(Ordering::Relaxed) {
-                return Err(Error::interrupted(format!("stopped before stage {}", stage.name)));
-            }
-            (stage.work)(context)?;
-            context.dir.write_stamp(stage.name, &key)?;
-        }
-        if stage.name == last {
-            break;
-        }
+    let wanted =
+        STAGES.iter().position(|stage| stage.name == last).map_or(STAGES.len(), |at| at + 1);
+    let (mut waiting, mut finished) = (Vec::from_iter(&STAGES[..wanted]), Vec::new());
+    while !waiting.is_empty() {
+        let is_ready = |stage: &&Stage| stage.after.iter().all(|name| finished.contains(name));
+        let (ready, later) = waiting.into_iter().partition::<Vec<_>, _>(is_ready);
+        std::thread::scope(|scope| {
+            let running: Vec<_> =
+                ready.iter().map(|stage| scope.spawn(|| stage.bring_up_to_date(context))).collect();
+            let join = |stage: ScopedJoinHandle<Result<()>>| {
+                stage.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
+            running.into_iter().map(join).fold(Ok(()), Result::and)
+        })?;
+        finished.extend(ready.iter().map(|stage| stage.name));
+        waiting = later;
     }
     Ok(())
 }

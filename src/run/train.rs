@@ -1,21 +1,23 @@
 //! Stage `train`: weights and history.
 
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
 use ndarray::{Array2, ArrayView2};
 
-use super::{Context, Plan, RunDir, Task, interruptible, prior};
+use super::{Context, Plan, Progress, RunDir, Task, interruptible, prior};
 use crate::audit::findings::Preflight;
 use crate::audit::preflight::certify;
-use crate::config::{Recipe, TrainingSettings};
-use crate::data::Scaling;
+use crate::config::{Recipe, Settings, TrainingSettings};
+use crate::data::{Scaling, Table};
 use crate::error::Result;
+use crate::fused::Member;
 use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior, SavedModel};
-use crate::train::{
-    EpochRecord, Job, Observer, held_out_elbos, restart_seed, train, write_history,
-};
+use crate::train::{EpochRecord, Job, Observer, restart_seed, train, train_members, write_history};
 use crate::vae::Model;
 
 pub(super) fn stage(context: &Context) -> Result<()> {
-    let (training, held_out) = (context.dataset.training.rows(), context.dataset.held_out.rows());
+    let (training, held_out) = (&context.dataset.training, context.dataset.held_out.rows());
     preflight(context)?;
     let (settings, epochs) = (&context.plan.settings.training, context.plan.decided.epochs);
     let seed = best_seed(context, training, held_out)?;
@@ -28,9 +30,9 @@ pub(super) fn stage(context: &Context) -> Result<()> {
 /// Says whether training is to be expected to collapse, before its first step.
 fn preflight(context: &Context) -> Result<()> {
     let settings = &context.plan.settings;
-    let training = context.dataset.training.rows();
-    let card = card(context, settings.seed, training);
-    let rows = card.scaling.apply(training);
+    let training = &context.dataset.training;
+    let card = model_card(context.plan, settings.training_seed(), training);
+    let rows = card.scaling.apply(training.rows());
     let starting = vec![settings.model.sigma.ln() as f32; card.architecture.learned_sigmas()];
     let variance = card.implied_variance(card.architecture.mean_variance(&starting));
     let mut certificate =
@@ -49,55 +51,55 @@ fn preflight(context: &Context) -> Result<()> {
 }
 
 /// The seed of the training, among the run's restarts, that ends with the best held-out ELBO.
-fn best_seed(
-    context: &Context,
-    training: ArrayView2<f32>,
-    held_out: ArrayView2<f32>,
-) -> Result<u64> {
+fn best_seed(context: &Context, training: &Table, held_out: ArrayView2<f32>) -> Result<u64> {
     let Plan { settings, decided, .. } = context.plan;
-    let restarts = settings.training.restarts;
+    let (restarts, first) = (settings.training.restarts, settings.training_seed());
     if restarts == 1 {
-        return Ok(settings.seed);
+        return Ok(first);
     }
-    let card = card(context, settings.seed, training);
-    let (rows, held_out) = (card.scaling.apply(training), card.scaling.apply(held_out));
-    let start = |restart| {
-        let seed = restart_seed(settings.seed, restart);
+    let card = model_card(context.plan, first, training);
+    let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
+    let member = |restart| {
+        let seed = restart_seed(first, restart);
         let (architecture, sigma) = (card.architecture.clone(), settings.model.sigma);
-        Ok((seed, Parameters::initialise(architecture, sigma, rows.view(), seed)?))
+        Ok(Member {
+            seed,
+            beta: settings.training.beta,
+            learning_rate: settings.training.learning_rate,
+            start: Parameters::initialise(architecture, sigma, rows.view(), seed)?,
+        })
     };
-    let starts: Vec<(u64, Parameters)> = (0..restarts).map(start).collect::<Result<_>>()?;
-    let steps = training.nrows().div_ceil(decided.batch) * decided.epochs * restarts;
-    let task = context.progress.begin("restarts", steps as u64);
+    let members: Vec<Member> = (0..restarts).map(member).collect::<Result<_>>()?;
     let job = job(context, &card, &settings.training, decided.epochs, &rows, &held_out);
-    let elbos = held_out_elbos(job, &starts, &context.interrupt, &mut |taken| {
+    let task = context.progress.begin("restarts", (job.step_count() * restarts) as u64);
+    let trained = train_members(job, &members, &context.interrupt, &mut |taken| {
         task.update(taken as u64, "");
     })?;
     drop(task);
-    let best = (0..restarts).fold(0, |best, next| match elbos[next] > elbos[best] {
-        true => next,
-        false => best,
-    });
-    let worst = elbos.iter().copied().fold(f64::INFINITY, f64::min);
+    let elbo =
+        |index: usize| trained[index].as_ref().map_or(f64::NEG_INFINITY, |m| m.held_out_elbo);
+    let best =
+        (0..restarts).fold(0, |best, next| if elbo(next) > elbo(best) { next } else { best });
+    let worst = (0..restarts).map(elbo).fold(f64::INFINITY, f64::min);
     context.progress.note(&format!(
         "restarts: number {} of {restarts} is kept, held-out ELBO {:.3} (the worst {worst:.3})",
         best + 1,
-        elbos[best],
+        elbo(best),
     ));
-    Ok(starts[best].0)
+    Ok(members[best].seed)
 }
 
 /// What the model for these rows is, given in the data's own units.
-fn card(context: &Context, seed: u64, training: ArrayView2<f32>) -> ModelCard {
-    let Plan { settings, decided, .. } = context.plan;
+pub(super) fn model_card(plan: &Plan, seed: u64, training: &Table) -> ModelCard {
+    let Plan { settings, decided, .. } = plan;
     ModelCard {
         format: ModelCard::FORMAT,
         modescope: decided.modescope.clone(),
         recipe: settings.recipe.clone(),
         seed,
-        columns: context.dataset.training.columns().to_vec(),
-        architecture: Architecture::new(&settings.model, training.ncols()),
-        scaling: Scaling::fit(settings.data.scaling, training),
+        columns: training.columns().to_vec(),
+        architecture: Architecture::new(&settings.model, training.width()),
+        scaling: Scaling::fit(settings.data.scaling, training.rows()),
         prior: Prior::StandardNormal,
         objective: Objective::new(&settings.training, decided.batch),
     }
@@ -109,30 +111,33 @@ pub(super) fn fit(
     context: &Context,
     name: &str,
     seed: u64,
-    training: ArrayView2<f32>,
+    training: &Table,
     held_out: ArrayView2<f32>,
     settings: &TrainingSettings,
     epochs: usize,
 ) -> (Vec<EpochRecord>, Result<SavedModel>) {
-    let steps = training.nrows().div_ceil(context.plan.decided.batch) * epochs;
+    let steps = training.len().div_ceil(context.plan.decided.batch) * epochs;
     let mut watcher = Watcher::new(context.progress.begin(name, steps as u64));
-    let card = card(context, seed, training);
+    let card = model_card(context.plan, seed, training);
     let trained = fit_parameters(context, card, training, held_out, settings, epochs, &mut watcher);
     let Watcher { history, task, .. } = watcher;
     drop(task);
-    (history, trained.and_then(|saved| settle_prior(context, saved, training)))
+    let Context { plan, device, progress, interrupt, .. } = context;
+    let settle =
+        |saved| settle_prior(saved, training.rows(), &plan.settings, device, *progress, interrupt);
+    (history, trained.and_then(settle))
 }
 
 fn fit_parameters(
     context: &Context,
     card: ModelCard,
-    training: ArrayView2<f32>,
+    training: &Table,
     held_out: ArrayView2<f32>,
     settings: &TrainingSettings,
     epochs: usize,
     watcher: &mut Watcher,
 ) -> Result<SavedModel> {
-    let (rows, held_out) = (card.scaling.apply(training), card.scaling.apply(held_out));
+    let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
     let sigma = context.plan.settings.model.sigma;
     let start = Parameters::initialise(card.architecture.clone(), sigma, rows.view(), card.seed)?;
     let job = job(context, &card, settings, epochs, &rows, &held_out);
@@ -162,14 +167,17 @@ fn job<'a>(
 }
 
 /// Puts the prior that samples are drawn from into the card of a trained model.
-fn settle_prior(
-    context: &Context,
+pub(super) fn settle_prior(
     mut saved: SavedModel,
     training: ArrayView2<f32>,
+    settings: &Settings,
+    device: &Device,
+    progress: &dyn Progress,
+    interrupt: &AtomicBool,
 ) -> Result<SavedModel> {
-    let model = Model::new(saved.clone(), context.device);
-    saved.card.prior = match context.plan.settings.model.refit_prior {
-        true => prior::refit(context, &model, training)?,
+    let model = Model::new(saved.clone(), device);
+    saved.card.prior = match settings.model.refit_prior {
+        true => prior::refit(&model, training, settings.seed, progress, interrupt)?,
         false => model.trained_prior()?,
     };
     Ok(saved)

@@ -1,14 +1,14 @@
 //! The training loop.
 
-use std::collections::VecDeque;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use ndarray::ArrayView2;
 
+use super::evaluate::{Evaluation, Measured};
 use super::trainer::{Epoch, trainer};
-use super::{EpochRecord, beta_share, evaluate::Evaluation, learning_rate};
+use super::{EpochRecord, beta_share, learning_rate};
 use crate::config::{Backend, Engine, TrainingSettings};
 use crate::error::{Error, Result};
 use crate::fused::Step;
@@ -39,7 +39,7 @@ pub struct Job<'a> {
 }
 
 /// Who watches a training run.
-pub trait Observer {
+pub trait Observer: Send {
     /// `steps` steps have been taken in all.
     fn on_step(&mut self, steps: usize);
     /// An epoch has ended.
@@ -77,44 +77,72 @@ pub fn train(
 ) -> Result<Trained> {
     let (mut trainer, device) = trainer(job, start)?;
     let evaluation = Evaluation::new(job.card, job.rows, job.held_out, &device);
-    let mut record = Recorder::new(job);
-    let mut training_time = Duration::ZERO;
-    let mut clock = Instant::now();
-    let mut taken = 0;
-
+    let mut recorder = Recorder::new(job);
+    let mut clock = Clock::default();
+    // What an epoch left is measured while the next one is trained.
+    let mut fresh = Vec::new();
     for epoch in 0..job.epochs {
         let steps = job.steps(epoch);
-        trainer.epoch(&steps, interrupt, &mut |count| observer.on_step(taken + count))?;
-        taken += steps.len();
-        record.waiting.extend(steps.last());
-        if clock.elapsed() < trainer.read_interval() && epoch + 1 < job.epochs {
-            continue;
+        let (taken, is_last) = (epoch * steps.len(), epoch + 1 == job.epochs);
+        let (trained, measured) = rayon::join(
+            || {
+                let mut on_steps = |count| observer.on_step(taken + count);
+                let begin = Instant::now();
+                trainer.epoch(&steps, interrupt, &mut on_steps)?;
+                let interval = trainer.read_interval();
+                let is_due = is_last || clock.since_read() + begin.elapsed() >= interval;
+                let epochs = if is_due { trainer.collect()? } else { Vec::new() };
+                clock.trained += begin.elapsed();
+                Ok(clock.read(epochs))
+            },
+            || recorder.measure(&fresh, &evaluation),
+        );
+        if recorder.take(std::mem::take(&mut fresh), measured?, observer)? {
+            return recorder.finish();
         }
-        let epochs = trainer.collect()?;
-        let (before, share) = (training_time, clock.elapsed() / epochs.len().max(1) as u32);
-        training_time += clock.elapsed();
-        let mut enough = false;
-        for (index, epoch) in epochs.into_iter().enumerate() {
-            let seconds = (before + share * (index + 1) as u32).as_secs_f64();
-            enough = record.epoch(epoch, &evaluation, seconds, observer)?;
-            if enough {
-                break;
-            }
-        }
-        if enough {
-            break;
-        }
-        clock = Instant::now();
+        fresh = trained?;
     }
-    record.finish()
+    let measured = recorder.measure(&fresh, &evaluation)?;
+    recorder.take(fresh, measured, observer)?;
+    recorder.finish()
+}
+
+/// Time spent on training alone.
+#[derive(Default)]
+struct Clock {
+    trained: Duration,
+    /// What it was when epochs were last read.
+    read: Duration,
+}
+
+impl Clock {
+    fn since_read(&self) -> Duration {
+        self.trained - self.read
+    }
+
+    /// Gives each of the epochs that were read the seconds at its end.
+    fn read(&mut self, epochs: Vec<Epoch>) -> Vec<(Epoch, f64)> {
+        let share = self.since_read().as_secs_f64() / epochs.len().max(1) as f64;
+        let before = self.read.as_secs_f64();
+        if !epochs.is_empty() {
+            self.read = self.trained;
+        }
+        let timed = |(epoch, index)| (epoch, before + share * f64::from(index));
+        epochs.into_iter().zip(1..).map(timed).collect()
+    }
 }
 
 impl Job<'_> {
+    /// Steps in all.
+    pub fn step_count(&self) -> usize {
+        self.rows.nrows().div_ceil(self.card.objective.batch) * self.epochs
+    }
+
     /// The steps of an epoch.
     pub fn steps(&self, epoch: usize) -> Vec<Step> {
         let (n, batch) = (self.rows.nrows(), self.card.objective.batch);
         let of_epoch = n.div_ceil(batch);
-        let all = of_epoch * self.epochs;
+        let all = self.step_count();
         let step = |index: usize| {
             let number = epoch * of_epoch + index;
             Step {
@@ -133,8 +161,6 @@ impl Job<'_> {
 struct Recorder<'a> {
     job: Job<'a>,
     history: Vec<EpochRecord>,
-    /// The last step of each epoch that is not in the history yet.
-    waiting: VecDeque<Step>,
     latest: Option<Vae>,
     /// The best held-out ELBO, the epochs since, and its weights.
     best: Option<(f64, usize, Parameters)>,
@@ -142,23 +168,45 @@ struct Recorder<'a> {
 
 impl<'a> Recorder<'a> {
     fn new(job: Job<'a>) -> Self {
-        let waiting = VecDeque::new();
-        Self { job, history: Vec::new(), waiting, latest: None, best: None }
+        Self { job, history: Vec::new(), latest: None, best: None }
     }
 
-    /// Takes in an epoch; whether training has gone on long enough.
+    /// Measures epochs that follow those of the history.
+    fn measure(&self, epochs: &[(Epoch, f64)], evaluation: &Evaluation) -> Result<Vec<Measured>> {
+        let numbers = self.history.len()..;
+        epochs
+            .iter()
+            .zip(numbers)
+            .map(|((epoch, _), n)| evaluation.measure(&epoch.model, n))
+            .collect()
+    }
+
+    /// Takes in epochs; whether training has gone on long enough.
+    fn take(
+        &mut self,
+        epochs: Vec<(Epoch, f64)>,
+        measured: Vec<Measured>,
+        observer: &mut dyn Observer,
+    ) -> Result<bool> {
+        for ((epoch, seconds), measured) in epochs.into_iter().zip(measured) {
+            if self.epoch(epoch, measured, seconds, observer)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn epoch(
         &mut self,
         epoch: Epoch,
-        evaluation: &Evaluation,
+        measured: Measured,
         seconds: f64,
         observer: &mut dyn Observer,
     ) -> Result<bool> {
         let Job { card, settings, .. } = self.job;
         let number = self.history.len();
-        let measured = evaluation.measure(&epoch.model, number)?;
-        let (rate, share) =
-            self.waiting.pop_front().map_or((0.0, 0.0), |step| (step.rate, step.beta));
+        let last = self.job.steps(number).last().copied();
+        let (rate, share) = last.map_or((0.0, 0.0), |step| (step.rate, step.beta));
         let record = EpochRecord {
             epoch: number,
             loss: epoch.loss,

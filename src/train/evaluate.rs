@@ -9,7 +9,7 @@ use crate::random::{Generator, Stream};
 use crate::vae::{Vae, to_tensor, to_vec};
 
 /// Training rows that the count of active units looks at: enough for a variance.
-const ACTIVITY_ROWS: usize = 1000;
+const ACTIVITY_ROWS: usize = 256;
 /// Rows evaluated at once, which bounds memory.
 const CHUNK: usize = 4096;
 

@@ -4,12 +4,12 @@ mod autodiff;
 mod epochs;
 mod evaluate;
 mod history;
-mod restarts;
+mod members;
 mod schedule;
 mod trainer;
 
 pub use autodiff::{Autodiff, Gradient, gradient};
 pub use epochs::{Job, Observer, Trained, train};
 pub use history::{EpochRecord, read_history, write_history};
-pub use restarts::{held_out_elbos, restart_seed};
+pub use members::{TrainedMember, restart_seed, train_members};
 pub use schedule::{beta_share, learning_rate};

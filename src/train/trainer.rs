@@ -26,7 +26,7 @@ pub(super) struct Epoch {
 }
 
 /// A model in training.
-pub(super) trait Trainer {
+pub(super) trait Trainer: Send {
     /// Takes the steps of one epoch. `on_steps` hears how many of them were taken.
     fn epoch(
         &mut self,

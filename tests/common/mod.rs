@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// Settings for the smallest job that still goes through every stage, on the CPU.
 pub const QUICK: &str = "--set backend=cpu --epochs 3 --set model.hidden=[16,16] \
      --set mixture.rows=120 --set samples=200 --set analysis.restarts=2 \
-     --set analysis.max_clusters=4 --set analysis.more_rows=0 --set analysis.perplexities=[5]";
+     --set analysis.max_clusters=4 --set analysis.perplexities=[5]";
 
 /// Far above what any command here takes: a program that hangs fails its test.
 const HANGS: Duration = Duration::from_secs(300);

@@ -1,0 +1,144 @@
+//! Several trainings of one shape on the same rows: the restarts of a run, the members of a sweep.
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use burn::tensor::Device;
+
+use super::evaluate::Evaluation;
+use super::trainer::fused_trainer;
+use super::{Job, train};
+use crate::config::{Engine, TrainingSettings};
+use crate::error::{Error, Kind, Result};
+use crate::fused::Member;
+use crate::model::{ModelCard, Objective, Parameters};
+use crate::random::{Generator, Stream};
+use crate::vae::Vae;
+
+/// Members that are trained side by side at most, which bounds memory.
+const MOST_AT_ONCE: usize = 256;
+/// Time between two calls that drop what has piled up.
+const DROP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The seed of the weights, order and noise of training number `restart`: the first is the run's own.
+pub fn restart_seed(seed: u64, restart: usize) -> u64 {
+    match restart {
+        0 => seed,
+        restart => {
+            let words = Generator::new(seed, Stream::Restart, restart as u64).words(0);
+            // 53 bits, which every reader of JSON and TOML keeps.
+            (u64::from(words[0]) << 21) | u64::from(words[1] >> 11)
+        }
+    }
+}
+
+/// What a member's training gives.
+#[derive(Clone, Debug)]
+pub struct TrainedMember {
+    /// The last weights.
+    pub parameters: Parameters,
+    /// Evidence lower bound of the held-out rows in nats a row, in the data's own units.
+    pub held_out_elbo: f64,
+}
+
+/// Trains the job once for each of `members`, whose seed, β, learning rate and first weights take the
+/// place of the job's own; nothing comes of one that diverges. The fused engine trains them side by
+/// side. `on_steps` hears how many steps were taken, over all members.
+///
+/// # Errors
+/// As [`train`], or where no rows are held out.
+pub fn train_members(
+    job: Job,
+    members: &[Member],
+    interrupt: &AtomicBool,
+    on_steps: &mut dyn FnMut(usize),
+) -> Result<Vec<Option<TrainedMember>>> {
+    let mut trained = Vec::with_capacity(members.len());
+    for members in members.chunks(MOST_AT_ONCE) {
+        let before = trained.len() * job.step_count();
+        let mut on_steps = |steps| on_steps(before + steps);
+        let weights = match job.engine {
+            Engine::Fused => side_by_side(job, members, interrupt, &mut on_steps)?,
+            Engine::Autodiff | Engine::Auto => {
+                one_after_another(job, members, interrupt, &mut on_steps)?
+            }
+        };
+        for (member, weights) in members.iter().zip(weights) {
+            trained
+                .push(weights.map(|weights| measured(job, member, weights)).transpose()?.flatten());
+        }
+    }
+    Ok(trained)
+}
+
+/// The member with its bound on the held-out rows, unless that is no number.
+fn measured(job: Job, member: &Member, parameters: Parameters) -> Result<Option<TrainedMember>> {
+    let device = Device::flex();
+    let card = ModelCard { seed: member.seed, ..job.card.clone() };
+    let evaluation = Evaluation::new(&card, job.rows, job.held_out, &device);
+    let last = job.epochs.saturating_sub(1);
+    let elbo = evaluation.measure(&Vae::new(&parameters, &device), last)?.held_out_elbo;
+    let held_out_elbo =
+        elbo.ok_or_else(|| Error::input("trainings are compared on held-out rows"))?;
+    Ok(held_out_elbo.is_finite().then_some(TrainedMember { parameters, held_out_elbo }))
+}
+
+fn side_by_side(
+    job: Job,
+    members: &[Member],
+    interrupt: &AtomicBool,
+    on_steps: &mut dyn FnMut(usize),
+) -> Result<Vec<Option<Parameters>>> {
+    let mut fused = fused_trainer(&job, members)?;
+    let (mut taken, mut read) = (0, Instant::now());
+    for epoch in 0..job.epochs {
+        // The losses on the way are not asked for: they are dropped before they fill memory.
+        if read.elapsed() > DROP_INTERVAL {
+            fused.collect()?;
+            read = Instant::now();
+        }
+        let (steps, last) = (job.steps(epoch), epoch + 1 == job.epochs);
+        fused.steps(&steps, last, interrupt, &mut |count| {
+            on_steps((taken + count) * members.len())
+        })?;
+        taken += steps.len();
+    }
+    let last = fused.collect()?.pop().map(|outcome| outcome.parameters).unwrap_or_default();
+    let architecture = &job.card.architecture;
+    let parameters = |values| Some(Parameters { architecture: architecture.clone(), values });
+    Ok(last.into_iter().map(parameters).collect())
+}
+
+fn one_after_another(
+    job: Job,
+    members: &[Member],
+    interrupt: &AtomicBool,
+    on_steps: &mut dyn FnMut(usize),
+) -> Result<Vec<Option<Parameters>>> {
+    let mut weights = Vec::new();
+    for (index, member) in members.iter().enumerate() {
+        let objective = Objective { beta: member.beta, ..job.card.objective };
+        let card = ModelCard { seed: member.seed, objective, ..job.card.clone() };
+        let learning_rate = member.learning_rate;
+        let settings = TrainingSettings { learning_rate, ..job.settings.clone() };
+        let (rows, held_out) = (job.rows.view(), job.held_out.view());
+        let Job { epochs, engine, backend, device, .. } = job;
+        let own = Job {
+            card: &card,
+            settings: &settings,
+            epochs,
+            engine,
+            backend,
+            device,
+            rows,
+            held_out,
+        };
+        weights.push(match train(own, &member.start, interrupt, &mut ()) {
+            Ok(trained) => Some(trained.parameters),
+            Err(error) if error.kind() == Kind::Diverged => None,
+            Err(error) => return Err(error),
+        });
+        on_steps((index + 1) * job.step_count());
+    }
+    Ok(weights)
+}

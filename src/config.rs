@@ -3,6 +3,7 @@
 
 mod checks;
 mod choices;
+mod grid;
 mod layers;
 mod recipe;
 mod settings;
@@ -11,6 +12,7 @@ pub use choices::{
     Activation, Backend, BetaSchedule, Engine, KlReduction, Likelihood, MixtureCovariance,
     MixtureWeights, PosteriorVariance, PriorKind, RateSchedule, ScalingKind,
 };
+pub use grid::{Grid, Seeds};
 pub use layers::Layers;
 pub use recipe::{RECIPES, Recipe};
 pub use settings::{

@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod sample;
 mod shared;
+mod sweep;
 mod train;
 mod tsne;
 mod verdict;
@@ -52,6 +53,7 @@ enum Command {
     Tsne(tsne::Arguments),
     Report(report::Arguments),
     Recipes(recipes::Arguments),
+    Sweep(sweep::Arguments),
     Bench(bench::Arguments),
     Devices(devices::Arguments),
 }
@@ -80,6 +82,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
         Command::Tsne(arguments) => tsne::run(&arguments, output, interrupt_flag()?),
         Command::Report(arguments) => report::run(&arguments, output, interrupt_flag()?),
         Command::Recipes(arguments) => recipes::run(&arguments, output),
+        Command::Sweep(arguments) => sweep::run(&arguments, output, interrupt_flag()?),
         Command::Bench(arguments) => bench::run(&arguments, output, interrupt_flag()?),
         Command::Devices(_) => devices::run(output),
     }

@@ -18,6 +18,7 @@ mod pairs;
 mod plane;
 mod scatter;
 mod space;
+mod sweep;
 #[cfg(test)]
 mod tests;
 pub mod theme;
@@ -30,4 +31,5 @@ pub use k_choice::{KChoice, KCurve};
 pub use latent::{Latent, PriorComponent};
 pub use losses::Losses;
 pub use scatter::Scatter;
+pub use sweep::{Sweep, SweepPanel, SweepRow};
 pub use tsne::{Tsne, TsnePanel};

@@ -16,6 +16,7 @@ mod progress;
 mod report;
 mod sample;
 mod stage;
+mod sweep;
 mod train;
 mod tsne;
 
@@ -24,4 +25,7 @@ pub use folder::{Existing, RunDir};
 pub use plan::{Decided, Facts, Plan, Source};
 pub use progress::{Progress, Silent, Task, interruptible};
 pub use stage::{Context, STAGES, Stage, execute, redo};
+pub use sweep::{
+    Combination, Mean, MemberRecord, Ranking, Shard, ShardFile, Standing, Sweep, SweepDir,
+};
 pub use tsne::EmbeddingRow;

@@ -1,0 +1,230 @@
+//! `modescope sweep`: many VAEs, ranked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use console::{Alignment, measure_text_width, pad_str};
+use serde_json::json;
+
+use super::output::Output;
+use super::progress::Display;
+use super::shared::{SettingsArguments, TableArguments, default_out};
+use crate::config::Grid;
+use crate::device::{self, Chosen};
+use crate::error::{Error, Kind, Result};
+use crate::run::{
+    Context, Dataset, Existing, Facts, Mean, Plan, Progress, Ranking, RunDir, Shard, ShardFile,
+    Sweep, SweepDir, execute,
+};
+
+/// Train many VAEs, seeds × settings, on one data set, and rank them
+///
+/// Members whose settings differ only in seed, β, learning rate and first σ are trained side by side.
+/// They are ranked by their evidence lower bound on the held-out rows; the best becomes a normal run
+/// in the folder `best`. Without --grid the settings as given are trained with 8 seeds.
+///
+/// A sweep that was interrupted goes on where it stopped when it is started again. To divide it over
+/// devices or machines that share a folder, start every process with the same arguments and its own
+/// --shard, and one with --merge when all have ended.
+#[derive(Args)]
+#[command(after_help = "A grid is a TOML file:
+  seeds = 8                       # or a list, such as [1, 2, 3]
+  [grid]                          # every combination is trained
+  training.beta = [0.5, 1.0, 2.0]
+  model.sigma = [0.3, 1.0]
+
+Examples:
+  modescope sweep
+  modescope sweep my.csv --grid grid.toml --epochs 100
+  modescope sweep my.csv --grid grid.toml --out sweeps/mine --shard 2/8
+  modescope sweep my.csv --grid grid.toml --out sweeps/mine --merge")]
+pub struct Arguments {
+    /// A table: .csv, .parquet or .npy; left out: the reference mixture
+    #[arg(value_name = "DATA")]
+    data: Option<PathBuf>,
+    /// What varies: a TOML file
+    #[arg(long, value_name = "FILE")]
+    grid: Option<PathBuf>,
+    /// Train only this share of the members, such as 2/8
+    #[arg(long, value_name = "I/N", conflicts_with = "merge")]
+    shard: Option<Shard>,
+    /// Train nothing but the best: rank what the shards in the folder hold
+    #[arg(long)]
+    merge: bool,
+    #[command(flatten)]
+    table: TableArguments,
+    #[command(flatten)]
+    settings: SettingsArguments,
+    /// Folder of the sweep [default: runs/NAME-RECIPE-sweep]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Start afresh where the folder holds a sweep, or this shard of one
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+    let display = Display::new(output);
+    let resolve = |more: Vec<(&str, toml::Value)>| {
+        arguments.settings.resolve(Some(&arguments.table), more, None)
+    };
+    let settings = resolve(Vec::new())?;
+    let grid = arguments.grid.as_deref().map(Grid::read).transpose()?.unwrap_or_default();
+    let dataset = Dataset::prepare(arguments.data.as_deref(), &settings)?;
+    let chosen = device::open(settings.backend)?;
+    let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
+    let sweep = Sweep::new(&grid, &dataset, facts, resolve)?;
+    let out = arguments.out.clone();
+    let dir = SweepDir(out.unwrap_or_else(|| {
+        let mut folder = default_out(arguments.data.as_deref(), &settings.recipe).into_os_string();
+        folder.push("-sweep");
+        folder.into()
+    }));
+    display.note(&chosen.to_string());
+    let notes = dataset.notes(settings.data.scaling);
+    notes.iter().for_each(|note| display.note(&format!("note: {note}")));
+    let job = Job {
+        arguments,
+        sweep: &sweep,
+        dataset: &dataset,
+        chosen: &chosen,
+        dir: &dir,
+        display: &display,
+    };
+    if !arguments.merge {
+        job.train(&interrupt)?;
+    }
+    if let Some(shard) = arguments.shard {
+        let text = format!(
+            "Shard {shard} is trained. When all are, --merge in place of --shard ranks the {} members in {}.",
+            sweep.members(),
+            dir.path().display()
+        );
+        output.result(&text, &json!({ "sweep": dir.path(), "shard": shard }));
+        return Ok(());
+    }
+    let ranking = Ranking::new(&sweep, ShardFile::merge(&sweep, &dir)?)?;
+    ranking.write(&dir)?;
+    job.run_best(&ranking, interrupt)?;
+    let text = format!("{}\n\n{}", table(&sweep, &ranking), closing(&sweep, &ranking, &dir));
+    output.result(
+        &text,
+        &json!({ "sweep": dir.path(), "best": dir.best(), "ranking": ranking.json() }),
+    );
+    Ok(())
+}
+
+struct Job<'a> {
+    arguments: &'a Arguments,
+    sweep: &'a Sweep,
+    dataset: &'a Dataset,
+    chosen: &'a Chosen,
+    dir: &'a SweepDir,
+    display: &'a Display,
+}
+
+impl Job<'_> {
+    /// Trains what the shard's file lacks.
+    fn train(&self, interrupt: &Arc<AtomicBool>) -> Result<()> {
+        let shard = self.arguments.shard.unwrap_or(Shard::WHOLE);
+        if self.arguments.force && self.arguments.shard.is_none() {
+            ShardFile::remove_all(self.dir)?;
+        }
+        let file = match self.arguments.force {
+            true => ShardFile::new(self.sweep, shard),
+            false => ShardFile::open(self.sweep, shard, self.dir)?,
+        };
+        let (sweep, display) = (self.sweep, self.display);
+        if let Some(first) = sweep.combinations.first() {
+            display.note(&first.plan.engine_reason);
+        }
+        match file.members.len() {
+            0 => {}
+            known => display.note(&format!("{known} members are trained already")),
+        }
+        let on = (self.dataset, &self.chosen.device);
+        sweep.train_shard(shard, self.dir, file, on, display, interrupt).map_err(
+            |error| match error.kind() {
+                Kind::Interrupted => Error::interrupted(error.message().to_owned())
+                    .help("finished groups of members are kept: the same command goes on"),
+                _ => error,
+            },
+        )
+    }
+
+    /// Makes a normal run of the best member.
+    fn run_best(&self, ranking: &Ranking, interrupt: Arc<AtomicBool>) -> Result<()> {
+        let plan = self.sweep.plan_of(ranking.best.0)?;
+        let is_there = match Plan::read(&self.dir.best()) {
+            Ok(earlier) => plan.difference(&earlier)?.is_none(),
+            Err(_) => false,
+        };
+        let existing = if is_there { Existing::Resume } else { Existing::Replace };
+        let dir = RunDir::create(&self.dir.best(), existing)?;
+        self.display.note(&format!("member {} is the best: making a run of it", ranking.best.0));
+        let context = Context {
+            dir: &dir,
+            plan: &plan,
+            dataset: self.dataset,
+            device: &self.chosen.device,
+            progress: self.display,
+            interrupt,
+        };
+        execute(&context, "report")
+    }
+}
+
+/// One line a combination.
+fn table(sweep: &Sweep, ranking: &Ranking) -> String {
+    let headings = ["strict", "captured", "held-out ELBO", "seeds"];
+    let keys = sweep.keys.iter().map(String::as_str);
+    let mut lines: Vec<Vec<String>> = vec![keys.chain(headings).map(String::from).collect()];
+    for standing in &ranking.standings {
+        let mut line = ranking.combination(standing).values.clone();
+        line.push(words(standing.strict, 1));
+        line.push(words(standing.captured, 1));
+        line.push(words(standing.held_out_elbo, 3));
+        line.push(match standing.diverged {
+            0 => sweep.seeds.len().to_string(),
+            diverged => format!("{} ({diverged} diverged)", sweep.seeds.len()),
+        });
+        lines.push(line);
+    }
+    let width = |column: usize| lines.iter().map(|line| measure_text_width(&line[column])).max();
+    let widths: Vec<usize> = (0..lines[0].len()).map(|column| width(column).unwrap_or(0)).collect();
+    let padded = |line: &Vec<String>| {
+        let cells = line.iter().zip(&widths);
+        let cells =
+            cells.map(|(cell, &width)| pad_str(cell, width, Alignment::Right, None).into_owned());
+        cells.collect::<Vec<_>>().join("  ")
+    };
+    lines.iter().map(padded).collect::<Vec<_>>().join("\n")
+}
+
+/// A mean and its interval.
+fn words(mean: Option<Mean>, decimals: usize) -> String {
+    match mean {
+        None => "–".into(),
+        Some(Mean { value, interval: None }) => format!("{value:.decimals$}"),
+        Some(Mean { value, interval: Some([low, high]) }) => {
+            format!("{value:.decimals$} [{low:.decimals$}, {high:.decimals$}]")
+        }
+    }
+}
+
+fn closing(sweep: &Sweep, ranking: &Ranking, dir: &SweepDir) -> String {
+    let (member, score) = &ranking.best;
+    let (combination, seed) = sweep.member(*member);
+    format!(
+        "Best: {} with training seed {seed}, held-out ELBO {:.3}, {} of {} modes as in the data.\n\
+         Run: {}\nTable: {}",
+        sweep.describe(combination),
+        score.held_out_elbo,
+        score.counts.strict,
+        score.counts.modes,
+        dir.best().display(),
+        dir.table().display()
+    )
+}

@@ -1,0 +1,207 @@
+//! The grid of a sweep: which settings vary, and how often each combination is trained.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::error::{Error, Result};
+
+/// Combinations × seeds of a sweep at most.
+const MOST_MEMBERS: usize = 100_000;
+/// Seeds of a sweep that names none.
+const DEFAULT_SEEDS: usize = 8;
+const HELP: &str =
+    "for example:\n  seeds = 8\n  [grid]\n  training.beta = [0.5, 1.0]\n  model.sigma = [0.3, 1.0]";
+
+/// Settings to vary, each over a list of values, and the seeds of every combination.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// Seeds that every combination is trained with.
+    pub seeds: Seeds,
+    /// Dotted names of settings, each with its values.
+    pub axes: Vec<(String, Vec<Value>)>,
+}
+
+/// The seeds of a sweep.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Seeds {
+    /// So many, made from the run's own seed, which is the first.
+    Count(usize),
+    /// These.
+    List(Vec<u64>),
+}
+
+/// A grid as a file holds it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    seeds: Option<Seeds>,
+    #[serde(default)]
+    grid: Table,
+}
+
+impl Default for Grid {
+    fn default() -> Self {
+        Self { seeds: Seeds::Count(DEFAULT_SEEDS), axes: Vec::new() }
+    }
+}
+
+impl Grid {
+    /// Reads a grid: a TOML file with `seeds` (a number or a list) and a table `grid` in which every
+    /// setting has a list of values.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or is no grid; the message names the line or the setting.
+    pub fn read(path: &Path) -> Result<Self> {
+        let wrong = |what: &str| {
+            Error::input(format!("grid {}: {}", path.display(), what.trim_end())).help(HELP)
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+        let file: File = toml::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
+        let mut axes = Vec::new();
+        collect_axes("", file.grid, &mut axes).map_err(|what| wrong(&what))?;
+        let grid = Self { seeds: file.seeds.unwrap_or(Seeds::Count(DEFAULT_SEEDS)), axes };
+        grid.check().map_err(|what| wrong(&what))?;
+        Ok(grid)
+    }
+
+    fn check(&self) -> std::result::Result<(), String> {
+        match &self.seeds {
+            Seeds::Count(0) => return Err("seeds must be at least 1".into()),
+            Seeds::List(list) if list.is_empty() => return Err("the list of seeds is empty".into()),
+            Seeds::List(list) => {
+                let repeated = list.iter().enumerate().find(|(i, seed)| list[..*i].contains(seed));
+                if let Some((_, seed)) = repeated {
+                    return Err(format!("seed {seed} is listed twice"));
+                }
+                if let Some(seed) = list.iter().find(|&&seed| i64::try_from(seed).is_err()) {
+                    return Err(format!("seed {seed} is above 2^63 - 1"));
+                }
+            }
+            Seeds::Count(_) => {}
+        }
+        let of_axes = self.axes.iter().map(|(_, values)| values.len());
+        let members = of_axes.chain([self.seed_count()]).try_fold(1, usize::checked_mul);
+        match members.filter(|&members| members <= MOST_MEMBERS) {
+            Some(_) => Ok(()),
+            None => Err(format!("more than {MOST_MEMBERS} combinations and seeds")),
+        }
+    }
+
+    /// Number of seeds.
+    pub fn seed_count(&self) -> usize {
+        match &self.seeds {
+            Seeds::Count(count) => *count,
+            Seeds::List(list) => list.len(),
+        }
+    }
+
+    /// Every combination of values, the last setting varying fastest; one without settings where the
+    /// grid has none.
+    pub fn combinations(&self) -> Vec<Vec<(&str, Value)>> {
+        self.axes.iter().fold(vec![Vec::new()], |shorter, (key, values)| {
+            let longer = |combination: &Vec<(_, _)>| {
+                let with = |value: &Value| {
+                    let mut combination = combination.clone();
+                    combination.push((key.as_str(), value.clone()));
+                    combination
+                };
+                values.iter().map(with).collect::<Vec<_>>()
+            };
+            shorter.iter().flat_map(longer).collect()
+        })
+    }
+}
+
+/// Flattens nested tables into dotted settings, each with its list of values.
+fn collect_axes(
+    prefix: &str,
+    table: Table,
+    axes: &mut Vec<(String, Vec<Value>)>,
+) -> std::result::Result<(), String> {
+    for (name, value) in table {
+        let key = format!("{prefix}{name}");
+        match value {
+            Value::Table(inner) => collect_axes(&format!("{key}."), inner, axes)?,
+            Value::Array(values) if values.is_empty() => {
+                return Err(format!("{key} has no values"));
+            }
+            Value::Array(values) => {
+                check_axis(&key, &values)?;
+                axes.push((key, values));
+            }
+            _ => return Err(format!("{key} must be a list of values")),
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a setting in which the members of a sweep cannot differ, and values that repeat.
+fn check_axis(key: &str, values: &[Value]) -> std::result::Result<(), String> {
+    if !key.starts_with("model.") && !key.starts_with("training.") {
+        return Err(format!(
+            "{key} cannot vary: the members of a sweep share data and audit, and differ in model.* \
+             and training.* settings"
+        ));
+    }
+    if key == "training.seed" {
+        return Err("training.seed cannot vary: seeds are named by `seeds`".into());
+    }
+    match values.iter().enumerate().find(|(i, value)| values[..*i].contains(value)) {
+        Some((_, value)) => Err(format!("{key} lists {value} twice")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Grid> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grid.toml");
+        std::fs::write(&path, text).unwrap();
+        Grid::read(&path)
+    }
+
+    #[test]
+    fn combinations_are_the_product_of_the_lists() {
+        let grid = read(
+            "seeds = [3, 4]\n[grid]\ntraining.beta = [0.5, 1]\nmodel.hidden = [[8], [8, 8]]\n",
+        )
+        .unwrap();
+        assert_eq!(grid.seeds, Seeds::List(vec![3, 4]));
+        let text: Vec<String> = grid
+            .combinations()
+            .iter()
+            .map(|c| {
+                c.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+            })
+            .collect();
+        assert_eq!(text.len(), 4);
+        assert!(text.contains(&"model.hidden=[8, 8] training.beta=0.5".to_owned()), "{text:?}");
+        assert_eq!(Grid::default().combinations(), vec![Vec::new()]);
+    }
+
+    #[test]
+    fn what_is_no_grid_is_refused_with_the_reason() {
+        for (text, words) in [
+            ("seeds = 0\n", "at least 1"),
+            ("seeds = [1, 1]\n", "listed twice"),
+            ("seeds = []\n", "is empty"),
+            ("sedes = 3\n", "line 1"),
+            ("[grid]\ntraining.beta = 1\n", "must be a list"),
+            ("[grid]\ntraining.beta = []\n", "has no values"),
+            ("[grid]\ntraining.beta = [1, 1]\n", "twice"),
+            ("[grid]\ntraining.seed = [1]\n", "named by `seeds`"),
+            ("[grid]\nmixture.rows = [10, 20]\n", "share data"),
+            ("seeds = 200000\n", "more than"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert!(error.message().contains(words), "{text}: {}", error.message());
+            assert!(error.message().contains("grid.toml") && error.remedy().is_some());
+        }
+    }
+}

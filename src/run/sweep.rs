@@ -1,0 +1,170 @@
+//! A sweep: many VAEs, seeds × settings, trained on one data set and ranked.
+//!
+//! A sweep's members are divided over shards, each of which any process on any machine can train;
+//! whoever merges the shards ranks the members and makes a normal run of the best.
+
+mod ranking;
+mod shard;
+mod train;
+
+pub use ranking::{Mean, Ranking, Standing};
+pub use shard::{Shard, ShardFile};
+pub use train::MemberRecord;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use toml::Value;
+
+use super::{Dataset, Facts, Plan, Source};
+use crate::config::{Grid, Seeds, Settings};
+use crate::error::{Error, Result};
+use crate::train::restart_seed;
+
+/// One combination of the grid's settings.
+#[derive(Clone, Debug)]
+pub struct Combination {
+    /// The value of each of the grid's settings, as TOML.
+    pub values: Vec<String>,
+    /// The plan of a run with them.
+    pub plan: Plan,
+}
+
+/// A sweep, planned.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// The settings that vary.
+    pub keys: Vec<String>,
+    /// Every combination of them.
+    pub combinations: Vec<Combination>,
+    /// The seeds of each combination.
+    pub seeds: Vec<u64>,
+    /// Hash of the program's version, the data, and every setting: equal in all shards of one sweep.
+    pub identity: String,
+    facts: Facts,
+}
+
+impl Sweep {
+    /// Plans a sweep; `resolve` gives the settings with some of them set to these values.
+    ///
+    /// # Errors
+    /// A combination that is not allowed, no held-out rows to compare members on, or settings that a
+    /// sweep cannot have.
+    pub fn new(
+        grid: &Grid,
+        dataset: &Dataset,
+        facts: Facts,
+        resolve: impl Fn(Vec<(&str, Value)>) -> Result<Settings>,
+    ) -> Result<Self> {
+        if dataset.held_out.is_empty() {
+            return Err(Error::input("the members of a sweep are compared on held-out rows")
+                .help("set data.held_out above 0"));
+        }
+        let keys: Vec<String> = grid.axes.iter().map(|(key, _)| key.clone()).collect();
+        let mut combinations = Vec::new();
+        for values in grid.combinations() {
+            let written = values.iter().map(|(_, value)| value.to_string()).collect();
+            let settings = resolve(values)?;
+            check(&settings)?;
+            let plan = Plan::resolve(settings, facts.clone())?;
+            combinations.push(Combination { values: written, plan });
+        }
+        let seed = combinations.first().map_or(0, |first| first.plan.settings.training_seed());
+        let seeds = match &grid.seeds {
+            Seeds::Count(count) => (0..*count).map(|index| restart_seed(seed, index)).collect(),
+            Seeds::List(list) => list.clone(),
+        };
+        let data = match &facts.source {
+            Source::Mixture => json!("mixture"),
+            Source::File { hash, dropped, .. } => json!([hash, dropped]),
+        };
+        let settings: Vec<&Settings> = combinations.iter().map(|c| &c.plan.settings).collect();
+        let all = json!([env!("CARGO_PKG_VERSION"), data, keys, settings, seeds]);
+        let identity = blake3::hash(all.to_string().as_bytes()).to_hex().to_string();
+        Ok(Self { keys, combinations, seeds, identity, facts })
+    }
+
+    /// Number of members: combinations × seeds.
+    pub fn members(&self) -> usize {
+        self.combinations.len() * self.seeds.len()
+    }
+
+    /// The combination and the seed of a member.
+    pub fn member(&self, index: usize) -> (&Combination, u64) {
+        let seeds = self.seeds.len();
+        (&self.combinations[index / seeds], self.seeds[index % seeds])
+    }
+
+    /// What a combination sets, as `training.beta=0.5, model.sigma=1.0`.
+    pub fn describe(&self, combination: &Combination) -> String {
+        if self.keys.is_empty() {
+            return "the settings as given".into();
+        }
+        let pairs = self.keys.iter().zip(&combination.values);
+        pairs.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The plan of a normal run that trains this member and does the rest with it.
+    ///
+    /// # Errors
+    /// As [`Plan::resolve`].
+    pub fn plan_of(&self, member: usize) -> Result<Plan> {
+        let (combination, seed) = self.member(member);
+        let mut settings = combination.plan.settings.clone();
+        settings.training.seed = Some(seed);
+        Plan::resolve(settings, self.facts.clone())
+    }
+}
+
+/// The files of a sweep's folder.
+#[derive(Clone, Debug)]
+pub struct SweepDir(pub PathBuf);
+
+impl SweepDir {
+    /// One row a member.
+    pub fn table(&self) -> PathBuf {
+        self.0.join("sweep.csv")
+    }
+
+    /// Standings, members and the best.
+    pub fn ranking(&self) -> PathBuf {
+        self.0.join("sweep.json")
+    }
+
+    /// Folder of the picture.
+    pub fn plots(&self) -> PathBuf {
+        self.0.join("plots")
+    }
+
+    /// The run folder of the best member.
+    pub fn best(&self) -> PathBuf {
+        self.0.join("best")
+    }
+
+    /// Folder of the shards.
+    pub fn shards(&self) -> PathBuf {
+        self.0.join("shards")
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// Refuses what has no meaning for a member.
+fn check(settings: &Settings) -> Result<()> {
+    if settings.training.restarts > 1 {
+        return Err(Error::input(
+            "a sweep has no restarts (training.restarts): its seeds are that",
+        )
+        .help("leave training.restarts out, and name more seeds in the grid"));
+    }
+    if settings.training.patience.is_some() {
+        return Err(Error::input(
+            "the members of a sweep take the same steps, so none stops early (training.patience)",
+        )
+        .help("leave training.patience out"));
+    }
+    Ok(())
+}

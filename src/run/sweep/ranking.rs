@@ -1,0 +1,237 @@
+//! Which settings are best, and which member.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::json;
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use super::train::Score;
+use super::{Combination, MemberRecord, Sweep, SweepDir};
+use crate::audit::estimate::CONFIDENCE;
+use crate::audit::ledger::Counts;
+use crate::error::{Error, Result};
+use crate::files::{write_atomically, write_bytes};
+use crate::plot;
+
+/// Settings in the picture at most: the best.
+const MOST_DRAWN: usize = 30;
+
+/// A mean over the seeds of a combination.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Mean {
+    /// The mean.
+    pub value: f64,
+    /// Its 95 % interval by Student's t; nothing for a single seed.
+    pub interval: Option<[f64; 2]>,
+}
+
+impl Mean {
+    /// The mean of `values`; nothing where there are none.
+    fn of(values: &[f64]) -> Option<Self> {
+        let n = values.len() as f64;
+        let value = values.iter().sum::<f64>() / n;
+        let reach = |freedom: f64| {
+            let squares = values.iter().map(|other| (other - value).powi(2)).sum::<f64>();
+            let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.5 + CONFIDENCE / 2.0);
+            Some(t * (squares / freedom / n).sqrt())
+        };
+        let interval = reach(n - 1.0).map(|reach| [value - reach, value + reach]);
+        (!values.is_empty()).then_some(Self { value, interval })
+    }
+
+    /// The mean of numbers of modes, its interval held within what there can be.
+    fn of_counts(counts: impl Iterator<Item = (usize, usize)>) -> Option<Self> {
+        let (values, modes): (Vec<f64>, Vec<usize>) = counts.map(|(n, of)| (n as f64, of)).unzip();
+        let most = modes.into_iter().max()? as f64;
+        let mean = Self::of(&values)?;
+        let interval = mean.interval.map(|ends| ends.map(|end| end.clamp(0.0, most)));
+        Some(Self { interval, ..mean })
+    }
+}
+
+/// How a combination did over its seeds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Standing {
+    /// Its place in [`Sweep::combinations`].
+    pub combination: usize,
+    /// Seeds whose training diverged; the means are of the others.
+    pub diverged: usize,
+    /// Modes as they are in the data.
+    pub strict: Option<Mean>,
+    /// Modes captured.
+    pub captured: Option<Mean>,
+    /// Held-out ELBO in nats a row.
+    pub held_out_elbo: Option<Mean>,
+}
+
+/// The members of a sweep, ranked.
+pub struct Ranking<'a> {
+    sweep: &'a Sweep,
+    members: Vec<MemberRecord>,
+    /// The combinations, that with the best mean held-out ELBO first.
+    pub standings: Vec<Standing>,
+    /// The member with the best held-out ELBO, and what it reached.
+    pub best: (usize, Score),
+}
+
+impl<'a> Ranking<'a> {
+    /// Ranks the members, given in their order.
+    ///
+    /// # Errors
+    /// Where all of them diverged.
+    pub fn new(sweep: &'a Sweep, members: Vec<MemberRecord>) -> Result<Self> {
+        let scored = members.iter().filter_map(|record| Some((record.member, record.score?)));
+        let best = scored.reduce(|best, next| match next.1.held_out_elbo > best.1.held_out_elbo {
+            true => next,
+            false => best,
+        });
+        let best = best.ok_or_else(|| {
+            Error::diverged("every member diverged").help(
+                "try lower values of training.learning_rate, or --set training.gradient_clip=1",
+            )
+        })?;
+        let standing = |(combination, members): (usize, &[MemberRecord])| {
+            let scores: Vec<Score> = members.iter().filter_map(|record| record.score).collect();
+            let counts = |count: fn(&Counts) -> usize| {
+                Mean::of_counts(scores.iter().map(|s| (count(&s.counts), s.counts.modes)))
+            };
+            let bounds: Vec<f64> = scores.iter().map(|score| score.held_out_elbo).collect();
+            Standing {
+                combination,
+                diverged: members.len() - scores.len(),
+                strict: counts(|counts| counts.strict),
+                captured: counts(|counts| counts.captured),
+                held_out_elbo: Mean::of(&bounds),
+            }
+        };
+        let mut standings: Vec<Standing> =
+            members.chunks(sweep.seeds.len()).enumerate().map(standing).collect();
+        let elbo = |s: &Standing| s.held_out_elbo.map_or(f64::NEG_INFINITY, |mean| mean.value);
+        standings.sort_by(|a, b| elbo(b).total_cmp(&elbo(a)));
+        Ok(Self { sweep, members, standings, best })
+    }
+
+    /// The combination of a standing.
+    pub fn combination(&self, standing: &Standing) -> &'a Combination {
+        &self.sweep.combinations[standing.combination]
+    }
+
+    /// The ranking as one JSON value.
+    pub fn json(&self) -> serde_json::Value {
+        let standings = self.standings.iter().map(|standing| {
+            let settings: serde_json::Map<_, _> = (self.sweep.keys.iter().cloned())
+                .zip(self.combination(standing).values.iter().map(|value| json!(value)))
+                .collect();
+            json!({ "settings": settings, "standing": standing })
+        });
+        json!({
+            "modescope": env!("CARGO_PKG_VERSION"),
+            "sweep": self.sweep.identity,
+            "seeds": self.sweep.seeds,
+            "standings": standings.collect::<Vec<_>>(),
+            "best": { "member": self.best.0, "seed": self.sweep.member(self.best.0).1, "score": self.best.1 },
+            "members": self.members,
+        })
+    }
+
+    /// Writes `sweep.csv`, `sweep.json` and the picture into the folder.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn write(&self, dir: &SweepDir) -> Result<()> {
+        self.write_table(&dir.table())?;
+        let text = serde_json::to_string_pretty(&self.json())
+            .map_err(|error| Error::failed(format!("encoding the ranking: {error}")))?;
+        write_bytes(&dir.ranking(), text.as_bytes())?;
+        self.draw(&dir.plots())
+    }
+
+    /// One row a member: its settings, its seed, and what it reached, empty where it diverged.
+    fn write_table(&self, path: &Path) -> Result<()> {
+        let names =
+            ["seed", "held_out_elbo", "modes", "captured", "strict", "eligible", "eligible_strict"];
+        let io = |error: csv::Error| Error::io("writing", path, error.into());
+        write_atomically(path, |file| {
+            let mut writer = csv::Writer::from_writer(file);
+            let keys = self.sweep.keys.iter().map(String::as_str);
+            writer.write_record(["member"].into_iter().chain(keys).chain(names)).map_err(io)?;
+            for record in &self.members {
+                let (combination, _) = self.sweep.member(record.member);
+                let figures = record.score.map_or_else(
+                    || vec![String::new(); names.len() - 1],
+                    |Score { held_out_elbo, counts }| {
+                        let eligible = counts.eligible_only;
+                        let counts = [
+                            counts.modes,
+                            counts.captured,
+                            counts.strict,
+                            eligible.modes,
+                            eligible.strict,
+                        ];
+                        [held_out_elbo.to_string()]
+                            .into_iter()
+                            .chain(counts.map(|c| c.to_string()))
+                            .collect()
+                    },
+                );
+                let first = [record.member.to_string()]
+                    .into_iter()
+                    .chain(combination.values.iter().cloned());
+                let row = first.chain([record.seed.to_string()]).chain(figures);
+                writer.write_record(row).map_err(io)?;
+            }
+            writer.flush().map_err(|error| Error::io("writing", path, error))
+        })
+    }
+
+    fn draw(&self, folder: &Path) -> Result<()> {
+        let shown = &self.standings[..self.standings.len().min(MOST_DRAWN)];
+        let seeds = self.sweep.seeds.len();
+        let row = |standing: &Standing, mean: Option<Mean>, value: fn(&Score) -> f64| {
+            let members = &self.members[standing.combination * seeds..][..seeds];
+            plot::SweepRow {
+                values: members.iter().filter_map(|r| r.score.as_ref().map(value)).collect(),
+                mean: mean.map(|mean| mean.value),
+                interval: mean.and_then(|mean| mean.interval),
+            }
+        };
+        let panel = |name, mean: fn(&Standing) -> Option<Mean>, value: fn(&Score) -> f64| {
+            plot::SweepPanel {
+                name,
+                rows: shown.iter().map(|standing| row(standing, mean(standing), value)).collect(),
+            }
+        };
+        let settings: Vec<String> =
+            shown.iter().map(|standing| self.sweep.describe(self.combination(standing))).collect();
+        let figure = plot::Sweep {
+            title: "Settings, the best held-out ELBO first",
+            settings: &settings,
+            panels: [
+                panel("strict modes", |s| s.strict, |score| score.counts.strict as f64),
+                panel(
+                    "held-out ELBO (nats a row)",
+                    |s| s.held_out_elbo,
+                    |score| score.held_out_elbo,
+                ),
+            ],
+        };
+        figure.draw(folder, "sweep").map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The interval of 1, 2, 3, 4: t₃(0.975) = 3.182446, the standard error √(5/3)/2.
+    #[test]
+    fn a_mean_of_a_few_values_has_students_interval() {
+        let mean = Mean::of(&[1.0, 2.0, 3.0, 4.0]).unwrap();
+        let [low, high] = mean.interval.unwrap();
+        let reach = 3.182_446_305 * (5.0f64 / 3.0).sqrt() / 2.0;
+        assert!((low - (2.5 - reach)).abs() < 1e-6 && (high - (2.5 + reach)).abs() < 1e-6);
+        assert_eq!(Mean::of(&[7.0]), Some(Mean { value: 7.0, interval: None }));
+        assert_eq!(Mean::of(&[]), None);
+    }
+}

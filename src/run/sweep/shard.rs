@@ -1,0 +1,183 @@
+//! What a shard trained, kept in a file of its own.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{MemberRecord, Sweep, SweepDir};
+use crate::error::{Error, Result};
+use crate::files::write_bytes;
+
+/// A share of a sweep's members: number `index`, from 1, of `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// From 1.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+impl Shard {
+    /// The one that holds every member.
+    pub const WHOLE: Self = Self { index: 1, of: 1 };
+
+    /// Whether it trains this member.
+    pub fn holds(self, member: usize) -> bool {
+        member % self.of == self.index - 1
+    }
+
+    fn path(self, dir: &SweepDir) -> PathBuf {
+        dir.shards().join(format!("{}-of-{}.json", self.index, self.of))
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let parsed = text
+            .split_once('/')
+            .and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+        match parsed {
+            Some((index, of)) if (1..=of).contains(&index) => Ok(Self { index, of }),
+            _ => Err("a shard is i/n with i from 1 to n, such as 2/8".into()),
+        }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
+/// The file of a shard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShardFile {
+    /// See [`Sweep::identity`].
+    pub sweep: String,
+    /// Which share this is.
+    pub shard: Shard,
+    /// The members trained so far.
+    pub members: Vec<MemberRecord>,
+}
+
+impl ShardFile {
+    /// Nothing trained yet.
+    pub fn new(sweep: &Sweep, shard: Shard) -> Self {
+        Self { sweep: sweep.identity.clone(), shard, members: Vec::new() }
+    }
+
+    /// What the folder holds of this shard; nothing trained where it has no file.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is of another sweep.
+    pub fn open(sweep: &Sweep, shard: Shard, dir: &SweepDir) -> Result<Self> {
+        let path = shard.path(dir);
+        match path.exists() {
+            true => Self::read(&path, sweep),
+            false => Ok(Self::new(sweep, shard)),
+        }
+    }
+
+    fn read(path: &Path, sweep: &Sweep) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|error| Error::io("reading", path, error))?;
+        let file: Self =
+            serde_json::from_slice(&bytes).map_err(|error| Error::damaged(path, error))?;
+        if file.sweep != sweep.identity {
+            return Err(Error::input(format!(
+                "{} is of a sweep with other data, settings or version",
+                path.display()
+            ))
+            .help("--force replaces it, --out names another folder"));
+        }
+        let places = 0..sweep.members();
+        match file.members.iter().find(|record| !places.contains(&record.member)) {
+            Some(record) => {
+                Err(Error::damaged(path, format!("there is no member {}", record.member)))
+            }
+            None => Ok(file),
+        }
+    }
+
+    /// Writes it into the folder.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write(&self, dir: &SweepDir) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| Error::failed(format!("encoding a shard: {error}")))?;
+        write_bytes(&self.shard.path(dir), text.as_bytes())
+    }
+
+    /// The files of all shards in the folder, in the order of their names.
+    fn paths(dir: &SweepDir) -> Result<Vec<PathBuf>> {
+        let folder = dir.shards();
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
+            .map_err(|error| Error::io("reading the shards in", &folder, error))?
+            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+            .collect();
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Removes every shard in the folder.
+    ///
+    /// # Errors
+    /// Where a file cannot be removed.
+    pub fn remove_all(dir: &SweepDir) -> Result<()> {
+        for path in Self::paths(dir)? {
+            fs::remove_file(&path).map_err(|error| Error::io("removing", &path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Every member's record, from all shards in the folder, in the members' order.
+    ///
+    /// # Errors
+    /// A file that is damaged or of another sweep, or members that no shard has trained.
+    pub fn merge(sweep: &Sweep, dir: &SweepDir) -> Result<Vec<MemberRecord>> {
+        let paths = Self::paths(dir)?;
+        if paths.is_empty() {
+            return Err(Error::input(format!("there are no shards in {}", dir.shards().display()))
+                .help("train them first: the same command with --shard 1/n to --shard n/n"));
+        }
+        let mut members = BTreeMap::new();
+        for path in paths {
+            let records = Self::read(&path, sweep)?.members;
+            members.extend(records.into_iter().map(|record| (record.member, record)));
+        }
+        match (0..sweep.members()).find(|member| !members.contains_key(member)) {
+            Some(missing) => Err(Error::input(format!(
+                "{} of {} members are in no shard, member {missing} is the first",
+                sweep.members() - members.len(),
+                sweep.members()
+            ))
+            .help("run the shards that are missing or unfinished, then merge")),
+            None => Ok(members.into_values().collect()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_divide_the_members() {
+        let shards: Vec<Shard> = ["1/3", "2/3", "3/3"].map(|text| text.parse().unwrap()).into();
+        assert!((0..10).all(|member| shards.iter().filter(|s| s.holds(member)).count() == 1));
+        for wrong in ["0/3", "4/3", "1/0", "1", "a/b", "-1/2", "1/2/3"] {
+            assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Training the members of a shard, and judging what they generate.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::{Shard, ShardFile, Sweep, SweepDir};
+use crate::audit::ledger::{Counts, Ledger};
+use crate::audit::reference::Reference;
+use crate::audit::samples::check_rows;
+use crate::config::Settings;
+use crate::error::Result;
+use crate::fused::Member;
+use crate::model::{Parameters, SavedModel};
+use crate::run::train::{model_card, settle_prior};
+use crate::run::{Dataset, Progress, Silent};
+use crate::train::{Job, TrainedMember, train_members};
+use crate::vae::Model;
+
+/// What became of a member.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberRecord {
+    /// Its number, from 0.
+    pub member: usize,
+    /// Its training seed.
+    pub seed: u64,
+    /// What it reached; nothing where its training diverged.
+    pub score: Option<Score>,
+}
+
+/// What a member reached.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Evidence lower bound of the held-out rows in nats a row, in the data's own units.
+    pub held_out_elbo: f64,
+    /// Modes found in its samples.
+    pub counts: Counts,
+}
+
+/// What every member is trained and judged with.
+struct Bench<'a> {
+    sweep: &'a Sweep,
+    dataset: &'a Dataset,
+    device: &'a Device,
+    progress: &'a dyn Progress,
+    interrupt: &'a Arc<AtomicBool>,
+    ledger: Ledger,
+}
+
+impl Sweep {
+    /// Trains and judges the members of a shard that its file does not have yet, writing the file
+    /// after each group of members that are trained together.
+    ///
+    /// # Errors
+    /// Data that cannot be audited, an interrupt, or a device or disk that fails.
+    pub fn train_shard(
+        &self,
+        shard: Shard,
+        dir: &SweepDir,
+        mut file: ShardFile,
+        (dataset, device): (&Dataset, &Device),
+        progress: &dyn Progress,
+        interrupt: &Arc<AtomicBool>,
+    ) -> Result<()> {
+        let is_known = |member: &usize| file.members.iter().any(|r| r.member == *member);
+        let missing = (0..self.members()).filter(|&m| shard.holds(m)).filter(|m| !is_known(m));
+        let groups = self.groups(missing.collect());
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let ledger = self.ledger(dataset)?;
+        let bench = Bench { sweep: self, dataset, device, progress, interrupt, ledger };
+        for (number, group) in groups.iter().enumerate() {
+            let name = match groups.len() {
+                1 => "training".to_owned(),
+                several => format!("training group {} of {several}", number + 1),
+            };
+            file.members.extend(bench.group(&name, group)?);
+            file.write(dir)?;
+        }
+        Ok(())
+    }
+
+    /// Divides members into those that can be trained together: whose settings differ only in what
+    /// each member has of its own.
+    fn groups(&self, members: Vec<usize>) -> Vec<Vec<usize>> {
+        let mut groups: Vec<(Settings, Vec<usize>)> = Vec::new();
+        for member in members {
+            let key = shared_settings(&self.member(member).0.plan.settings);
+            match groups.iter_mut().find(|(settings, _)| *settings == key) {
+                Some((_, members)) => members.push(member),
+                None => groups.push((key, vec![member])),
+            }
+        }
+        groups.into_iter().map(|(_, members)| members).collect()
+    }
+
+    /// The rule that samples of every member are judged by: that of an audit.
+    fn ledger(&self, dataset: &Dataset) -> Result<Ledger> {
+        let settings = &self.combinations[0].plan.settings;
+        check_rows(dataset.training.len(), settings.samples)?;
+        let (truth, held_out) = (dataset.mixture.as_ref(), dataset.held_out.rows());
+        let (training, seed) = (&dataset.training, settings.seed);
+        let reference = Reference::find(truth, training, held_out, settings.samples, seed)?;
+        Ok(reference.ledger(training.len(), seed))
+    }
+}
+
+/// The settings without those that each member has of its own.
+fn shared_settings(settings: &Settings) -> Settings {
+    let mut shared = settings.clone();
+    shared.training.beta = 1.0;
+    shared.training.learning_rate = 1.0;
+    if shared.model.likelihood.learns_sigma() {
+        shared.model.sigma = 1.0;
+    }
+    shared
+}
+
+impl Bench<'_> {
+    /// Trains members that can be trained together, and judges them.
+    fn group(&self, name: &str, members: &[usize]) -> Result<Vec<MemberRecord>> {
+        let trained = self.train(name, members)?;
+        let task = self.progress.begin("judging", members.len() as u64);
+        let mut records = Vec::with_capacity(members.len());
+        for (&member, trained) in members.iter().zip(trained) {
+            let score = trained.map(|trained| self.judge(member, trained)).transpose()?;
+            records.push(MemberRecord { member, seed: self.sweep.member(member).1, score });
+            task.update(records.len() as u64, "");
+        }
+        Ok(records)
+    }
+
+    fn train(&self, name: &str, members: &[usize]) -> Result<Vec<Option<TrainedMember>>> {
+        let (training, held_out) = (&self.dataset.training, self.dataset.held_out.rows());
+        let plan = &self.sweep.member(members[0]).0.plan;
+        let card = model_card(plan, plan.settings.training_seed(), training);
+        let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
+        let start = |&member: &usize| self.start(member, &rows);
+        let starts: Vec<Member> = members.iter().map(start).collect::<Result<_>>()?;
+        let job = Job {
+            card: &card,
+            settings: &plan.settings.training,
+            epochs: plan.decided.epochs,
+            engine: plan.decided.engine,
+            backend: plan.decided.backend,
+            device: self.device,
+            rows: rows.view(),
+            held_out: held_out.view(),
+        };
+        let task = self.progress.begin(name, (job.step_count() * members.len()) as u64);
+        let message = format!("{} members", members.len());
+        train_members(job, &starts, self.interrupt, &mut |steps| {
+            task.update(steps as u64, &message)
+        })
+    }
+
+    /// A member at its first weights, given the training rows in scaled units.
+    fn start(&self, member: usize, rows: &Array2<f32>) -> Result<Member> {
+        let (combination, seed) = self.sweep.member(member);
+        let settings = &combination.plan.settings;
+        let card = model_card(&combination.plan, seed, &self.dataset.training);
+        Ok(Member {
+            seed,
+            beta: settings.training.beta,
+            learning_rate: settings.training.learning_rate,
+            start: Parameters::initialise(
+                card.architecture,
+                settings.model.sigma,
+                rows.view(),
+                seed,
+            )?,
+        })
+    }
+
+    /// Draws a member's samples as a run does, and counts the modes in them.
+    fn judge(&self, member: usize, trained: TrainedMember) -> Result<Score> {
+        let (combination, seed) = self.sweep.member(member);
+        let (settings, training) = (&combination.plan.settings, &self.dataset.training);
+        let card = model_card(&combination.plan, seed, training);
+        let saved = SavedModel { card, parameters: trained.parameters };
+        let (device, interrupt) = (self.device, self.interrupt);
+        let saved = settle_prior(saved, training.rows(), settings, device, &Silent, interrupt)?;
+        let model = Model::new(saved, device);
+        let rows = model.sample(settings.samples, settings.noise, settings.seed, interrupt)?;
+        let counts = self.ledger.judge(rows.view()).counts;
+        Ok(Score { held_out_elbo: trained.held_out_elbo, counts })
+    }
+}

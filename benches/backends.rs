@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use modescope::config::Backend;
 use modescope::device::{self, Chosen};
-use modescope::workload::{WORKLOADS, Workload};
+use modescope::workload::WORKLOADS;
 
 const SAMPLED: usize = 65_536;
 
@@ -31,9 +31,10 @@ fn training(criterion: &mut Criterion) {
     let running = AtomicBool::new(false);
     for workload in WORKLOADS {
         let mut group = criterion.benchmark_group(format!("training step, {workload}"));
-        group.throughput(Throughput::Elements(workload.batch as u64)).sample_size(10);
+        let rows = (workload.batch * workload.members) as u64;
+        group.throughput(Throughput::Elements(rows)).sample_size(10);
         for chosen in backends() {
-            for &engine in Workload::engines(chosen.backend) {
+            for &engine in workload.engines(chosen.backend) {
                 if let Err(error) = workload.train(1, engine, &chosen, &running) {
                     eprintln!("{workload}, {engine:?}: {}", error.message());
                     continue;
@@ -52,7 +53,7 @@ fn training(criterion: &mut Criterion) {
 
 fn sampling(criterion: &mut Criterion) {
     let running = AtomicBool::new(false);
-    for workload in WORKLOADS {
+    for workload in WORKLOADS.into_iter().filter(|workload| workload.members == 1) {
         let mut group = criterion.benchmark_group(format!("sampling, hidden {}", workload.hidden));
         group.throughput(Throughput::Elements(SAMPLED as u64)).sample_size(10);
         for chosen in backends() {

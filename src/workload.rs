@@ -10,8 +10,9 @@ use crate::config::{Backend, Engine, ScalingKind, Settings};
 use crate::data::{Mixture, Scaling};
 use crate::device::Chosen;
 use crate::error::{Error, Result};
+use crate::fused::Member;
 use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior, SavedModel};
-use crate::train::{Job, train};
+use crate::train::{Job, time_members, train};
 use crate::vae::Model;
 
 /// A model and batch to time, on the reference mixture with the default settings.
@@ -21,18 +22,28 @@ pub struct Workload {
     pub batch: usize,
     /// Width of both hidden layers.
     pub hidden: usize,
+    /// Models trained side by side.
+    pub members: usize,
 }
 
-/// The workloads that are reported: the reference job, and two that fill a GPU.
-pub const WORKLOADS: [Workload; 3] = [
-    Workload { batch: 32, hidden: 128 },
-    Workload { batch: 1024, hidden: 512 },
-    Workload { batch: 8192, hidden: 512 },
+/// The workloads that are reported: the reference job, alone and many times over, and two that fill a
+/// GPU.
+pub const WORKLOADS: [Workload; 6] = [
+    Workload { batch: 32, hidden: 128, members: 1 },
+    Workload { batch: 32, hidden: 128, members: 16 },
+    Workload { batch: 32, hidden: 128, members: 64 },
+    Workload { batch: 32, hidden: 128, members: 256 },
+    Workload { batch: 1024, hidden: 512, members: 1 },
+    Workload { batch: 8192, hidden: 512, members: 1 },
 ];
 
 impl std::fmt::Display for Workload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "batch {}, hidden {}", self.batch, self.hidden)
+        write!(f, "batch {}, hidden {}", self.batch, self.hidden)?;
+        match self.members {
+            1 => Ok(()),
+            several => write!(f, ", {several} members"),
+        }
     }
 }
 
@@ -62,15 +73,18 @@ impl Workload {
         Ok((settings, SavedModel { card, parameters }))
     }
 
-    /// The engines that can train it on this backend.
-    pub fn engines(backend: Backend) -> &'static [Engine] {
-        match backend {
-            Backend::Ndarray => &[Engine::Autodiff],
-            Backend::Auto | Backend::Cpu | Backend::Wgpu => &[Engine::Fused, Engine::Autodiff],
+    /// The engines that can train it on this backend. Autodiff trains one model at a time, so that
+    /// members make no difference to it.
+    pub fn engines(&self, backend: Backend) -> &'static [Engine] {
+        match (backend, self.members) {
+            (Backend::Ndarray, 1) => &[Engine::Autodiff],
+            (Backend::Ndarray, _) => &[],
+            (Backend::Auto | Backend::Cpu | Backend::Wgpu, 1) => &[Engine::Fused, Engine::Autodiff],
+            (Backend::Auto | Backend::Cpu | Backend::Wgpu, _) => &[Engine::Fused],
         }
     }
 
-    /// The time that `steps` training steps take.
+    /// The time that `steps` training steps of every member take.
     ///
     /// # Errors
     /// Where training fails or is interrupted.
@@ -96,6 +110,16 @@ impl Workload {
             rows: rows.view(),
             held_out: none.view(),
         };
+        let member = |number: usize| Member {
+            seed: number as u64,
+            beta: settings.training.beta,
+            learning_rate: settings.training.learning_rate,
+            start: model.parameters.clone(),
+        };
+        if engine == Engine::Fused {
+            let members: Vec<Member> = (0..self.members).map(member).collect();
+            return time_members(job, &members, interrupt);
+        }
         let history = train(job, &model.parameters, interrupt, &mut ())?.history;
         let seconds = history.last().map(|record| record.seconds);
         seconds

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
+use super::shared::BackendArgument;
 use crate::config::{Backend, Engine};
 use crate::device::{self, Chosen, adapters};
 use crate::error::{Kind, Result};
@@ -16,13 +17,20 @@ use crate::workload::{WORKLOADS, Workload};
 
 /// Compare this machine's backends and engines: training steps and samples a second
 ///
+/// Steps are those of single models: where several members are trained side by side, all of theirs.
 /// Each backend first warms up, then is timed. Machines are noisy: compare rows of one table, not
 /// tables.
 #[derive(Args)]
 #[command(after_help = "Examples:
   modescope bench
+  modescope bench --backend cpu --engine fused
   modescope bench --seconds 10 --json")]
 pub struct Arguments {
+    /// Only this engine
+    #[arg(long, value_enum)]
+    engine: Option<Engine>,
+    #[command(flatten)]
+    backend: BackendArgument,
     /// Seconds to spend on each figure, about
     #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
@@ -41,12 +49,22 @@ const MOST_STEPS: usize = 20_000;
 const SAMPLED: usize = 65_536;
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
-    let mut backends = vec![Backend::Cpu, Backend::Ndarray];
-    if !adapters().is_empty() {
-        backends.push(Backend::Wgpu);
-    }
-    let engines: usize = backends.iter().map(|&of| Workload::engines(of).len()).sum();
-    let task = Display::new(output).begin("bench", (engines * WORKLOADS.len()) as u64);
+    let backends = match arguments.backend.backend {
+        Some(Backend::Auto) => vec![device::automatic(&adapters()).0],
+        Some(backend) => vec![backend],
+        None if adapters().is_empty() => vec![Backend::Cpu, Backend::Ndarray],
+        None => vec![Backend::Cpu, Backend::Ndarray, Backend::Wgpu],
+    };
+    let engines = |workload: &Workload, backend| {
+        let wanted = arguments.engine.filter(|engine| *engine != Engine::Auto);
+        let engines = workload.engines(backend).iter().copied();
+        engines.filter(|engine| wanted.is_none_or(|wanted| wanted == *engine)).collect::<Vec<_>>()
+    };
+    let rows = backends
+        .iter()
+        .flat_map(|&backend| WORKLOADS.iter().map(move |workload| (workload, backend)));
+    let total: usize = rows.map(|(workload, backend)| engines(workload, backend).len()).sum();
+    let task = Display::new(output).begin("bench", total as u64);
     let mut lines = vec![row("workload", "steps/s", "samples/s", "engine", "backend")];
     let (mut figures, mut refused) = (Vec::new(), Vec::new());
     for backend in backends {
@@ -56,9 +74,12 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
             None => json!(backend).as_str().unwrap_or_default().to_owned(),
         };
         for workload in WORKLOADS {
-            let samples =
-                samples_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)?;
-            for &engine in Workload::engines(backend) {
+            let engines = engines(&workload, backend);
+            // Members are trained together, not sampled from.
+            let samples = (workload.members == 1 && !engines.is_empty())
+                .then(|| samples_a_second(&workload, arguments.seconds, &chosen.device, &interrupt))
+                .transpose()?;
+            for engine in engines {
                 // A job that does not fit the adapter has no figure; the others do.
                 let steps =
                     match steps_a_second(&workload, arguments.seconds, engine, &chosen, &interrupt)
@@ -73,7 +94,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
                 lines.push(row(
                     &workload.to_string(),
                     &steps.map_or("–".into(), |steps| format!("{steps:.1}")),
-                    &format!("{samples:.0}"),
+                    &samples.map_or("–".into(), |samples| format!("{samples:.0}")),
                     &engine,
                     &name,
                 ));
@@ -83,6 +104,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
                     "adapter": chosen.adapter,
                     "batch": workload.batch,
                     "hidden": workload.hidden,
+                    "members": workload.members,
                     "steps_per_second": steps,
                     "samples_per_second": samples,
                 }));
@@ -98,7 +120,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
 
 /// A line of the table.
 fn row(workload: &str, steps: &str, samples: &str, engine: &str, backend: &str) -> String {
-    format!("{workload:24}  {steps:>10}  {samples:>12}  {engine:8}  {backend}")
+    format!("{workload:35}  {steps:>10}  {samples:>12}  {engine:8}  {backend}")
 }
 
 fn steps_a_second(
@@ -114,7 +136,7 @@ fn steps_a_second(
     loop {
         let time = workload.train(steps, engine, chosen, interrupt)?.as_secs_f64();
         if time >= 0.5 * seconds || steps == MOST_STEPS {
-            return Ok(steps as f64 / time);
+            return Ok((steps * workload.members) as f64 / time);
         }
         let filling = (seconds / time * steps as f64) as usize;
         steps = filling.clamp(2 * steps, 20 * steps).min(MOST_STEPS);

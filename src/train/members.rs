@@ -10,7 +10,7 @@ use super::trainer::fused_trainer;
 use super::{Job, train};
 use crate::config::{Engine, TrainingSettings};
 use crate::error::{Error, Kind, Result};
-use crate::fused::Member;
+use crate::fused::{Fused, Member};
 use crate::model::{ModelCard, Objective, Parameters};
 use crate::random::{Generator, Stream};
 use crate::vae::Vae;
@@ -83,6 +83,18 @@ fn measured(job: Job, member: &Member, parameters: Parameters) -> Result<Option<
     Ok(held_out_elbo.is_finite().then_some(TrainedMember { parameters, held_out_elbo }))
 }
 
+/// The time that the fused engine takes for the steps of the job's epochs, once everything is ready
+/// for the first of them.
+///
+/// # Errors
+/// As [`train_members`].
+pub fn time_members(job: Job, members: &[Member], interrupt: &AtomicBool) -> Result<Duration> {
+    let mut fused = fused_trainer(&job, members)?;
+    let clock = Instant::now();
+    all_epochs(job, &mut fused, interrupt, &mut |_| ())?;
+    Ok(clock.elapsed())
+}
+
 fn side_by_side(
     job: Job,
     members: &[Member],
@@ -90,6 +102,20 @@ fn side_by_side(
     on_steps: &mut dyn FnMut(usize),
 ) -> Result<Vec<Option<Parameters>>> {
     let mut fused = fused_trainer(&job, members)?;
+    let last =
+        all_epochs(job, &mut fused, interrupt, &mut |taken| on_steps(taken * members.len()))?;
+    let architecture = &job.card.architecture;
+    let parameters = |values| Some(Parameters { architecture: architecture.clone(), values });
+    Ok(last.into_iter().map(parameters).collect())
+}
+
+/// Takes the steps of every epoch; the flat weights of each member at the end.
+fn all_epochs(
+    job: Job,
+    fused: &mut Fused,
+    interrupt: &AtomicBool,
+    on_steps: &mut dyn FnMut(usize),
+) -> Result<Vec<Vec<f32>>> {
     let (mut taken, mut read) = (0, Instant::now());
     for epoch in 0..job.epochs {
         // The losses on the way are not asked for: they are dropped before they fill memory.
@@ -98,15 +124,10 @@ fn side_by_side(
             read = Instant::now();
         }
         let (steps, last) = (job.steps(epoch), epoch + 1 == job.epochs);
-        fused.steps(&steps, last, interrupt, &mut |count| {
-            on_steps((taken + count) * members.len())
-        })?;
+        fused.steps(&steps, last, interrupt, &mut |count| on_steps(taken + count))?;
         taken += steps.len();
     }
-    let last = fused.collect()?.pop().map(|outcome| outcome.parameters).unwrap_or_default();
-    let architecture = &job.card.architecture;
-    let parameters = |values| Some(Parameters { architecture: architecture.clone(), values });
-    Ok(last.into_iter().map(parameters).collect())
+    Ok(fused.collect()?.pop().map(|outcome| outcome.parameters).unwrap_or_default())
 }
 
 fn one_after_another(

@@ -11,5 +11,5 @@ mod trainer;
 pub use autodiff::{Autodiff, Gradient, gradient};
 pub use epochs::{Job, Observer, Trained, train};
 pub use history::{EpochRecord, read_history, write_history};
-pub use members::{TrainedMember, restart_seed, train_members};
+pub use members::{TrainedMember, restart_seed, time_members, train_members};
 pub use schedule::{beta_share, learning_rate};

@@ -1,10 +1,11 @@
 //! Ops of burn's graph that are written by hand: a dense layer with its activation, and the
 //! log-density of a mixture.
 //!
-//! Op by op each takes a dozen launches forward and back, and on a GPU launches are what a training
-//! step of this size costs. [`Kernels`] is what a backend computes, without derivatives: on wgpu the
-//! WGSL of `shaders/ops/` launched by [`gpu`], one launch forward and two back, and elsewhere burn's
-//! own ops. [`Ops`] puts it into burn's graph with the derivatives of `dense.rs` and `mixture.rs`.
+//! A step of training is short on a GPU, and costs what its launches cost. Op by op a layer takes
+//! eight of them, forward and back, and the mixture 74; by hand they take three each. [`Kernels`] is
+//! what a backend computes, without derivatives: on wgpu the WGSL of `shaders/ops/`, launched by
+//! `gpu.rs`, and elsewhere burn's own ops. [`Ops`] puts it into burn's graph, with the derivatives of
+//! `dense.rs` and `mixture.rs`.
 
 // burn deprecates its ndarray backend, which is selectable here; see `device.rs`.
 #![allow(deprecated)]

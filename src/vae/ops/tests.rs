@@ -20,7 +20,7 @@ const FUNCTIONS: [Function; 4] =
 /// n, inputs and outputs: single values, narrow and wide, tails of every tile, and, last, too large
 /// for the shaders.
 const LAYERS: [[usize; 3]; 7] =
-    [[1, 1, 1], [33, 17, 1], [1, 33, 17], [17, 1, 33], [70, 65, 130], [9, 257, 4], [260, 259, 258]];
+    [[1, 1, 1], [33, 17, 1], [1, 33, 17], [17, 1, 33], [70, 65, 130], [9, 257, 4], [170, 161, 160]];
 /// n, K and latent units: likewise.
 const MIXTURES: [[usize; 3]; 6] =
     [[1, 1, 1], [33, 1, 2], [1, 65, 3], [33, 17, 2], [130, 65, 8], [3, 2, 520]];

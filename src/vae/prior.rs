@@ -55,9 +55,9 @@ impl Vae {
     /// KL(q(z|x) ‖ p(z)) in nats for the prior of training, as the mean over n rows: in closed form
     /// for a standard normal prior, else by the draws `z` (n × latent) made of `noise` (n × latent).
     pub fn kl(&self, posterior: &Posterior, z: Tensor<2>, noise: Tensor<2>) -> Tensor<1> {
-        match self.gaussians() {
+        match self.prior {
             None => posterior.kl_per_unit().sum(),
-            Some(prior) => (posterior.log_density(noise) - prior.log_density(z)).mean(),
+            Some(_) => (posterior.log_density(noise) - self.log_prior(z)).mean(),
         }
     }
 
@@ -68,7 +68,9 @@ impl Vae {
                 let latent = z.dims()[1] as f64;
                 z.square().sum_dim(1).flatten::<1>(0, 1) * -0.5 - 0.5 * latent * TAU.ln()
             }
-            Some(prior) => prior.log_density(z),
+            Some(Gaussians { means, log_variances, range, logits }) => {
+                mixture_log_density(z, means, log_variances, logits, range)
+            }
         }
     }
 
@@ -109,14 +111,6 @@ impl Vae {
                 Gaussians { means: mean, log_variances: log_variance, range, logits }
             }
         })
-    }
-}
-
-impl Gaussians {
-    /// ln p(z) of latents `z` (n × latent): n values.
-    fn log_density(self, z: Tensor<2>) -> Tensor<1> {
-        let Self { means, log_variances, range, logits } = self;
-        mixture_log_density(z, means, log_variances, logits, range)
     }
 }
 

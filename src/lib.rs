@@ -28,6 +28,8 @@ pub mod plot;
 pub mod random;
 pub mod report;
 pub mod run;
+#[cfg(test)]
+mod shaders;
 pub mod train;
 pub mod tsne;
 pub mod vae;

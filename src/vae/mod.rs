@@ -7,6 +7,7 @@ mod generate;
 mod likelihood;
 mod network;
 mod objective;
+mod ops;
 mod prior;
 
 pub use generate::{Latents, Model};

@@ -3,9 +3,9 @@
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
+use super::ops::{Function, dense};
 use super::prior::{LearnedPrior, MixturePrior, VampPrior};
 use super::to_vec;
 use crate::config::{Activation, PosteriorVariance, PriorKind};
@@ -15,8 +15,8 @@ use crate::model::{Architecture, LOG_VARIANCE_RANGE, Parameters, SMALLEST_VARIAN
 /// A VAE of dense layers with the shapes of an [`Architecture`].
 #[derive(Module, Debug)]
 pub struct Vae {
-    encoder: Vec<Linear>,
-    decoder: Vec<Linear>,
+    encoder: Vec<Dense>,
+    decoder: Vec<Dense>,
     log_sigma: Option<Param<Tensor<1>>>,
     pub(super) prior: Option<LearnedPrior>,
     /// log σ where it is given.
@@ -26,6 +26,15 @@ pub struct Vae {
     activation: Activation,
     #[module(skip)]
     posterior_variance: PosteriorVariance,
+}
+
+/// A dense layer.
+#[derive(Module, Debug)]
+struct Dense {
+    /// inputs × outputs.
+    weight: Param<Tensor<2>>,
+    /// outputs.
+    bias: Param<Tensor<1>>,
 }
 
 /// The approximate posterior q(z|x) of each row: a diagonal Gaussian.
@@ -89,12 +98,9 @@ impl Vae {
         let mut tensors =
             layout.iter().map(|spec| (spec.shape.as_slice(), &parameters.values[spec.range()]));
         let mut next = || tensors.next().expect("the layout ends with the last layer");
-        let mut layers = |widths: Vec<usize>| -> Vec<Linear> {
-            let linear = |_| {
-                let (weight, bias) = (param(next(), device), param(next(), device));
-                Linear { weight, bias: Some(bias) }
-            };
-            widths.windows(2).map(linear).collect()
+        let mut layers = |widths: Vec<usize>| -> Vec<Dense> {
+            let dense = |_| Dense { weight: param(next(), device), bias: param(next(), device) };
+            widths.windows(2).map(dense).collect()
         };
         let encoder = layers(architecture.encoder_widths());
         let decoder = layers(architecture.decoder_widths());
@@ -162,22 +168,27 @@ impl Vae {
         self.log_sigma.as_ref().map(Param::val).or_else(|| self.fixed_log_sigma.map(given))
     }
 
-    fn forward(&self, layers: &[Linear], input: Tensor<2>) -> Tensor<2> {
+    fn forward(&self, layers: &[Dense], input: Tensor<2>) -> Tensor<2> {
         layers.iter().enumerate().fold(input, |hidden, (i, layer)| {
-            let output = layer.forward(hidden);
-            if i + 1 == layers.len() { output } else { self.activate(output) }
+            let activation = (i + 1 < layers.len()).then_some(self.activation);
+            layer.forward(hidden, activation)
         })
     }
+}
 
-    fn activate(&self, hidden: Tensor<2>) -> Tensor<2> {
-        match self.activation {
-            Activation::Relu => activation::relu(hidden),
-            Activation::Silu => activation::silu(hidden),
-            Activation::Tanh => activation::tanh(hidden),
+impl Dense {
+    fn forward(&self, x: Tensor<2>, activation: Option<Activation>) -> Tensor<2> {
+        let layer = |function| dense(x, self.weight.val(), self.bias.val(), function);
+        match activation {
+            None => layer(Function::Identity),
+            Some(Activation::Relu) => layer(Function::Relu),
+            Some(Activation::Silu) => layer(Function::Silu),
+            Some(Activation::Tanh) => layer(Function::Tanh),
             // Spelled out, because on most backends burn's own gelu differentiates another function,
             // the approximation by tanh.
-            Activation::Gelu => {
-                (hidden.clone() * FRAC_1_SQRT_2).erf().add_scalar(1.0) * hidden * 0.5
+            Some(Activation::Gelu) => {
+                let sum = layer(Function::Identity);
+                (sum.clone() * FRAC_1_SQRT_2).erf().add_scalar(1.0) * sum * 0.5
             }
         }
     }

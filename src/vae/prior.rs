@@ -3,9 +3,10 @@
 use std::f64::consts::TAU;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 use ndarray::{Array2, ArrayView1, Axis};
 
+use super::ops::mixture_log_density;
 use super::{Posterior, Vae, to_array, to_vec};
 use crate::data::{Mixture, log_sum_exp};
 use crate::error::Result;
@@ -39,23 +40,24 @@ pub struct VampPrior {
     pub(super) pseudo_inputs: Param<Tensor<2>>,
 }
 
-/// K diagonal Gaussians with their log-weights.
+/// K diagonal Gaussians with the logits of their weights.
 struct Gaussians {
     /// K × latent.
     means: Tensor<2>,
-    /// K × latent.
+    /// K × latent, used within `range`.
     log_variances: Tensor<2>,
-    /// K, or one value that holds for all.
-    log_weights: Tensor<1>,
+    range: (f32, f32),
+    /// K.
+    logits: Tensor<1>,
 }
 
 impl Vae {
     /// KL(q(z|x) ‖ p(z)) in nats for the prior of training, as the mean over n rows: in closed form
     /// for a standard normal prior, else by the draws `z` (n × latent) made of `noise` (n × latent).
     pub fn kl(&self, posterior: &Posterior, z: Tensor<2>, noise: Tensor<2>) -> Tensor<1> {
-        match self.gaussians() {
+        match self.prior {
             None => posterior.kl_per_unit().sum(),
-            Some(prior) => (posterior.log_density(noise) - prior.log_density(z)).mean(),
+            Some(_) => (posterior.log_density(noise) - self.log_prior(z)).mean(),
         }
     }
 
@@ -66,23 +68,22 @@ impl Vae {
                 let latent = z.dims()[1] as f64;
                 z.square().sum_dim(1).flatten::<1>(0, 1) * -0.5 - 0.5 * latent * TAU.ln()
             }
-            Some(prior) => prior.log_density(z),
+            Some(Gaussians { means, log_variances, range, logits }) => {
+                mixture_log_density(z, means, log_variances, logits, range)
+            }
         }
     }
 
     /// See [`Model::trained_prior`](super::Model::trained_prior).
     pub(super) fn trained_prior(&self) -> Result<Prior> {
-        let Some(Gaussians { means, log_variances, log_weights }) = self.gaussians() else {
+        let Some(Gaussians { means, log_variances, range, logits }) = self.gaussians() else {
             return Ok(Prior::StandardNormal);
         };
         let (means, log_variances) = (to_array(means)?, to_array(log_variances)?);
-        let log_weights: Vec<f64> = to_vec(log_weights)?.into_iter().map(f64::from).collect();
-        let k = means.nrows();
-        let total = log_sum_exp(&log_weights);
-        let weights = match log_weights.len() {
-            1 => vec![1.0 / k as f64; k],
-            _ => log_weights.iter().map(|weight| (weight - total).exp()).collect(),
-        };
+        let log_variances = log_variances.mapv(|log| log.clamp(range.0, range.1));
+        let logits: Vec<f64> = to_vec(logits)?.into_iter().map(f64::from).collect();
+        let total = log_sum_exp(&logits);
+        let weights = logits.iter().map(|logit| (logit - total).exp()).collect();
         let means = means.rows().into_iter().map(|mean| mean.mapv(f64::from).to_vec()).collect();
         let covariance = |log_variances: ArrayView1<f32>| {
             let variances = log_variances.mapv(|log| f64::from(log).exp());
@@ -96,38 +97,20 @@ impl Vae {
     /// The learned prior as Gaussians; nothing where it is standard normal.
     fn gaussians(&self) -> Option<Gaussians> {
         self.prior.as_ref().map(|prior| match prior {
-            LearnedPrior::Mixture(prior) => {
-                let (low, high) = PRIOR_LOG_VARIANCE_RANGE;
-                Gaussians {
-                    means: prior.means.val(),
-                    log_variances: prior.log_variances.val().clamp(low, high),
-                    log_weights: activation::log_softmax(prior.logits.val(), 0),
-                }
-            }
+            LearnedPrior::Mixture(prior) => Gaussians {
+                means: prior.means.val(),
+                log_variances: prior.log_variances.val(),
+                range: PRIOR_LOG_VARIANCE_RANGE,
+                logits: prior.logits.val(),
+            },
             LearnedPrior::Vamp(prior) => {
                 let inputs = prior.pseudo_inputs.val();
-                let (count, device) = (inputs.dims()[0], inputs.device());
+                let logits = Tensor::zeros([inputs.dims()[0]], &inputs.device());
                 let Posterior { mean, log_variance, .. } = self.encode(inputs);
-                let log_weight = Tensor::from_floats([-(count as f32).ln()], &device);
-                Gaussians { means: mean, log_variances: log_variance, log_weights: log_weight }
+                let range = (f32::MIN, f32::MAX);
+                Gaussians { means: mean, log_variances: log_variance, range, logits }
             }
         })
-    }
-}
-
-impl Gaussians {
-    /// ln Σ_k w_k N(z; m_k, diag s_k) of latents `z` (n × latent): n values.
-    fn log_density(self, z: Tensor<2>) -> Tensor<1> {
-        let Self { means, log_variances, log_weights } = self;
-        let latent = z.dims()[1] as f64;
-        let precisions = (-log_variances.clone()).exp();
-        let distances = (z.unsqueeze_dim::<3>(1) - means.unsqueeze_dim::<3>(0)).square()
-            * precisions.unsqueeze_dim::<3>(0);
-        let normalisers = log_weights - log_variances.sum_dim(1).flatten::<1>(0, 1) * 0.5;
-        let terms = distances.sum_dim(2).squeeze_dim::<2>(2) * -0.5
-            + normalisers.unsqueeze_dim::<2>(0)
-            - 0.5 * latent * TAU.ln();
-        log_sum_exp_rows(terms)
     }
 }
 

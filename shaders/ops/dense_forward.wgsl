@@ -1,0 +1,61 @@
+// y = f(xW + b) of one layer, and f'(xW + b) for the way back.
+
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(2) var<storage, read_write> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+// rows × outputs; a single 1 for the identity.
+@group(0) @binding(4) var<storage, read_write> slope: array<f32>;
+@group(0) @binding(5) var<uniform> sizes: Sizes;
+
+fn left(place: u32) -> f32 {
+    return x[place];
+}
+
+fn right(place: u32) -> f32 {
+    return weight[place];
+}
+
+fn store(row: u32, column: u32, value: f32) {
+    let place = row * sizes.outputs + column;
+    let sum = value + bias[column];
+    switch sizes.function {
+        case 1u: {
+            y[place] = max(sum, 0.0);
+            slope[place] = select(0.0, 1.0, sum > 0.0);
+        }
+        case 2u: {
+            // Past ±80 it is 0 or 1, and the exponential stays finite.
+            let sigmoid = 1.0 / (1.0 + exp(-clamp(sum, -80.0, 80.0)));
+            y[place] = sum * sigmoid;
+            slope[place] = sigmoid * (1.0 + sum * (1.0 - sigmoid));
+        }
+        case 3u: {
+            // Past ±10 it is ±1, and some drivers' tanh overflows.
+            let value = tanh(clamp(sum, -10.0, 10.0));
+            y[place] = value;
+            slope[place] = 1.0 - value * value;
+        }
+        default: {
+            y[place] = sum;
+            if place == 0u {
+                slope[0] = 1.0;
+            }
+        }
+    }
+}
+
+@compute @workgroup_size(32)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let at = corner(group, lane);
+    if at.row >= sizes.rows || at.column >= sizes.outputs {
+        return;
+    }
+    let x_rows = Operand(sizes.inputs, 1u);
+    let weight_columns = Operand(1u, sizes.outputs);
+    let sums = product(at, sizes.rows, sizes.outputs, sizes.inputs, x_rows, weight_columns);
+    store_rows(at, sizes.rows, sizes.outputs, sums);
+}

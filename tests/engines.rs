@@ -30,6 +30,43 @@ fn restarts_keep_the_best_of_several_trainings() {
     assert!((last_elbo("several") - last_elbo("again")).abs() < 1e-3);
 }
 
+/// Rounding makes two engines' trainings drift apart, as other noise does: it must cost no more modes.
+#[test]
+fn whole_trainings_by_either_engine_capture_the_same_modes() {
+    let place = Place::new();
+    let captured = |name: &str, options: &str| -> Vec<bool> {
+        let analysis = "--set analysis.max_clusters=2 --set analysis.restarts=1 \
+                        --set analysis.perplexities=[]";
+        place.succeed(&format!("run --out {name} --backend cpu --epochs 100 {analysis} {options}"));
+        let text = place.read(format!("{name}/audit.json"));
+        let audit: Value = serde_json::from_str(&text).unwrap();
+        let modes = audit["modes"].as_array().unwrap();
+        modes.iter().map(|mode| mode["ratio"]["value"].as_f64().unwrap() >= 0.5).collect()
+    };
+    let fused = captured("fused", "--engine fused");
+    let autodiff = captured("autodiff", "--engine autodiff");
+    let other_noise = captured("other", "--engine autodiff --set training.seed=2");
+    let apart = |a: &[bool], b: &[bool]| a.iter().zip(b).filter(|(a, b)| a != b).count();
+    assert!(apart(&fused, &autodiff) <= apart(&autodiff, &other_noise));
+    assert!(fused.iter().filter(|&&captured| captured).count() >= 9);
+}
+
+/// Whatever is here passes, and says where it was checked.
+#[test]
+fn the_doctor_finds_every_backend_right() {
+    let place = Place::new();
+    let ran = place.succeed("doctor --json");
+    let found: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let checks = found["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 4, "{found}");
+    for check in checks {
+        let compared = check["compared"].as_array().unwrap();
+        assert!(check["right"] == true && compared.len() > 12, "{check}");
+        assert!(compared.iter().any(|tensor| tensor["tensor"] == "prior.means"));
+    }
+    assert!(place.succeed("doctor --backend cpu").stdout.starts_with("fused     right: at most"));
+}
+
 #[test]
 fn an_engine_that_does_not_do_the_job_is_refused_and_auto_says_why_it_takes_another() {
     let place = Place::new();

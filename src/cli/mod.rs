@@ -3,6 +3,7 @@
 mod audit;
 mod bench;
 mod devices;
+mod doctor;
 mod encode;
 mod mixture;
 mod output;
@@ -56,6 +57,7 @@ enum Command {
     Sweep(sweep::Arguments),
     Bench(bench::Arguments),
     Devices(devices::Arguments),
+    Doctor(doctor::Arguments),
 }
 
 /// Parses the arguments of the process, runs the command, prints the error if there is one.
@@ -85,6 +87,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
         Command::Sweep(arguments) => sweep::run(&arguments, output, interrupt_flag()?),
         Command::Bench(arguments) => bench::run(&arguments, output, interrupt_flag()?),
         Command::Devices(_) => devices::run(output),
+        Command::Doctor(arguments) => doctor::run(&arguments, output),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::run::{
     Context, Dataset, Decided, Existing, Facts, Plan, Progress, RunDir, Source, execute,
 };
+use crate::train::refuse_wrong_adapter;
 
 /// Do the whole job: data, training, samples, analysis, pictures, report
 ///
@@ -148,6 +149,7 @@ impl Job {
         if self.force {
             self.check_inputs_outside(&out)?;
         }
+        refuse_wrong_adapter(&chosen, plan.decided.engine)?;
         let dir = RunDir::create(&out, existing)?;
         let context = Context {
             dir: &dir,

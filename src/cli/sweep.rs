@@ -18,6 +18,7 @@ use crate::run::{
     Context, Dataset, Existing, Facts, Mean, Plan, Progress, Ranking, RunDir, Shard, ShardFile,
     Sweep, SweepDir, execute,
 };
+use crate::train::refuse_wrong_adapter;
 
 /// Train many VAEs, seeds × settings, on one data set, and rank them
 ///
@@ -139,6 +140,7 @@ impl Job<'_> {
         let (sweep, display) = (self.sweep, self.display);
         if let Some(first) = sweep.combinations.first() {
             display.note(&first.plan.engine_reason);
+            refuse_wrong_adapter(self.chosen, first.plan.decided.engine)?;
         }
         match file.members.len() {
             0 => {}

@@ -119,6 +119,17 @@ impl Fused {
         }
     }
 
+    /// The gradient of each member's last step before clipping, in the flat order.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn gradients(&mut self) -> Result<Vec<Vec<f32>>> {
+        match self {
+            Self::Cpu(cpu) => Ok(cpu.gradients()),
+            Self::Gpu(gpu) => gpu.gradients(),
+        }
+    }
+
     /// What every call of [`steps`](Self::steps) since the last of this one left.
     ///
     /// # Errors

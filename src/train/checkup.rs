@@ -1,0 +1,208 @@
+//! Whether a backend computes a training step as the CPU does.
+
+use std::sync::atomic::AtomicBool;
+
+use ndarray::{Array2, Axis};
+use serde::Serialize;
+
+use super::trainer::fused_trainer;
+use super::{Gradient, Job, gradient};
+use crate::config::{Backend, Engine, Layers, ScalingKind, Settings};
+use crate::data::{Scaling, epoch_order};
+use crate::device::{self, Chosen};
+use crate::error::{Error, Result};
+use crate::fused::Member;
+use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior};
+use crate::random::{Generator, Stream};
+
+/// Rows of the step: no multiple of a tile or a vector.
+const ROWS: usize = 37;
+/// Columns of its data.
+const FEATURES: usize = 3;
+const SEED: u64 = 1;
+/// Largest difference of a tensor's gradient, as a share of its largest value, that rounding explains:
+/// ten times what correct backends show.
+const TOLERANCE: f64 = 1e-3;
+
+/// A tensor whose gradient was compared.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compared {
+    /// The tensor, or `loss`.
+    pub tensor: String,
+    /// Largest difference from the reference, as a share of its largest value; infinite where a value
+    /// is no number.
+    pub difference: f64,
+}
+
+/// One step of the default recipe on some backend and engine, held against automatic differentiation
+/// on the CPU.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Checkup {
+    /// The loss, then every tensor in the order of the parameters.
+    pub compared: Vec<Compared>,
+}
+
+impl Checkup {
+    /// The largest difference.
+    pub fn worst(&self) -> Option<&Compared> {
+        self.compared.iter().max_by(|a, b| a.difference.total_cmp(&b.difference))
+    }
+
+    /// Whether rounding explains every difference.
+    pub fn is_right(&self) -> bool {
+        self.compared.iter().all(|compared| compared.difference <= TOLERANCE)
+    }
+}
+
+/// Refuses a graphics device that takes a training step otherwise than the CPU: drivers have been seen
+/// to compute wrong gradients in silence.
+///
+/// # Errors
+/// Where a difference is too large, whose tensor the message names, or the device fails.
+pub fn refuse_wrong_adapter(chosen: &Chosen, engine: Engine) -> Result<()> {
+    match chosen.backend {
+        Backend::Wgpu => refuse_wrong(&check_up(chosen, engine)?, chosen),
+        Backend::Auto | Backend::Cpu | Backend::Ndarray => Ok(()),
+    }
+}
+
+fn refuse_wrong(checkup: &Checkup, chosen: &Chosen) -> Result<()> {
+    match checkup.worst().filter(|_| !checkup.is_right()) {
+        None => Ok(()),
+        Some(Compared { tensor, difference }) => Err(Error::failed(format!(
+            "{chosen}: a training step there is wrong: {tensor} differs from the CPU's by \
+             {difference:.1e} of its size"
+        ))
+        .help(
+            "update the graphics driver, or use --backend cpu; `modescope doctor` has the details",
+        )),
+    }
+}
+
+/// Takes one step on `chosen` with `engine` and compares its loss and gradients.
+///
+/// # Errors
+/// Where the device fails.
+pub fn check_up(chosen: &Chosen, engine: Engine) -> Result<Checkup> {
+    let settings = Settings::resolve(&Layers::default())?;
+    let architecture = Architecture::new(&settings.model, FEATURES);
+    let mut rows = Array2::zeros((ROWS, FEATURES));
+    if let Some(values) = rows.as_slice_mut() {
+        Generator::new(SEED, Stream::MixtureRows, 0).normal(values);
+    }
+    let start =
+        Parameters::initialise(architecture.clone(), settings.model.sigma, rows.view(), SEED)?;
+    let card = ModelCard {
+        format: ModelCard::FORMAT,
+        modescope: env!("CARGO_PKG_VERSION").into(),
+        recipe: settings.recipe.clone(),
+        seed: SEED,
+        columns: (0..FEATURES).map(|column| format!("x{column}")).collect(),
+        architecture,
+        scaling: Scaling::fit(ScalingKind::None, rows.view()),
+        prior: Prior::StandardNormal,
+        objective: Objective::new(&settings.training, ROWS),
+    };
+    let mut noise = Array2::zeros((ROWS, card.architecture.latent));
+    if let Some(values) = noise.as_slice_mut() {
+        Generator::new(SEED, Stream::PosteriorNoise, 0).normal(values);
+    }
+    let by_autodiff = |device: &_| {
+        let batch = rows.select(Axis(0), &epoch_order(ROWS, SEED, 0));
+        gradient(&card, &start, batch.view(), noise.view(), device)
+    };
+    let reference = by_autodiff(&device::open(Backend::Cpu)?.device)?;
+    let found = match engine {
+        Engine::Fused => {
+            let none = Array2::zeros((0, FEATURES));
+            let job = Job {
+                card: &card,
+                settings: &settings.training,
+                epochs: 1,
+                engine,
+                backend: chosen.backend,
+                device: &chosen.device,
+                rows: rows.view(),
+                held_out: none.view(),
+            };
+            by_fused(job, &start)?
+        }
+        Engine::Autodiff | Engine::Auto => by_autodiff(&chosen.device)?,
+    };
+    Ok(compare(&start, &found, &reference))
+}
+
+/// The same step by the fused engine, at the full weight of the KL divergence.
+fn by_fused(job: Job, start: &Parameters) -> Result<Gradient> {
+    let member = Member {
+        seed: SEED,
+        beta: job.card.objective.beta,
+        learning_rate: job.settings.learning_rate,
+        start: start.clone(),
+    };
+    let mut fused = fused_trainer(&job, &[member])?;
+    let mut steps = job.steps(0);
+    steps.iter_mut().for_each(|step| step.beta = 1.0);
+    fused.steps(&steps, false, &AtomicBool::new(false), &mut |_| ())?;
+    let nothing = || Error::failed("the step left nothing");
+    let losses = fused.collect()?.pop().and_then(|outcome| outcome.losses.concat().pop());
+    let losses = losses.ok_or_else(nothing)?;
+    let values = fused.gradients()?.pop().ok_or_else(nothing)?;
+    let (loss, reconstruction, kl) = (losses.loss(), losses.reconstruction, losses.kl);
+    Ok(Gradient { loss, reconstruction, kl, values })
+}
+
+fn compare(start: &Parameters, found: &Gradient, reference: &Gradient) -> Checkup {
+    let difference = |found: &[f32], reference: &[f32]| {
+        let size =
+            reference.iter().fold(f64::MIN_POSITIVE, |size, &v| size.max(f64::from(v.abs())));
+        let apart = |(&a, &b): (&f32, &f32)| match (f64::from(a) - f64::from(b)).abs() / size {
+            share if share.is_nan() => f64::INFINITY,
+            share => share,
+        };
+        found.iter().zip(reference).map(apart).fold(0.0, f64::max)
+    };
+    let loss = difference(&[found.loss], &[reference.loss]);
+    let layout = start.architecture.layout();
+    let tensors = layout.into_iter().map(|spec| Compared {
+        difference: difference(&found.values[spec.range()], &reference.values[spec.range()]),
+        tensor: spec.name,
+    });
+    let loss = Compared { tensor: "loss".into(), difference: loss };
+    Checkup { compared: std::iter::once(loss).chain(tensors).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every backend and engine here is right, and a gradient that is a little or no number is not.
+    #[test]
+    fn backends_that_are_right_pass_and_a_wrong_gradient_does_not() {
+        for (backend, engine) in [
+            (Backend::Cpu, Engine::Fused),
+            (Backend::Ndarray, Engine::Autodiff),
+            (Backend::Wgpu, Engine::Fused),
+            (Backend::Wgpu, Engine::Autodiff),
+        ] {
+            let checkup = check_up(&device::open(backend).unwrap(), engine).unwrap();
+            assert!(checkup.is_right(), "{backend:?} {engine:?}: {:?}", checkup.worst());
+            assert!(checkup.compared.len() > 12);
+        }
+        let architecture = Architecture::new(&Settings::default().model, FEATURES);
+        let none = Array2::zeros((0, FEATURES));
+        let start = Parameters::initialise(architecture, 1.0, none.view(), 1).unwrap();
+        let right =
+            Gradient { loss: 1.0, reconstruction: 1.0, kl: 0.0, values: start.values.clone() };
+        for wrong in [f32::NAN, 2.0] {
+            let mut found = right.clone();
+            found.values[7] = wrong;
+            let checkup = compare(&start, &found, &right);
+            assert_eq!(checkup.worst().unwrap().tensor, "encoder.0.weight");
+            let chosen = device::open(Backend::Cpu).unwrap();
+            let error = refuse_wrong(&checkup, &chosen).unwrap_err();
+            assert!(error.message().contains("encoder.0.weight"), "{error}");
+        }
+        assert!(compare(&start, &right, &right).is_right());
+    }
+}

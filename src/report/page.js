@@ -36,7 +36,7 @@
   function traces(sets, at, names, options, inSpace) {
     const chosen = new Set(options.getAll("class").map(Number));
     const all = chosen.size === data.classes.length;
-    return sets.flatMap((points) => {
+    const shown = sets.flatMap((points) => {
       const members = new Map();
       points.rows.forEach((_, index) => {
         const key = points.classes ? points.classes[index] : -1;
@@ -71,6 +71,8 @@
         };
       });
     });
+    // A scene without traces would give way to empty axes in the plane.
+    return shown.length || !inSpace ? shown : [{ type: "scatter3d", x: [], y: [], z: [] }];
   }
 
   const axis = (name) => ({
@@ -117,8 +119,11 @@
     const sets = { both: [data.real, fair], real: [data.real], generated: [data.generated] }[wanted];
     const raw = options.get("values") === "raw";
     const at = (points) => shown.map((column) => (raw ? points.columns[column] : scaled(points.columns[column])));
-    const spans = shown.map((column) => span(data.real.columns[column]));
-    const alike = Math.max(...spans) <= 5 * Math.min(...spans);
+    const placed = sets.map(at);
+    const spans = shown.map((_, i) => span(placed.flatMap((columns) => columns[i])));
+    const longest = Math.max(...spans);
+    // Columns that spread alike share a unit, and so a scale.
+    const alike = longest <= 5 * Math.min(...spans);
     if (!inSpace) {
       const equal = raw && alike ? { scaleanchor: "x" } : {};
       const plane = inPlane(...names);
@@ -126,8 +131,9 @@
     }
     const wall = { showbackground: true, backgroundcolor: css("--wall") };
     const [xaxis, yaxis, zaxis] = names.map((name) => ({ ...axis(name), ...wall }));
-    const aspectmode = raw && alike ? "data" : "cube";
-    const scene = { xaxis, yaxis, zaxis, aspectmode, camera: camera(chart), uirevision: "view" };
+    const [x, y, z] = spans.map((length) => (raw && alike ? length / longest : 1));
+    const aspectratio = { x, y, z };
+    const scene = { xaxis, yaxis, zaxis, aspectratio, camera: camera(chart), uirevision: "view" };
     const margin = { l: 0, r: 0, t: 0, b: 0 };
     return [traces(sets, at, names, options, true), layout({ scene, margin })];
   }
@@ -144,28 +150,53 @@
     };
   }
 
+  // Viridis, as in the pictures: from dark to light.
+  const VIRIDIS = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]];
+  const viridis = (share) => {
+    const place = share * (VIRIDIS.length - 1);
+    const low = Math.min(Math.floor(place), VIRIDIS.length - 2);
+    return VIRIDIS[low].map((from, i) => from + (place - low) * (VIRIDIS[low + 1][i] - from));
+  };
+
+  // Values over a square grid as an image behind a chart; nothing is drawn where there is none.
+  function behind([xs, ys], values) {
+    const side = xs.length;
+    const known = values.filter((value) => value !== null);
+    const [low, range] = [Math.min(...known), span(known)];
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = side;
+    const context = canvas.getContext("2d");
+    const pixels = context.createImageData(side, side);
+    values.forEach((value, index) => {
+      // The grid starts at the bottom, an image at the top.
+      const pixel = (side - 1 - Math.floor(index / side)) * side + (index % side);
+      const color = value === null ? [0, 0, 0, 0] : [...viridis(range > 0 ? (value - low) / range : 0.5), 255];
+      pixels.data.set(color, 4 * pixel);
+    });
+    context.putImageData(pixels, 0, 0);
+    const [across, up] = [xs, ys].map((places) => places[1] - places[0]);
+    return {
+      source: canvas.toDataURL(),
+      xref: "x",
+      yref: "y",
+      x: xs[0] - across / 2,
+      y: ys[side - 1] + up / 2,
+      sizex: side * across,
+      sizey: side * up,
+      sizing: "stretch",
+      layer: "below",
+    };
+  }
+
   // Posterior means over the prior, with a map of the plane behind them.
   function latent(options) {
     const { means, prior, map } = data.latent;
     const shown = ["x", "y"].map((name, i) => Number(options.get(name) ?? i));
     const names = shown.map((unit) => `z${unit + 1}`);
-    const behind = options.get("map");
-    const back = [];
-    if (map && behind) {
-      const holes = behind === "ratio";
-      const values = holes ? map.ratio : map.decoded[Number(behind)];
-      const side = map.axes[0].length;
-      const what = holes ? "log₁₀ posterior / prior" : plain(data.columns[Number(behind)], 32);
-      back.push({
-        type: "heatmap",
-        x: map.axes[0],
-        y: map.axes[1],
-        z: map.axes[1].map((_, row) => values.slice(row * side, (row + 1) * side)),
-        colorscale: "Viridis",
-        colorbar: { title: { text: what, side: "right" }, thickness: 12 },
-        hovertemplate: `${what}: %{z}<extra></extra>`,
-      });
-    }
+    const wanted = options.get("map");
+    const images = map && wanted
+      ? [behind(map.axes, wanted === "ratio" ? map.ratio : map.decoded[Number(wanted)])]
+      : [];
     const total = prior.reduce((sum, { weight }) => sum + weight, 0);
     const heaviest = prior.reduce((most, { weight }) => Math.max(most, weight), 0);
     const radii = prior.length === 1 ? [1, 2, 3] : [2];
@@ -176,12 +207,12 @@
         name: "prior",
         ...ring(gaussian, shown, radius),
         opacity: 0.3 + 0.7 * (gaussian.weight / heaviest),
-        line: { color: back.length ? "#ffffff" : css("--outline"), width: 1.5 },
+        line: { color: images.length ? "#ffffff" : css("--outline"), width: 1.5 },
         hoverinfo: "skip",
       })));
     const points = traces([means], (set) => shown.map((unit) => set.columns[unit]), names, options, false);
     const plane = inPlane(...names);
-    return [[...back, ...outlines, ...points], { ...plane, yaxis: { ...plane.yaxis, scaleanchor: "x" } }];
+    return [[...outlines, ...points], { ...plane, images, yaxis: { ...plane.yaxis, scaleanchor: "x" } }];
   }
 
   function tsne(options) {
@@ -236,11 +267,11 @@
       counts.set(trace.name, known);
     }
     if (!counts.size) return ["No points are shown."];
-    return ["Shown:", ...[...counts].flatMap(([name, { count, colors, hollow }]) => {
+    return ["Shown:", ...[...counts].flatMap(([name, { count, colors, hollow }], index) => {
       const swatch = document.createElement("span");
       swatch.className = `swatch circle${hollow ? " hollow" : ""}`;
       swatch.style.setProperty("--color", colors.size === 1 ? [...colors][0] : css("--soft"));
-      return [" ", swatch, `${count} ${SETS[name]}`];
+      return [index ? ", " : " ", swatch, `${count} ${SETS[name]}`];
     }), "."];
   }
 

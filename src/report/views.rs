@@ -85,7 +85,8 @@ impl Page {
                   something of them (Burda 2016)."),
                 ("Collapse", "no unit is active: the decoder has one answer for every row."),
                 ("Hole", "a place where all posteriors together are less than a tenth as dense as the \
-                  prior: samples come from there, but nothing was learned there."),
+                  prior: samples come from there, but nothing was learned there. With few rows the \
+                  gaps between them count too."),
                 ("Decoder", "with a column chosen behind the points, colour is the value that the decoder \
                   gives that column at each place: dark is low, light is high."),
             ]))

@@ -83,19 +83,19 @@ fn jobs(context: &Context) -> Result<Vec<Job>> {
     };
     let of_real = classes.as_ref().map(|classes| &classes.real);
     let of_generated = classes.as_ref().and_then(|classes| classes.generated.as_ref());
-    let counts = [real.len().min(JOINT_ROWS), generated.nrows().min(JOINT_ROWS)];
+    let count = JOINT_ROWS.min(real.len()).min(generated.nrows());
     let joint = concatenate(
         Axis(0),
-        &[real.rows().slice(s![..counts[0], ..]), generated.slice(s![..counts[1], ..])],
+        &[real.rows().slice(s![..count, ..]), generated.slice(s![..count, ..])],
     )
     .map_err(|error| Error::failed(format!("real and generated rows: {error}")))?;
     let sets = [
         (means, (0..real.len()).map(|row| tag("latent", of_real, row)).collect::<Vec<_>>()),
         (
             joint,
-            (0..counts[0])
+            (0..count)
                 .map(|row| tag("real", of_real, row))
-                .chain((0..counts[1]).map(|row| tag("generated", of_generated, row)))
+                .chain((0..count).map(|row| tag("generated", of_generated, row)))
                 .collect(),
         ),
     ];

@@ -141,7 +141,7 @@ impl Open {
     pub fn coloured_pixels(&self, selector: &str) -> u64 {
         let place = self.value(&format!(
             "(async () => {{ const element = document.querySelector('{selector}');
-                             element.scrollIntoView({{ behavior: 'instant' }});
+                             element.scrollIntoView({{ behavior: 'instant', block: 'center' }});
                              // What changed is on the screen some frames later.
                              for (let frame = 0; frame < 5; frame++) {{
                                  await new Promise(requestAnimationFrame);
@@ -155,7 +155,7 @@ impl Open {
             quality: None,
             clip: Some(Page::Viewport { x, y, width, height, scale: 1.0 }),
             from_surface: Some(true),
-            capture_beyond_viewport: None,
+            capture_beyond_viewport: Some(true),
             optimize_for_speed: None,
         });
         let count = self.value(&format!(

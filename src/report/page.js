@@ -292,9 +292,7 @@
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("click", ({ target }) => {
       if (target.dataset.all) {
-        for (const box of form.elements.namedItem("class").length ? form.elements.class : [form.elements.class]) {
-          box.checked = target.dataset.all === "true";
-        }
+        for (const box of form.querySelectorAll("[name=class]")) box.checked = target.dataset.all === "true";
         redraw();
       } else if ("reset" in target.dataset) {
         Plotly.newPlot(chart, ...parts(), config);

@@ -25,15 +25,19 @@ const FILES: [&str; 13] = [
     "samples.csv",
     "tsne.csv",
 ];
-const PICTURES: [&str; 8] = [
+const PICTURES: [&str; 12] = [
     "data",
     "decoder-grid",
     "k-choice",
     "latent",
     "losses",
+    "marginals",
+    "pairs",
+    "prior-holes",
     "real-and-generated",
     "real-and-generated-scaled",
     "tsne",
+    "tsne-rows",
 ];
 const STAGES: [&str; 8] =
     ["audit", "data", "more-rows", "plot", "report", "sample", "train", "tsne"];
@@ -103,7 +107,8 @@ fn a_run_without_data_writes_its_folder_and_nothing_else() {
     assert_eq!(place.read(folder.join("data.csv")).lines().next(), Some("x0,x1,x2,component"));
     assert_eq!(place.read(folder.join("samples.csv")).lines().next(), Some("x0,x1,x2"));
     let counts = ["data.csv", "samples.csv", "latents.csv", "tsne.csv", "history.csv"].map(count);
-    assert_eq!(counts, [121, 201, 121, 121, 4]);
+    // Posterior means, then real and generated rows together.
+    assert_eq!(counts, [121, 201, 121, 1 + 3 * 120, 4]);
 }
 
 #[test]
@@ -119,16 +124,20 @@ fn the_report_answers_the_questions_and_fetches_nothing() {
             assert!(text.len() > 20 && html.contains(&escaped(text)), "{key}: {text}");
         }
     }
-    assert_eq!(html.matches("<svg").count(), PICTURES.len());
+    let (page, scripts) = html.split_once("<script").unwrap();
+    assert_eq!(page.matches("<svg xmlns").count(), PICTURES.len());
     for (attribute, end) in [("src=\"", '"'), ("href=\"", '"'), ("url(", ')')] {
-        for value in html.split(attribute).skip(1).map(|rest| rest.split(end).next().unwrap()) {
+        for value in page.split(attribute).skip(1).map(|rest| rest.split(end).next().unwrap()) {
             let inside = value.starts_with('#') || value.starts_with("data:");
             assert!(inside, "{attribute}{value}");
         }
     }
-    for element in ["<script", "<link", "<iframe", "<object", "@import"] {
-        assert!(!html.contains(element), "{element}");
+    for element in ["<link", "<iframe", "<object", "@import"] {
+        assert!(!page.contains(element), "{element}");
     }
+    // The data, the library and the page's own script, all inside.
+    assert_eq!(scripts.matches("</script>").count(), 3);
+    assert!(!html.contains("<script src") && page.contains("default-src 'none'"));
 }
 
 #[test]
@@ -141,7 +150,9 @@ fn names_from_the_data_are_escaped() {
     let svgs = PICTURES.map(|picture| format!("run/plots/{picture}.svg"));
     for file in svgs.iter().map(String::as_str).chain(["run/report.html"]) {
         let text = place.read(file);
-        for raw in ["</script>", "<b>&", "<i>", "r&d"] {
+        let scripts = if file.ends_with("html") { 3 } else { 0 };
+        assert_eq!(text.matches("</script>").count(), scripts, "{file}");
+        for raw in ["<b>&", "<i>right", "r&d"] {
             assert!(!text.contains(raw), "{file} holds {raw}");
         }
     }

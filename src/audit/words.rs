@@ -112,6 +112,20 @@ pub enum Standing {
     Unknown,
 }
 
+/// How the samples stand as a whole: good where every mode that can be judged is as in the data, bad
+/// where none is.
+pub fn overall(audit: &SamplesAudit) -> Standing {
+    let judged = audit.counts.eligible_only;
+    if !audit.reference.trusted || judged.modes == 0 {
+        return Standing::Unknown;
+    }
+    match judged.strict {
+        0 => Standing::Bad,
+        strict if strict == judged.modes => Standing::Good,
+        _ => Standing::Fair,
+    }
+}
+
 /// Where the modes of a fitted reference lie, one line a mode; nothing where they are known by name.
 pub fn places(audit: &SamplesAudit) -> Vec<String> {
     if audit.reference.kind != Kind::Fitted {
@@ -293,7 +307,7 @@ pub fn metrics(metrics: &Metrics) -> Vec<[String; 3]> {
 }
 
 /// Four decimals, or two digits of what is too small for them.
-fn figure(value: f64) -> String {
+pub fn figure(value: f64) -> String {
     match value != 0.0 && value.abs() < 0.01 {
         true => format!("{value:.1e}"),
         false => format!("{value:.4}"),

@@ -114,7 +114,10 @@ fn titled<DB: DrawingBackend>(root: &Area<DB>, title: &str) -> Drawn<DB, Area<DB
 
 /// Replaces the opening tag by one that scales, measured in CSS pixels, with the text alternative.
 fn with_header(svg: &str, (width, height): (u32, u32), alt: &str) -> String {
+    // plotters spells out what is so by default, which is half of a picture of many points.
     let body = svg.split_once('>').map_or("", |(_, body)| body);
+    let body = body.replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "");
+    let body = body.replace(" stroke-width=\"1\"", "");
     let mut whole = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"",

@@ -14,10 +14,10 @@ use super::{histogram, pairs, plane, space};
 use crate::error::{Error, Result};
 
 /// Columns that a matrix of pairs shows.
-pub(super) const MOST_COLUMNS: usize = 6;
+pub(super) const MOST_COLUMNS: usize = 8;
 /// Points in one panel, and in all panels of a matrix: an SVG has an element for each.
 const MOST_POINTS: usize = 2000;
-const MOST_POINTS_IN_ALL: usize = 12_000;
+const MOST_POINTS_IN_ALL: usize = 8_000;
 
 /// How the rows of a cloud are coloured.
 #[derive(Clone, Copy)]
@@ -95,6 +95,15 @@ pub(super) fn check(
     }
 }
 
+/// Panels with points that [`view`] shows of this many columns; a histogram has none.
+pub(super) fn panels(columns: usize) -> Option<usize> {
+    match columns.min(MOST_COLUMNS) {
+        ..=1 => None,
+        2 | 3 => Some(1),
+        shown => Some(shown * (shown - 1) / 2),
+    }
+}
+
 /// Width and height in CSS pixels of a figure of this many columns.
 pub(super) fn size(columns: usize) -> (u32, u32) {
     match columns {
@@ -107,14 +116,17 @@ pub(super) fn size(columns: usize) -> (u32, u32) {
 
 /// The names of the columns that are shown, in words.
 pub(super) fn shown_columns(columns: &[String]) -> String {
+    let names = |columns: &[String]| -> Vec<String> {
+        columns.iter().map(|name| theme::short(name)).collect()
+    };
     match columns {
         [] => String::new(),
-        [one] => one.clone(),
+        [one] => theme::short(one),
         [first @ .., last] if columns.len() <= MOST_COLUMNS => {
-            format!("{} and {last}", first.join(", "))
+            format!("{} and {}", names(first).join(", "), theme::short(last))
         }
         _ => {
-            let shown = columns[..MOST_COLUMNS].join(", ");
+            let shown = names(&columns[..MOST_COLUMNS]).join(", ");
             format!("{shown} (the first {MOST_COLUMNS} of {} columns)", columns.len())
         }
     }

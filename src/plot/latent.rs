@@ -163,7 +163,8 @@ impl Figure for Latent<'_> {
 
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         let mut entries = legend::of_classes(self.classes, self.class_names);
-        entries.extend(legend::thinned(self.means.nrows(), self.shown()));
+        let panels = cloud::panels(self.shown());
+        entries.extend(panels.and_then(|panels| legend::thinned(self.means.nrows(), panels)));
         let body = legend::draw(area, &entries)?;
         let clouds = [Cloud { points: self.means, colour: Colour::of(self.classes) }];
         let outline = match self.prior {

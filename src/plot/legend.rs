@@ -34,11 +34,10 @@ pub(super) fn of_classes(classes: Option<&[usize]>, names: &[String]) -> Vec<Ent
     names.iter().enumerate().map(|(i, name)| Entry::new(name, class_style(i))).collect()
 }
 
-/// Says so where not all rows are shown as points.
-pub(super) fn thinned(rows: usize, columns: usize) -> Option<Entry> {
-    let shown = columns.min(cloud::MOST_COLUMNS);
-    let limit = cloud::limit(if shown > 3 { shown * (shown - 1) / 2 } else { 1 });
-    (columns > 1 && rows > limit).then(|| Entry::remark(format!("(first {limit} of {rows} rows)")))
+/// Says so where not all rows are shown as points in each of `panels` panels.
+pub(super) fn thinned(rows: usize, panels: usize) -> Option<Entry> {
+    let limit = cloud::limit(panels);
+    (rows > limit).then(|| Entry::remark(format!("(first {limit} of {rows} rows)")))
 }
 
 /// Draws a legend in lines at the top of an area and returns what is below it.

@@ -1,5 +1,6 @@
 //! Losses by epoch.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use plotters::prelude::*;
@@ -11,7 +12,8 @@ use super::plane::{self, Layout};
 use super::theme::{self, Style};
 use crate::error::{Error, Result};
 
-/// The loss, its reconstruction and KL parts by epoch, in three panels over one axis of epochs.
+/// The loss, its reconstruction and KL parts, and the schedule by epoch, in four panels over one axis
+/// of epochs.
 ///
 /// A value that is not finite is a gap. An axis is logarithmic where all its values are positive
 /// and span more than a decade.
@@ -29,6 +31,10 @@ pub struct Losses<'a> {
     pub reconstruction: &'a [f64],
     /// The KL part, one value an epoch.
     pub kl: &'a [f64],
+    /// Weight of the KL part, one value an epoch.
+    pub beta: &'a [f64],
+    /// Learning rate, one value an epoch.
+    pub learning_rate: &'a [f64],
     /// What loss and reconstruction are measured in, such as `nats a row`.
     pub loss_unit: &'a str,
     /// What the KL part is measured in, such as `nats a row`.
@@ -45,29 +51,44 @@ impl Losses<'_> {
         canvas::draw(self, folder, name)
     }
 
-    fn panels(&self) -> [Panel<'_>; 3] {
-        let mut losses = vec![(self.loss, theme::TRAINING)];
-        losses.extend(self.held_out.map(|held_out| (held_out, theme::HELD_OUT)));
-        let training = |curve| vec![(curve, theme::TRAINING)];
+    fn panels(&self) -> [Panel<'_>; 4] {
+        let mut losses = vec![(Cow::Borrowed(self.loss), theme::TRAINING)];
+        losses.extend(self.held_out.map(|held_out| (Cow::Borrowed(held_out), theme::HELD_OUT)));
+        let training = |curve| vec![(Cow::Borrowed(curve), theme::TRAINING)];
+        let schedule = vec![
+            (Cow::Owned(percent(self.beta)), theme::BETA),
+            (Cow::Owned(percent(self.learning_rate)), theme::LEARNING_RATE),
+        ];
         [
             Panel::new("Loss", self.loss_unit, losses),
             Panel::new("Reconstruction", self.loss_unit, training(self.reconstruction)),
             Panel::new("KL divergence", self.kl_unit, training(self.kl)),
+            Panel {
+                heading: "Schedule (% of the largest)".into(),
+                y: Axis::over("", [0.0, 100.0]),
+                ..Panel::new("", "", schedule)
+            },
         ]
     }
+}
+
+/// Values in percent of the largest.
+fn percent(values: &[f64]) -> Vec<f64> {
+    let largest = values.iter().copied().fold(0.0, f64::max);
+    values.iter().map(|value| 100.0 * value / largest).collect()
 }
 
 /// One panel of a [`Losses`].
 struct Panel<'a> {
     heading: String,
-    curves: Vec<(&'a [f64], Style)>,
+    curves: Vec<(Cow<'a, [f64]>, Style)>,
     y: Axis,
     is_empty: bool,
 }
 
 impl<'a> Panel<'a> {
-    fn new(what: &str, unit: &str, curves: Vec<(&'a [f64], Style)>) -> Self {
-        let values: Vec<f64> = curves.iter().flat_map(|(curve, _)| *curve).copied().collect();
+    fn new(what: &str, unit: &str, curves: Vec<(Cow<'a, [f64]>, Style)>) -> Self {
+        let values: Vec<f64> = curves.iter().flat_map(|(curve, _)| curve.iter()).copied().collect();
         let y = Axis::log_if_wide("", &values);
         let log = if y.scale == Scale::Log { ", log scale" } else { "" };
         let heading = format!("{what} ({unit}){log}");
@@ -89,19 +110,20 @@ impl Figure for Losses<'_> {
         };
         let held_out = if self.held_out.is_some() { " (training and held-out)" } else { "" };
         format!(
-            "{}: loss{held_out}, reconstruction and KL divergence over {} epochs.{ends}",
+            "{}: loss{held_out}, reconstruction, KL divergence, and the schedule of β and the \
+             learning rate over {} epochs.{ends}",
             self.title,
             self.epochs.len()
         )
     }
 
     fn size(&self) -> (u32, u32) {
-        (900, 860)
+        (900, 1080)
     }
 
     fn check(&self) -> Result<()> {
         let epochs = self.epochs.len();
-        let curves = [self.loss, self.reconstruction, self.kl];
+        let curves = [self.loss, self.reconstruction, self.kl, self.beta, self.learning_rate];
         let wrong = |curve: &&[f64]| curve.len() != epochs;
         match curves.into_iter().chain(self.held_out).find(wrong) {
             Some(curve) => Err(Error::input(format!(
@@ -119,9 +141,11 @@ impl Figure for Losses<'_> {
             entries.push(Entry::new("training", theme::TRAINING));
             entries.push(Entry::new("held-out", theme::HELD_OUT));
         }
+        entries.push(Entry::new("β, the weight of the KL", theme::BETA));
+        entries.push(Entry::new("learning rate", theme::LEARNING_RATE));
         let body = legend::draw(area, &entries)?;
         let x = Axis::whole("epoch", self.epochs.iter().map(|epoch| *epoch as f64));
-        let places = body.split_evenly((3, 1));
+        let places = body.split_evenly((4, 1));
         let panels = self.panels();
         let tall = places[0].dim_in_pixel().1 as i32;
         let left = panels.iter().map(|panel| plane::left_room(&panel.y, tall)).max().unwrap_or(0);
@@ -131,7 +155,7 @@ impl Figure for Losses<'_> {
                 plane::nothing(&place, "no finite values")?;
                 continue;
             }
-            let x = if i == 2 { x.clone() } else { Axis { name: String::new(), ..x.clone() } };
+            let x = if i == 3 { x.clone() } else { Axis { name: String::new(), ..x.clone() } };
             let layout = Layout { left, ..Layout::default() };
             let chart = plane::chart(&place, &x, &panel.y, layout)?;
             for (curve, style) in &panel.curves {

@@ -32,7 +32,7 @@ pub(super) fn matrix<DB: DrawingBackend>(
 ) -> Drawn<DB> {
     let (width, height) = area.dim_in_pixel();
     let (tick, label) = (theme::TICK as i32, theme::LABEL as i32);
-    let (left, top) = (label * 3 / 2 + tick_width(axes), theme::MARGIN);
+    let (left, top) = (label * 7 / 4 + tick_width(axes), theme::MARGIN);
     let n = axes.len() as i32;
     let below = label * 5 / 4 + tick * 3 / 2 + theme::MARGIN / 2;
     let room = (width as i32 - left - theme::MARGIN).min(height as i32 - top - below);
@@ -99,9 +99,9 @@ fn labels<DB: DrawingBackend>(
     let upright = theme::text(theme::LABEL)
         .transform(FontTransform::Rotate270)
         .pos(Pos::new(HPos::Center, VPos::Top));
-    let name = theme::fitted(&axis.name, theme::LABEL, side.max(0) as u32);
+    // The font that shows an SVG may be wider than ours.
+    let name = theme::fitted(&axis.name, theme::LABEL, (side * 7 / 8).max(0) as u32);
     area.draw_text(&name, &upright, (label / 4, y0 + side / 2))?;
     let level = theme::text(theme::LABEL).pos(Pos::new(HPos::Center, VPos::Top));
-    let name = theme::fitted(&axis.name, theme::LABEL, side.max(0) as u32);
     area.draw_text(&name, &level, (x0 + side / 2, bottom + 12 + tick * 5 / 4))
 }

@@ -13,7 +13,7 @@ use crate::error::Result;
 /// The rows of one table, coloured by component.
 ///
 /// One column gives a histogram, two a scatter, three a scatter in space, more a matrix of the
-/// pairs of the first six. Axes have equal scales where the columns' spans are alike.
+/// pairs of the first eight. Axes have equal scales where the columns' spans are alike.
 #[derive(Clone, Copy, Debug)]
 pub struct Scatter<'a> {
     /// Heading of the figure.
@@ -72,7 +72,8 @@ impl Figure for Scatter<'_> {
 
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         let mut entries = legend::of_classes(self.classes, self.class_names);
-        entries.extend(legend::thinned(self.points.nrows(), self.columns.len()));
+        let panels = cloud::panels(self.columns.len());
+        entries.extend(panels.and_then(|panels| legend::thinned(self.points.nrows(), panels)));
         let body = legend::draw(area, &entries)?;
         let clouds = [Cloud { points: self.points, colour: Colour::of(self.classes) }];
         let axes = cloud::axes(self.columns, &clouds);

@@ -81,8 +81,13 @@ fn every_number_of_columns_is_drawn() {
             columns: &names(columns),
             real: real.view(),
             generated: generated.view(),
+            classes: Some([&classes, &classes[..40]]),
+            class_names: &names(25),
+            pairs: false,
         };
         check(folder.path(), &figure.draw(folder.path(), "comparison").unwrap());
+        let figure = Comparison { pairs: true, ..figure };
+        check(folder.path(), &figure.draw(folder.path(), "pairs").unwrap());
         for scale in [1.0, 1e-3] {
             let means = real.mapv(|value| value * scale);
             let figure = Latent {
@@ -98,20 +103,33 @@ fn every_number_of_columns_is_drawn() {
 }
 
 #[test]
-fn a_decoder_grid_is_drawn_for_every_number_of_columns() {
+fn marginals_are_drawn_for_every_number_of_columns() {
     let folder = folder();
-    let latents = DecoderGrid::lattice([[-2.0, 3.0], [0.0, 1.0]], 7);
+    for columns in [1, 2, 4, 5, 20] {
+        let (mut real, generated) = (values(60, columns), values(40, columns));
+        real.column_mut(columns - 1).fill(f32::NAN);
+        let (title, columns) = ("Columns", &names(columns)[..]);
+        let figure = Marginals { title, columns, real: real.view(), generated: generated.view() };
+        check(folder.path(), &figure.draw(folder.path(), "marginals").unwrap());
+    }
+}
+
+#[test]
+fn a_latent_map_is_drawn_for_every_number_of_columns() {
+    let folder = folder();
+    let latents = LatentMap::lattice([[-2.0, 3.0], [0.0, 1.0]], 7);
     assert_eq!((latents.row(0)[0], latents.row(48)[0], latents.row(48)[1]), (-2.0, 3.0, 1.0));
     for columns in [1, 3, 4, 8] {
         let (names, mut decoded) = (names(columns), values(49, columns));
         decoded.column_mut(0).fill(0.25);
         decoded[[3, columns - 1]] = f32::NAN;
         let prior = &[standard_normal(2)];
-        let grid = |decoded| DecoderGrid {
+        let grid = |values| LatentMap {
             title: "Decoder",
-            columns: &names,
+            what: "the decoder's mean",
+            names: &names,
             latents: latents.view(),
-            decoded,
+            values,
             prior,
         };
         check(folder.path(), &grid(decoded.view()).draw(folder.path(), "grid").unwrap());
@@ -170,6 +188,8 @@ fn curves_are_drawn() {
             held_out: Some(curve),
             reconstruction: curve,
             kl: curve,
+            beta: curve,
+            learning_rate: curve,
             loss_unit: "nats a row",
             kl_unit: "nats a row",
         };
@@ -213,6 +233,9 @@ fn collapsed_rows_are_small_in_shared_axes() {
         columns: &names(2),
         real: real.view(),
         generated: generated.view(),
+        classes: None,
+        class_names: &[],
+        pairs: false,
     };
     let svg = figure.draw(folder.path(), "collapsed").unwrap().svg;
     let extent = |fill: &str| {
@@ -236,7 +259,7 @@ fn components_look_alike_in_every_figure() {
     let points = values(3, 2);
     let classes = [9, 9, 9];
     let scatter = scatter(&points, Some(&classes), folder.path());
-    let panels = [TsnePanel { heading: "perplexity 5", points: points.view() }];
+    let panels = [TsnePanel { heading: "perplexity 5", points: points.view(), generated: None }];
     let class_names = names(10);
     let figure = Tsne {
         title: "t-SNE",

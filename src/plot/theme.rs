@@ -77,14 +77,19 @@ pub(super) const TRAINING: Style = Style { color: OKABE_ITO[0], marker: Marker::
 /// A curve of the rows held out.
 pub(super) const HELD_OUT: Style = Style { color: OKABE_ITO[1], marker: Marker::Square };
 
+/// The curve of the weight of the KL.
+pub(super) const BETA: Style = Style { color: OKABE_ITO[2], marker: Marker::Triangle };
+/// The curve of the learning rate.
+pub(super) const LEARNING_RATE: Style = Style { color: OKABE_ITO[3], marker: Marker::Diamond };
+
 /// The style of component `index`, the same in every figure. The first 32 differ; then they repeat.
 pub fn class_style(index: usize) -> Style {
     let hue = OKABE_ITO[index % 8];
     let (marker, strength) = match index / 8 % 4 {
         0 => (Marker::Circle, 1.0),
-        1 => (Marker::Triangle, 0.65),
-        2 => (Marker::Square, 1.45),
-        _ => (Marker::Diamond, 0.8),
+        1 => (Marker::Square, 0.65),
+        2 => (Marker::Diamond, 1.45),
+        _ => (Marker::Triangle, 0.8),
     };
     Style { color: shade(hue, strength), marker }
 }
@@ -135,6 +140,14 @@ pub(super) fn fitted(line: &str, height: u32, limit: u32) -> String {
     }
     while shown.pop().is_some() && width(&shown, height) + height / 2 > limit {}
     format!("{}…", shown.trim_end())
+}
+
+/// A name cut to what a sentence or a control can hold.
+pub fn short(name: &str) -> String {
+    match name.char_indices().nth(40) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.into(),
+    }
 }
 
 /// The character, or a space where it may not stand in an XML document.

@@ -8,7 +8,8 @@ use plotters::prelude::*;
 use super::axis::{Axis, drawable};
 use super::canvas::{self, Area, Drawn, Figure, Picture};
 use super::cloud::{self, Cloud, Colour};
-use super::{legend, plane};
+use super::legend::{self, Entry};
+use super::{plane, theme};
 use crate::error::{Error, Result};
 
 /// One or more t-SNE embeddings of the same rows beside each other, coloured by component.
@@ -31,6 +32,21 @@ pub struct TsnePanel<'a> {
     pub heading: &'a str,
     /// The embedding, n × 2.
     pub points: ArrayView2<'a, f32>,
+    /// Generated rows in the same embedding, m × 2. Where there are any, colour tells real from
+    /// generated rows, not components.
+    pub generated: Option<ArrayView2<'a, f32>>,
+}
+
+impl<'a> TsnePanel<'a> {
+    fn clouds(&self, classes: Option<&'a [usize]>) -> Vec<Cloud<'a>> {
+        let Some(generated) = self.generated else {
+            return vec![Cloud { points: self.points, colour: Colour::of(classes) }];
+        };
+        vec![
+            Cloud { points: self.points, colour: Colour::One(theme::REAL) },
+            Cloud { points: generated, colour: Colour::One(theme::GENERATED) },
+        ]
+    }
 }
 
 impl Tsne<'_> {
@@ -52,9 +68,15 @@ impl Figure for Tsne<'_> {
 
     fn alt(&self) -> String {
         let headings: Vec<&str> = self.panels.iter().map(|panel| panel.heading).collect();
-        let rows = self.panels.first().map_or(0, |panel| panel.points.nrows());
-        let colours = if self.classes.is_some() { ", coloured by component" } else { "" };
-        format!("{}: t-SNE of {rows} rows ({}){colours}.", self.title, headings.join("; "))
+        let (rows, generated) = self.panels.first().map_or((0, None), |panel| {
+            (panel.points.nrows(), panel.generated.map(|generated| generated.nrows()))
+        });
+        let what = match (generated, self.classes) {
+            (Some(generated), _) => format!("{rows} real and {generated} generated rows together"),
+            (None, Some(_)) => format!("{rows} rows, coloured by component"),
+            (None, None) => format!("{rows} rows"),
+        };
+        format!("{}: t-SNE of {what} ({}).", self.title, headings.join("; "))
     }
 
     fn size(&self) -> (u32, u32) {
@@ -70,22 +92,29 @@ impl Figure for Tsne<'_> {
             return Err(Error::input(format!("figure \"{title}\": there is no embedding to show")));
         }
         let columns = ["t-SNE 1".to_string(), "t-SNE 2".to_string()];
-        self.panels
-            .iter()
-            .try_for_each(|panel| cloud::check(title, &columns, panel.points, self.classes))
+        self.panels.iter().try_for_each(|panel| {
+            cloud::check(title, &columns, panel.points, self.classes)?;
+            panel.generated.map_or(Ok(()), |rows| cloud::check(title, &columns, rows, None))
+        })
     }
 
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        let mut entries = legend::of_classes(self.classes, self.class_names);
+        let joint = self.panels.iter().any(|panel| panel.generated.is_some());
+        let mut entries = match joint {
+            true => {
+                vec![Entry::new("real", theme::REAL), Entry::new("generated", theme::GENERATED)]
+            }
+            false => legend::of_classes(self.classes, self.class_names),
+        };
         let rows = self.panels.iter().map(|panel| panel.points.nrows()).max().unwrap_or(0);
-        entries.extend(legend::thinned(rows, 2));
+        entries.extend(legend::thinned(rows, 1));
         let body = legend::draw(area, &entries)?;
         for (panel, place) in self.panels.iter().zip(body.split_evenly((1, self.panels.len()))) {
             let place = plane::headed(&place, panel.heading)?;
-            let clouds = [Cloud { points: panel.points, colour: Colour::of(self.classes) }];
-            if panel.points.iter().any(|v| drawable(f64::from(*v))) {
-                let x = Axis::bare("t-SNE 1", clouds[0].column(0));
-                let y = Axis::bare("t-SNE 2", clouds[0].column(1));
+            let clouds = panel.clouds(self.classes);
+            let values = |column| clouds.iter().flat_map(move |cloud| cloud.column(column));
+            if values(0).chain(values(1)).any(drawable) {
+                let (x, y) = (Axis::bare("t-SNE 1", values(0)), Axis::bare("t-SNE 2", values(1)));
                 plane::scatter(&place, (&x, &y), &clouds, &[], true)?;
             } else {
                 plane::nothing(&place, "no rows with finite values")?;

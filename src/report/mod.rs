@@ -1,7 +1,17 @@
 //! One self-contained `report.html`: it opens offline and fetches nothing.
+//!
+//! What it says stands in HTML and pictures, so it can be printed and read without scripts. `page.js`
+//! puts views to turn and to hover over in place of some pictures, drawn by plotly.js from the JSON
+//! of [`Charts`].
 
+mod charts;
 mod loss_table;
+mod modes;
 mod page;
+mod parts;
+mod tables;
+mod views;
 
+pub use charts::{Charts, Class, Embedding, Gaussian, Latents, Map, Points, Set, most_rows};
 pub use loss_table::{REFERENCE_LOSSES, rows_of_interest};
 pub use page::{Caption, Figure, Page};

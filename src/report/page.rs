@@ -3,15 +3,19 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::{Deserialize, Serialize};
 
-use super::rows_of_interest;
+use super::Charts;
+use super::parts::{figure, terms};
 use crate::audit::findings::Findings;
-use crate::audit::samples::AuditedMode;
-use crate::audit::structure::CHOICE_HEADINGS;
-use crate::audit::words::{self, Standing};
-use crate::model::ACTIVE_UNIT_VARIANCE;
 use crate::train::EpochRecord;
 
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("page.js");
+/// plotly.js 4.1.1, its bundle for charts in space: npm's `plotly.js-gl3d-dist-min`.
+const PLOTLY: &str = include_str!("../../assets/plotly/plotly-gl3d.min.js");
+const PLOTLY_LICENCE: &str = include_str!("../../assets/plotly/LICENSE");
+/// The browser is told to fetch nothing, whatever the page holds. plotly.js compiles functions.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
+                      script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:";
 
 /// What a picture shows, in words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,10 +44,6 @@ pub struct Page {
     pub source: String,
     /// Name of the recipe.
     pub recipe: String,
-    /// Where it was computed, in words.
-    pub machine: String,
-    /// Seed of every random draw.
-    pub seed: u64,
     /// Training rows and held-out rows.
     pub rows: (usize, usize),
     /// Names of the columns.
@@ -52,8 +52,14 @@ pub struct Page {
     pub history: Vec<EpochRecord>,
     /// What the analysis found.
     pub findings: Findings,
-    /// The pictures in order.
+    /// The pictures, by name.
     pub figures: Vec<Figure>,
+    /// What the interactive views show.
+    pub charts: Charts,
+    /// The share of the prior's mass that lies in holes, where it is known.
+    pub hole_share: Option<f64>,
+    /// Where, with what and how long it was computed: names and values.
+    pub facts: Vec<(&'static str, String)>,
     /// `config.toml`.
     pub settings: String,
     /// What a reader should know of the data.
@@ -65,88 +71,79 @@ pub struct Page {
 impl Page {
     /// The HTML document. All text from data and settings is escaped.
     pub fn render(&self) -> String {
-        let heading = format!("modescope: {}", self.recipe);
+        let title = format!("modescope: {} on {}", self.recipe, self.source);
+        let sections: [(&str, &str, Markup); 10] = [
+            ("modes", "Modes", self.modes()),
+            ("rows", "Real and generated", self.rows_view()),
+            ("latent", "Latent space", self.latent_view()),
+            ("tsne", "t-SNE", self.tsne_view()),
+            ("columns", "Columns", self.columns_section()),
+            ("losses", "Training", self.losses()),
+            ("clusters", "Clusters", self.clusters()),
+            ("distances", "Distances", self.metrics()),
+            ("questions", "Questions", self.answers()),
+            ("settings", "Settings", self.settings()),
+        ];
+        let shown = || sections.iter().filter(|(.., content)| !content.0.is_empty());
         let page = html! {
             (DOCTYPE)
             html lang="en" {
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (heading) }
+                    meta name="color-scheme" content="light dark";
+                    meta http-equiv="Content-Security-Policy" content=(POLICY);
+                    title { (title) }
                     style { (PreEscaped(STYLE)) }
                 }
                 body {
                     main {
                         (self.top())
-                        (self.modes())
-                        (self.answers())
-                        (self.figures())
-                        (self.losses())
-                        (self.metrics())
-                        (self.column_moments())
-                        (self.latent_units())
-                        (self.clusters())
-                        (self.settings())
+                        nav aria-label="Sections" {
+                            @for (id, title, _) in shown() { a href={ "#" (id) } { (title) } " " }
+                        }
+                        @for (id, title, content) in shown() {
+                            section id=(id) aria-labelledby={ (id) "-title" } {
+                                h2 id={ (id) "-title" } { (title) }
+                                (content)
+                            }
+                        }
                     }
+                    script type="application/json" id="data" { (PreEscaped(self.charts.to_json())) }
+                    script { (PreEscaped(PLOTLY)) }
+                    script { (PreEscaped(SCRIPT)) }
                 }
             }
         };
         page.into_string()
     }
 
+    /// What everyone should see first.
     fn top(&self) -> Markup {
         let (training, held_out) = self.rows;
         html! {
-            h1 { "What the model learned" }
-            p.verdict { (self.findings.verdict) }
-            p.facts {
-                "Recipe " b { (self.recipe) } " on " (self.source) ": " (training)
-                " rows to train on, " (held_out) " held out, " (self.columns.len()) " columns ("
-                (self.columns.join(", ")) "). Seed " (self.seed) ", computed on " (self.machine) "."
+            header {
+                p.brand { "modescope" }
+                h1 { "Did the model learn the data?" }
+                (self.verdict())
+                p.facts {
+                    "Recipe " b { (self.recipe) } " on " (self.source) ": " (training)
+                    " rows to train on, " (held_out) " held out, " (self.columns.len()) " columns."
+                }
+                @for note in self.notes.iter().chain(&self.findings.notes) { p.note { (note) } }
+                @if let Some(preflight) = &self.findings.preflight {
+                    p class=(if preflight.remedy.is_some() { "note" } else { "evidence" }) {
+                        "Before training, " (preflight.to_string().replacen("pre-flight: ", "", 1))
+                    }
+                }
             }
-            @for note in self.notes.iter().chain(&self.findings.notes) { p.note { (note) } }
-            @if let Some(preflight) = &self.findings.preflight {
-                p class=(if preflight.remedy.is_some() { "note" } else { "evidence" }) { (preflight) }
-            }
-        }
-    }
-
-    /// Every mode with its verdict, what it is held against, and why modes were lost.
-    fn modes(&self) -> Markup {
-        let Some(audit) = &self.findings.samples else { return html! {} };
-        let standing = |mode: &AuditedMode| match words::standing(audit, mode) {
-            Standing::Good => "good",
-            Standing::Fair => "fair",
-            Standing::Bad => "bad",
-            Standing::Unknown => "unknown",
-        };
-        html! {
-            h2 { "Modes" }
-            p { (words::reference(audit)) }
-            (table(words::HEADINGS, audit.modes.iter().map(|mode| (standing(mode), words::cells(audit, mode)))))
-            @for sentence in words::causes(audit).into_iter().chain(words::places(audit)) {
-                p.evidence { (sentence) }
-            }
-            h3 { "Beside others" }
-            (table(words::COMPARED_HEADINGS, words::compared(audit).into_iter().map(plain)))
-            p.evidence { (words::COMPARED) }
-        }
-    }
-
-    fn metrics(&self) -> Markup {
-        let Some(audit) = &self.findings.samples else { return html! {} };
-        html! {
-            h2 { "Distances" }
-            (table(words::METRIC_HEADINGS, words::metrics(&audit.metrics).into_iter().map(plain)))
-            p.evidence { (words::metric_notes(&audit.metrics)) }
         }
     }
 
     fn answers(&self) -> Markup {
         html! {
-            h2 { "The questions, answered" }
             @for answer in &self.findings.answers {
-                section.answer {
+                div.answer {
                     h3 { (answer.question) }
                     p { (answer.answer) }
                     p.evidence { (answer.evidence) }
@@ -155,149 +152,38 @@ impl Page {
         }
     }
 
-    fn figures(&self) -> Markup {
-        html! {
-            h2 { "Pictures" }
-            @for figure in &self.figures {
-                figure {
-                    div role="img" aria-label=(figure.caption.alt) { (PreEscaped(&figure.svg)) }
-                    figcaption { (figure.caption.alt) }
-                }
-            }
-        }
-    }
-
-    fn losses(&self) -> Markup {
-        html! {
-            h2 { "Loss by epoch" }
-            @if self.generated {
-                p {
-                    "Beside the losses that the reference experiment reported for its own draw of a \
-                     ten-component mixture. Only recipe " code { "classic" } " has the same objective."
-                }
-            }
-            div.scroll { table {
-                thead { tr {
-                    th { "epoch" } th { "loss" }
-                    @if self.generated { th { "reference" } }
-                    th { "reconstruction" } th { "KL" } th { "β" } th { "σ" } th { "active units" }
-                    th { "held-out ELBO" }
-                } }
-                tbody { @for (record, reference) in rows_of_interest(&self.history) {
-                    tr {
-                        td { (record.epoch) }
-                        td { (format!("{:.6}", record.loss)) }
-                        @if self.generated { td { (reference.map_or("–".into(), |loss| format!("{loss:.6}"))) } }
-                        td { (format!("{:.6}", record.reconstruction)) }
-                        td { (format!("{:.2e}", record.kl)) }
-                        td { (record.beta) }
-                        td { (format!("{:.3}", record.sigma)) }
-                        td { (record.active_units) }
-                        td { @match record.held_out_elbo {
-                            Some(elbo) => (format!("{elbo:.3}")),
-                            None => "–",
-                        } }
-                    }
-                } }
-            } }
-            p.evidence {
-                "β is the weight of the KL at the end of the epoch, in a full batch; σ the noise level in scaled \
-                 units (learned, given, or √(columns / 2), which a mean squared error stands for); the ELBO is in \
-                 nats a row in the data's own units, under the prior of training."
-            }
-        }
-    }
-
-    fn column_moments(&self) -> Markup {
-        let Some(audit) = &self.findings.samples else { return html! {} };
-        html! {
-            h2 { "Columns" }
-            div.scroll { table {
-                thead { tr {
-                    th { "column" } th { "real mean" } th { "generated mean" }
-                    th { "real deviation" } th { "generated deviation" } th { "ratio" }
-                } }
-                tbody { @for (name, column) in self.columns.iter().zip(&audit.structure.columns) {
-                    tr {
-                        td { (name) }
-                        td { (format!("{:.4}", column.real_mean)) }
-                        td { (format!("{:.4}", column.generated_mean)) }
-                        td { (format!("{:.4}", column.real_deviation)) }
-                        td { (format!("{:.4}", column.generated_deviation)) }
-                        td { @if column.real_deviation > 0.0 {
-                            (format!("{:.2}", column.generated_deviation / column.real_deviation))
-                        } @else { "–" } }
-                    }
-                } }
-            } }
-            p.evidence {
-                "Mean and standard deviation in the data's own units. A ratio near 0 is a column the \
-                 model gives one value, one far above 1 a column that drowns in noise."
-            }
-        }
-    }
-
-    fn latent_units(&self) -> Markup {
-        let Some(diagnosis) = &self.findings.latent else { return html! {} };
-        let latent = &diagnosis.summary;
-        html! {
-            h2 { "The latent space" }
-            p { (words::latent(diagnosis)) }
-            div.scroll { table {
-                thead { tr { th { "unit" } th { "variance of the posterior mean" } th { "KL from N(0, 1) (nats)" } th { "information at most (nats)" } th { "active" } } }
-                tbody { @for (unit, ((variance, kl), information)) in latent
-                    .mean_variance
-                    .iter()
-                    .zip(&latent.kl_per_unit)
-                    .zip(&latent.information_per_unit)
-                    .enumerate() {
-                    tr {
-                        td { (unit) }
-                        td { (format!("{variance:.3e}")) }
-                        td { (format!("{kl:.3e}")) }
-                        td { (format!("{information:.3e}")) }
-                        td { (if *variance > ACTIVE_UNIT_VARIANCE { "yes" } else { "no" }) }
-                    }
-                } }
-            } }
-        }
-    }
-
-    fn clusters(&self) -> Markup {
-        let Some(audit) = &self.findings.samples else { return html! {} };
-        let choices = audit.structure.choices(self.findings.latent.as_ref());
-        html! {
-            h2 { "Choice of k" }
-            (table(CHOICE_HEADINGS, choices.into_iter().map(plain)))
-            p.evidence { (words::counting(audit)) }
-        }
-    }
-
     fn settings(&self) -> Markup {
         html! {
-            h2 { "Settings" }
-            details { summary { "config.toml" } pre { (self.settings) } }
+            dl.settings {
+                @for (name, value) in &self.facts { div { dt { (name) } dd { (value) } } }
+            }
+            details { summary { "config.toml: every setting" } pre tabindex="0" { (self.settings) } }
+            details {
+                summary { "Licence of plotly.js, which draws the views" }
+                pre tabindex="0" { (PLOTLY_LICENCE) }
+            }
         }
     }
-}
 
-/// A row without a standing.
-fn plain<const N: usize>(cells: [String; N]) -> (&'static str, [String; N]) {
-    ("", cells)
-}
+    /// The picture of this name, where the run has it.
+    pub(super) fn picture(&self, name: &str) -> Markup {
+        let found = self.figures.iter().find(|figure| figure.caption.name == name);
+        html! { @if let Some(found) = found { (figure(found)) } }
+    }
 
-/// A table of rows, each with the class of its last cell.
-fn table<const N: usize>(
-    headings: [&str; N],
-    rows: impl Iterator<Item = (&'static str, [String; N])>,
-) -> Markup {
-    html! {
-        div.scroll { table {
-            thead { tr { @for heading in headings { th { (heading) } } } }
-            tbody { @for (class, cells) in rows { tr {
-                @for cell in &cells[..N - 1] { td { (cell) } }
-                td class=(class) { (cells[N - 1]) }
-            } } }
-        } }
+    /// Histograms, pairs and moments of the columns.
+    fn columns_section(&self) -> Markup {
+        let pairs = if self.columns.len() > 3 { "real-and-generated" } else { "pairs" };
+        html! {
+            (self.picture("marginals"))
+            (self.picture(pairs))
+            (self.column_moments())
+            (terms(&[
+                ("Marginal", "the distribution of one column, whatever the others do. A model can have \
+                  every marginal right and still lose modes, which only pairs of columns show."),
+                ("Ratio", "the generated standard deviation over the real one. Near 0 the model gives the \
+                  column one value; far above 1 the column drowns in noise."),
+            ]))
+        }
     }
 }

@@ -71,6 +71,10 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         true => Some(context.dir.read_json(RunDir::MORE_ROWS)?),
         false => None,
     };
+    context.dir.remove(RunDir::REFERENCE)?;
+    if let Some(audited) = audited.as_ref().filter(|_| context.dataset.mixture.is_none()) {
+        audited.reference.mixture.write(&context.dir.file(RunDir::REFERENCE))?;
+    }
     let samples = audited.map(|audited| audited.audit);
     let preflight = context.dir.read_json(RunDir::PREFLIGHT)?;
     let findings = Findings::new(samples, Some(latent), Some(preflight), more_rows, notes);

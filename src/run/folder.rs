@@ -50,6 +50,9 @@ impl RunDir {
     pub const AUDIT: &'static str = "audit.json";
     /// The same in words.
     pub const AUDIT_TEXT: &'static str = "audit.md";
+    /// The modes that the audit judged by, as a mixture, where [`MIXTURE`](Self::MIXTURE) is not
+    /// there to say.
+    pub const REFERENCE: &'static str = "reference.json";
     /// What was to be expected before training.
     pub const PREFLIGHT: &'static str = "preflight.json";
     /// What a larger data set would change.
@@ -61,7 +64,7 @@ impl RunDir {
 
     const STAMPS: &'static str = ".stamps";
     const LOCK: &'static str = ".lock";
-    const FILES: [&'static str; 15] = [
+    const FILES: [&'static str; 16] = [
         Self::CONFIG,
         Self::DATA,
         Self::DATA_REFERENCE,
@@ -74,6 +77,7 @@ impl RunDir {
         Self::TSNE,
         Self::AUDIT,
         Self::AUDIT_TEXT,
+        Self::REFERENCE,
         Self::PREFLIGHT,
         Self::MORE_ROWS,
         Self::REPORT,

@@ -5,9 +5,12 @@
 //! plan is not run again, so an interrupted run goes on where it stopped.
 
 mod audit;
+mod charts;
+mod classes;
 mod data;
 mod engine;
 mod folder;
+mod latent_plane;
 mod more_rows;
 mod plan;
 mod plot;

@@ -1,29 +1,30 @@
 //! Stage `plot`: the pictures, from the run's files.
 
-use ndarray::{Array1, Array2, ArrayView2, s};
+use std::path::Path;
+
+use ndarray::{Array2, s};
 
 use super::audit::{read_latents, read_rows};
+use super::classes::Classes;
 use super::data::first_rows;
+use super::latent_plane::{LatentPlane, components, prior_mixture};
 use super::{Context, EmbeddingRow, RunDir};
 use crate::audit::clusters::{KChoice, KSummary};
 use crate::audit::findings::Findings;
 use crate::audit::structure::Clusters;
 use crate::config::{KlReduction, Likelihood, ScalingKind};
-use crate::data::{Scaling, Table};
+use crate::data::Scaling;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::model::{Prior, SavedModel};
+use crate::model::SavedModel;
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
-    Comparison, DecoderGrid, KChoice as KFigure, KCurve, Latent, Losses, Picture, PriorComponent,
-    Scatter, Tsne, TsnePanel,
+    Comparison, KChoice as KFigure, KCurve, Latent, LatentMap, Losses, Marginals, Picture, Scatter,
+    Tsne, TsnePanel,
 };
 use crate::report::Caption;
 use crate::train::{EpochRecord, read_history};
 use crate::vae::Model;
-
-/// Points along each side of the grid of latents that is decoded.
-const GRID: usize = 40;
 
 /// Name of the list of pictures in the folder of the pictures.
 pub(super) const INDEX: &str = "plots/index.json";
@@ -31,119 +32,120 @@ pub(super) const INDEX: &str = "plots/index.json";
 pub(super) fn stage(context: &Context) -> Result<()> {
     let folder = context.dir.file(RunDir::PLOTS);
     std::fs::create_dir_all(&folder).map_err(|error| Error::io("making", &folder, error))?;
-    let rows = context.plan.settings.analysis.rows;
-    let real = context.dataset.first(rows);
-    let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, real.len());
-    let embedded = !context.plan.decided.perplexities.is_empty();
-    let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
-    let planar = model.card().architecture.latent == 2;
-    let pictures = 6 + u64::from(embedded) + u64::from(planar);
-    let task = context.progress.begin("drawing", pictures);
-    let mut pictures = Vec::new();
-    let mut add = |picture: Picture| {
-        pictures.push(Caption { name: picture.name, title: picture.title, alt: picture.alt });
-        task.update(pictures.len() as u64, "");
-    };
-
-    let (classes, names) = classes(&real);
-    let data = Scatter {
-        title: "The data",
-        columns: real.columns(),
-        points: real.rows(),
-        classes,
-        class_names: names,
-    };
-    add(data.draw(&folder, "data")?);
-    add(losses(context, &folder)?);
-    let compare = |title, real: &Array2<f32>, generated: &Array2<f32>, name| {
-        let (columns, real, generated) =
-            (context.dataset.table.columns(), real.view(), generated.view());
-        Comparison { title, columns, real, generated }.draw(&folder, name)
-    };
-    let real_rows = real.rows().to_owned();
-    add(compare("Real and generated rows", &real_rows, &generated, "real-and-generated")?);
-    let scale =
-        |rows: &Array2<f32>| Scaling::fit(ScalingKind::MinMax, rows.view()).apply(rows.view());
-    let title = "Real and generated rows, each min–max scaled on its own";
-    add(compare(title, &scale(&real_rows), &scale(&generated), "real-and-generated-scaled")?);
+    let task = context.progress.begin("drawing", 1);
+    let mut pictures = rows(context, &folder)?;
+    pictures.push(losses(context, &folder)?);
     let findings: Findings = context.dir.read_json(RunDir::AUDIT)?;
     if let Some(audit) = &findings.samples {
-        add(k_choice(&audit.structure.clusters, &folder)?);
+        pictures.push(k_choice(&audit.structure.clusters, &folder)?);
     }
+    pictures.extend(latents(context, &folder)?);
+    pictures.extend(embeddings(context, &folder)?);
+    task.update(1, "");
+    let caption = |p: Picture| Caption { name: p.name, title: p.title, alt: p.alt };
+    let captions: Vec<Caption> = pictures.into_iter().map(caption).collect();
+    context.dir.write_json(INDEX, &captions)
+}
 
-    let latents = first_rows(&read_latents(context)?, rows);
-    let units = latents.ncols() / 2;
-    let prior = prior_components(&model.card().prior, units)?;
+/// Real and generated rows, as many of each.
+fn rows(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
+    let real = context.dataset.first(context.plan.settings.analysis.rows);
+    let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, real.len());
+    let classes = Classes::find(context, &real, generated.view())?;
+    let class_names = names(classes.as_ref());
+    let (columns, title) = (real.columns(), "The data");
+    let data = Scatter {
+        title,
+        columns,
+        points: real.rows(),
+        classes: of_real(classes.as_ref()),
+        class_names,
+    };
+    let both = classes.as_ref().and_then(|classes| {
+        classes.generated.as_ref().map(|generated| [&classes.real[..], &generated[..]])
+    });
+    let sets = [real.rows(), generated.view()];
+    let raw = Comparison {
+        title: "Real and generated rows",
+        columns,
+        real: real.rows(),
+        generated: generated.view(),
+        classes: both,
+        class_names,
+        pairs: false,
+    };
+    let [scaled_real, scaled_generated] =
+        sets.map(|rows| Scaling::fit(ScalingKind::MinMax, rows).apply(rows));
+    let scaled = Comparison {
+        title: "Real and generated rows, each min–max scaled on its own",
+        real: scaled_real.view(),
+        generated: scaled_generated.view(),
+        ..raw
+    };
+    let mut pictures = vec![
+        data.draw(folder, "data")?,
+        raw.draw(folder, "real-and-generated")?,
+        scaled.draw(folder, "real-and-generated-scaled")?,
+    ];
+    if let 2 | 3 = columns.len() {
+        let title = "Pairs of columns, real and generated";
+        pictures.push(Comparison { title, pairs: true, ..raw }.draw(folder, "pairs")?);
+    }
+    let title = "Each column, real and generated";
+    let [real, generated] = sets;
+    pictures.push(Marginals { title, columns, real, generated }.draw(folder, "marginals")?);
+    Ok(pictures)
+}
+
+fn names(classes: Option<&Classes>) -> &[String] {
+    classes.map_or(&[], |classes| &classes.names)
+}
+
+fn of_real(classes: Option<&Classes>) -> Option<&[usize]> {
+    classes.map(|classes| &classes.real[..])
+}
+
+/// The posterior means over the prior and, of two units, their plane.
+fn latents(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
+    let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
+    let posteriors = first_rows(&read_latents(context)?, context.plan.settings.analysis.rows);
+    let units = posteriors.ncols() / 2;
+    let classes = Classes::of_first(context, posteriors.nrows())?;
+    let prior = components(&prior_mixture(&model.card().prior, units)?);
     let latent = Latent {
         title: "The latent space: posterior means over the prior",
-        means: latents.slice(s![.., ..units]),
-        classes,
-        class_names: names,
+        means: posteriors.slice(s![.., ..units]),
+        classes: of_real(classes.as_ref()),
+        class_names: names(classes.as_ref()),
         prior: &prior,
     };
-    add(latent.draw(&folder, "latent")?);
-    if planar {
-        add(decoder_grid(context, &model, latents.slice(s![.., ..2]), &prior, &folder)?);
+    let mut pictures = vec![latent.draw(folder, "latent")?];
+    if let Some(plane) = LatentPlane::find(context, &model, posteriors.view())? {
+        let map = |title, what, names: &[String], values: &Array2<f32>, name| {
+            let (latents, values) = (plane.latents.view(), values.view());
+            LatentMap { title, what, names, latents, values, prior: &prior }.draw(folder, name)
+        };
+        let columns = &model.card().columns;
+        let title = "What the decoder makes of the latent plane";
+        pictures.push(map(title, "the decoder's mean", columns, &plane.decoded, "decoder-grid")?);
+        let (title, names) = ("Where the prior has holes", ["log₁₀ posterior / prior".to_owned()]);
+        let what = "density of all posteriors over that of the prior, as";
+        pictures.push(map(title, what, &names, &plane.ratio, "prior-holes")?);
     }
-    if embedded {
-        add(tsne(context, &real, &folder)?);
-    }
-    context.dir.write_json(INDEX, &pictures)
+    Ok(pictures)
 }
 
-/// The class of each row and the names of the classes, as figures take them.
-fn classes(table: &Table) -> (Option<&[usize]>, &[String]) {
-    match table.labels() {
-        Some(labels) => (Some(&labels.of_row), &labels.names),
-        None => (None, &[]),
-    }
-}
-
-/// The prior as figures take it.
-fn prior_components(prior: &Prior, units: usize) -> Result<Vec<PriorComponent>> {
-    let Prior::Mixture(mixture) = prior else {
-        let (mean, covariance) = (Array1::zeros(units), Array2::eye(units));
-        return Ok(vec![PriorComponent { weight: 1.0, mean, covariance }]);
-    };
-    let parts = mixture.weights().iter().zip(mixture.means()).zip(mixture.covariances());
-    parts
-        .map(|((&weight, mean), covariance)| {
-            let covariance = Array2::from_shape_vec((units, units), covariance.concat())
-                .map_err(|error| Error::failed(format!("the prior's covariance: {error}")))?;
-            Ok(PriorComponent { weight, mean: mean.clone().into(), covariance })
-        })
-        .collect()
-}
-
-/// What the decoder makes of the latent plane where the posterior means are.
-fn decoder_grid(
-    context: &Context,
-    model: &Model,
-    means: ArrayView2<f32>,
-    prior: &[PriorComponent],
-    folder: &std::path::Path,
-) -> Result<Picture> {
-    let range = |unit: usize| {
-        let column = means.column(unit);
-        let (low, high) =
-            column.iter().fold((f32::MAX, f32::MIN), |(a, b), &v| (a.min(v), b.max(v)));
-        let margin = 0.1 * (high - low).max(0.1);
-        [low - margin, high + margin]
-    };
-    let latents = DecoderGrid::lattice([range(0), range(1)], GRID);
-    let decoded = model.decode(latents.view(), &context.interrupt)?;
-    let (title, columns) =
-        ("What the decoder makes of the latent plane", model.card().columns.clone());
-    let (latents, decoded) = (latents.view(), decoded.view());
-    DecoderGrid { title, columns: &columns, latents, decoded, prior }.draw(folder, "decoder-grid")
-}
-
-fn losses(context: &Context, folder: &std::path::Path) -> Result<Picture> {
+fn losses(context: &Context, folder: &Path) -> Result<Picture> {
     let history = read_history(&context.dir.file(RunDir::HISTORY))?;
     let epochs: Vec<usize> = history.iter().map(|record| record.epoch).collect();
     let column = |get: fn(&EpochRecord) -> f64| history.iter().map(get).collect();
-    let (loss, reconstruction, kl): (Vec<f64>, Vec<f64>, Vec<f64>) =
-        (column(|r| r.loss), column(|r| r.reconstruction), column(|r| r.kl));
+    let [loss, reconstruction, kl, beta, learning_rate]: [Vec<f64>; 5] = [
+        column(|r| r.loss),
+        column(|r| r.reconstruction),
+        column(|r| r.kl),
+        column(|r| r.beta),
+        column(|r| r.learning_rate),
+    ];
     let (loss_unit, held_out) = match context.plan.settings.model.likelihood {
         Likelihood::MeanSquaredError => ("squared scaled units", None),
         Likelihood::FixedSigma | Likelihood::LearnedSigma | Likelihood::LearnedSigmaPerColumn => {
@@ -164,22 +166,22 @@ fn losses(context: &Context, folder: &std::path::Path) -> Result<Picture> {
         && training.free_bits == 0.0
         && training.importance_samples == 1;
     let held_out = held_out.filter(|loss| comparable && loss.iter().any(|l| l.is_finite()));
-    let (title, kl_unit) = ("Loss, reconstruction and KL by epoch", "nats a row");
-    let (loss, reconstruction, kl) = (&loss, &reconstruction, &kl);
     let figure = Losses {
-        title,
+        title: "Loss and schedule by epoch",
         epochs: &epochs,
-        loss,
+        loss: &loss,
         held_out: held_out.as_deref(),
-        reconstruction,
-        kl,
+        reconstruction: &reconstruction,
+        kl: &kl,
+        beta: &beta,
+        learning_rate: &learning_rate,
         loss_unit,
-        kl_unit,
+        kl_unit: "nats a row",
     };
     figure.draw(folder, "losses")
 }
 
-fn k_choice(clusters: &Clusters, folder: &std::path::Path) -> Result<Picture> {
+fn k_choice(clusters: &Clusters, folder: &Path) -> Result<Picture> {
     let sets = [
         ("generated, as they are", &clusters.raw, GENERATED),
         ("generated, min–max scaled", &clusters.scaled, GENERATED_SCALED),
@@ -201,20 +203,40 @@ fn k_choice(clusters: &Clusters, folder: &std::path::Path) -> Result<Picture> {
     KFigure { title: "How many clusters K-means sees", curves: &curves }.draw(folder, "k-choice")
 }
 
-fn tsne(context: &Context, real: &Table, folder: &std::path::Path) -> Result<Picture> {
+/// A picture of the embeddings of the posterior means, and one of those of rows.
+fn embeddings(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
     let rows: Vec<EmbeddingRow> = files::read_records(&context.dir.file(RunDir::TSNE))?;
-    let embedding = |perplexity: f64| {
-        let of = |row: &&EmbeddingRow| row.perplexity == perplexity;
+    let points = |source: &str, perplexity: f64| {
+        let of = |row: &&EmbeddingRow| row.source == source && row.perplexity == perplexity;
         let points: Vec<[f32; 2]> = rows.iter().filter(of).map(|row| [row.x, row.y]).collect();
-        (format!("perplexity {perplexity}"), ndarray::arr2(&points))
+        ndarray::arr2(&points)
     };
-    let embeddings: Vec<(String, Array2<f32>)> =
-        context.plan.decided.perplexities.iter().map(|&p| embedding(p)).collect();
-    let panels: Vec<TsnePanel> = embeddings
-        .iter()
-        .map(|(heading, points)| TsnePanel { heading, points: points.view() })
-        .collect();
-    let (classes, class_names) = classes(real);
-    let title = "t-SNE of the posterior means";
-    Tsne { title, panels: &panels, classes, class_names }.draw(folder, "tsne")
+    let mut pictures = Vec::new();
+    for (sources, title, name) in [
+        (["latent", ""], "t-SNE of the posterior means", "tsne"),
+        (["real", "generated"], "t-SNE of real and generated rows together", "tsne-rows"),
+    ] {
+        let embeddings: Vec<(String, [Array2<f32>; 2])> = context
+            .plan
+            .decided
+            .perplexities
+            .iter()
+            .map(|&p| (format!("perplexity {p}"), sources.map(|source| points(source, p))))
+            .filter(|(_, [points, _])| !points.is_empty())
+            .collect();
+        let Some((_, [first, _])) = embeddings.first() else { continue };
+        let panels: Vec<TsnePanel> = embeddings
+            .iter()
+            .map(|(heading, [points, generated])| TsnePanel {
+                heading,
+                points: points.view(),
+                generated: (!generated.is_empty()).then(|| generated.view()),
+            })
+            .collect();
+        let classes = Classes::of_first(context, first.nrows())?;
+        let (class_names, classes) = (names(classes.as_ref()), of_real(classes.as_ref()));
+        let figure = Tsne { title, panels: &panels, classes, class_names };
+        pictures.push(figure.draw(folder, name)?);
+    }
+    Ok(pictures)
 }

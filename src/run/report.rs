@@ -1,23 +1,47 @@
 //! Stage `report`: one page from what the folder holds.
 
+use super::charts::charts;
 use super::{Context, RunDir, Source};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::report::{Figure, Page};
-use crate::train::read_history;
+use crate::report::{Caption, Figure, Page};
+use crate::train::{EpochRecord, read_history};
 
 pub(super) fn stage(context: &Context) -> Result<()> {
-    let captions: Vec<crate::report::Caption> = context.dir.read_json(super::plot::INDEX)?;
-    let figure = |caption: crate::report::Caption| {
-        let path = context.dir.file(RunDir::PLOTS).join(format!("{}.svg", caption.name));
-        let svg = std::fs::read_to_string(&path).map_err(|e| Error::io("reading", &path, e))?;
-        Ok(Figure { caption, svg })
+    let read = |path: &std::path::Path| {
+        std::fs::read_to_string(path).map_err(|error| Error::io("reading", path, error))
     };
-    let plan = context.plan;
-    let dataset = context.dataset;
-    let source = match &dataset.source {
+    let captions: Vec<Caption> = context.dir.read_json(super::plot::INDEX)?;
+    let figure = |caption: Caption| {
+        let path = context.dir.file(RunDir::PLOTS).join(format!("{}.svg", caption.name));
+        Ok(Figure { svg: read(&path)?, caption })
+    };
+    let (plan, dataset) = (context.plan, context.dataset);
+    let history = read_history(&context.dir.file(RunDir::HISTORY))?;
+    let (charts, hole_share) = charts(context)?;
+    let page = Page {
+        source: source(context),
+        recipe: plan.settings.recipe.clone(),
+        rows: (dataset.training.len(), dataset.held_out.len()),
+        columns: dataset.table.columns().to_vec(),
+        findings: context.dir.read_json(RunDir::AUDIT)?,
+        figures: captions.into_iter().map(figure).collect::<Result<_>>()?,
+        charts,
+        hole_share,
+        facts: facts(context, &history),
+        history,
+        settings: read(&context.dir.file(RunDir::CONFIG))?,
+        notes: dataset.notes(plan.settings.data.scaling),
+        generated: dataset.mixture.is_some(),
+    };
+    files::write_bytes(&context.dir.file(RunDir::REPORT), page.render().as_bytes())
+}
+
+/// Where the data come from, in words.
+fn source(context: &Context) -> String {
+    match &context.dataset.source {
         Source::Mixture => {
-            let mixture = &plan.settings.mixture;
+            let mixture = &context.plan.settings.mixture;
             format!(
                 "a generated mixture of {} Gaussians in {} dimensions, means uniform in (−{s}, {s})",
                 mixture.components,
@@ -26,25 +50,36 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             )
         }
         Source::File { path, .. } => path.display().to_string(),
+    }
+}
+
+/// The word of a setting that is one of a few.
+fn word(choice: impl clap::ValueEnum) -> String {
+    choice.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// Where, with what and how long the run was computed.
+fn facts(context: &Context, history: &[EpochRecord]) -> Vec<(&'static str, String)> {
+    let (settings, decided) = (&context.plan.settings, &context.plan.decided);
+    let machine = match &decided.adapter {
+        Some(adapter) => adapter.to_string(),
+        None => format!("CPU, {} threads", rayon::current_num_threads()),
     };
-    let toml = std::fs::read_to_string(context.dir.file(RunDir::CONFIG))
-        .map_err(|error| Error::io("reading", &context.dir.file(RunDir::CONFIG), error))?;
-    let page = Page {
-        source,
-        recipe: plan.settings.recipe.clone(),
-        machine: match &plan.decided.adapter {
-            Some(adapter) => adapter.to_string(),
-            None => "the CPU".into(),
-        },
-        seed: plan.settings.seed,
-        rows: (dataset.training.len(), dataset.held_out.len()),
-        columns: dataset.table.columns().to_vec(),
-        history: read_history(&context.dir.file(RunDir::HISTORY))?,
-        findings: context.dir.read_json(RunDir::AUDIT)?,
-        figures: captions.into_iter().map(figure).collect::<Result<_>>()?,
-        settings: toml,
-        notes: dataset.notes(plan.settings.data.scaling),
-        generated: dataset.mixture.is_some(),
-    };
-    files::write_bytes(&context.dir.file(RunDir::REPORT), page.render().as_bytes())
+    let steps = history.len() * decided.training_rows.div_ceil(decided.batch);
+    let training = history.last().map_or("–".into(), |last| {
+        let rate = steps as f64 / last.seconds.max(1e-6);
+        format!("{:.2} s for {steps} steps ({rate:.0} a second)", last.seconds)
+    });
+    vec![
+        ("modescope", decided.modescope.clone()),
+        ("backend", word(decided.backend)),
+        ("engine", word(decided.engine)),
+        ("adapter", machine),
+        ("seed", settings.seed.to_string()),
+        ("training", training),
+        ("epochs", history.len().to_string()),
+        ("batch", decided.batch.to_string()),
+        ("latent units", decided.latent.to_string()),
+        ("generated rows", settings.samples.to_string()),
+    ]
 }

@@ -97,14 +97,14 @@ pub const STAGES: &[Stage] = &[
     },
     Stage {
         name: "tsne",
-        after: &["sample"],
+        after: &["audit"],
         settings: |plan| json!([plan.settings.analysis, plan.decided.perplexities]),
         outputs: &[RunDir::TSNE],
         work: tsne::stage,
     },
     Stage {
         name: "plot",
-        after: &["audit", "tsne"],
+        after: &["tsne"],
         settings: |_| Value::Null,
         outputs: &[plot::INDEX],
         work: plot::stage,

@@ -1,55 +1,109 @@
-//! Stage `tsne`: the posterior means laid out in the plane.
+//! Stage `tsne`: posterior means, and real and generated rows together, laid out in the plane.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ndarray::s;
+use ndarray::{Array2, Axis, concatenate, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::audit::read_latents;
+use super::audit::{read_latents, read_rows};
+use super::classes::Classes;
 use super::data::first_rows;
 use super::{Context, RunDir, interruptible};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files;
 use crate::tsne::{EPOCHS, Embedding, embed};
 
-/// A row of `tsne.csv`.
+/// Rows of each kind that are embedded together. Twice as many take two and a half times as long.
+const JOINT_ROWS: usize = 250;
+
+/// A row of `tsne.csv`. The rows of a source at a perplexity are in the order of the data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EmbeddingRow {
     /// First coordinate.
     pub x: f32,
     /// Second coordinate.
     pub y: f32,
-    /// What was embedded: `latent` for posterior means.
+    /// What was embedded: `latent` for posterior means; `real` and `generated` for rows, which are
+    /// embedded together.
     pub source: String,
-    /// Component or label of the row; empty where there is none.
+    /// Label or mode of the row; empty where there is none.
     pub component: String,
     /// Perplexity of the embedding that the row belongs to.
     pub perplexity: f64,
 }
 
-pub(super) fn stage(context: &Context) -> Result<()> {
-    let latents = first_rows(&read_latents(context)?, context.plan.settings.analysis.rows);
-    let means = latents.slice(s![.., ..latents.ncols() / 2]).to_owned();
-    let perplexities = context.plan.decided.perplexities.clone();
-    let task = context.progress.begin("t-SNE", (EPOCHS * perplexities.len()) as u64);
-    let done = Arc::new(AtomicU64::new(0));
-    let embeddings: Vec<Embedding> = interruptible(&context.interrupt, move || {
-        let tick = |_| task.update(done.fetch_add(1, Ordering::Relaxed) + 1, "");
-        perplexities.par_iter().map(|&p| embed(means.view(), p, EPOCHS, tick)).collect()
-    })?;
+/// Rows to embed, with the source and the component of each.
+struct Job {
+    rows: Array2<f32>,
+    tags: Vec<(&'static str, String)>,
+    perplexity: f64,
+}
 
-    let labels = context.dataset.training.labels();
-    let component = |row: usize| labels.map_or("", |l| l.names[l.of_row[row]].as_str()).to_owned();
-    let rows = embeddings.iter().flat_map(|embedding| {
-        embedding.points.rows().into_iter().enumerate().map(|(row, point)| EmbeddingRow {
-            x: point[0],
-            y: point[1],
-            source: "latent".into(),
-            component: component(row),
-            perplexity: embedding.perplexity,
-        })
+pub(super) fn stage(context: &Context) -> Result<()> {
+    let jobs = jobs(context)?;
+    let task = context.progress.begin("t-SNE", (EPOCHS * jobs.len()) as u64);
+    let done = Arc::new(AtomicU64::new(0));
+    let embedded: Vec<(Job, Embedding)> = interruptible(&context.interrupt, move || {
+        let tick = |_| task.update(done.fetch_add(1, Ordering::Relaxed) + 1, "");
+        let embed = |job: Job| Ok((embed(job.rows.view(), job.perplexity, EPOCHS, tick)?, job));
+        let embedded = jobs.into_par_iter().map(embed);
+        embedded.map(|done: Result<_>| done.map(|(embedding, job)| (job, embedding))).collect()
+    })?;
+    let rows = embedded.into_iter().flat_map(|(Job { tags, perplexity, .. }, embedding)| {
+        let rows: Vec<EmbeddingRow> = tags
+            .into_iter()
+            .zip(embedding.points.rows())
+            .map(|((source, component), point)| EmbeddingRow {
+                x: point[0],
+                y: point[1],
+                source: source.into(),
+                component,
+                perplexity,
+            })
+            .collect();
+        rows
     });
     files::write_records(&context.dir.file(RunDir::TSNE), rows)
+}
+
+/// The posterior means, then real and generated rows together, at every perplexity that they allow.
+fn jobs(context: &Context) -> Result<Vec<Job>> {
+    let rows = context.plan.settings.analysis.rows;
+    let real = context.dataset.first(rows);
+    let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, rows);
+    let latents = first_rows(&read_latents(context)?, rows);
+    let means = latents.slice(s![.., ..latents.ncols() / 2]).to_owned();
+
+    let classes = Classes::find(context, &real, generated.view())?;
+    let tag = |source, of_row: Option<&Vec<usize>>, row: usize| {
+        let name = of_row.zip(classes.as_ref()).map(|(of_row, c)| c.names[of_row[row]].clone());
+        (source, name.unwrap_or_default())
+    };
+    let of_real = classes.as_ref().map(|classes| &classes.real);
+    let of_generated = classes.as_ref().and_then(|classes| classes.generated.as_ref());
+    let count = JOINT_ROWS.min(real.len()).min(generated.nrows());
+    let joint = concatenate(
+        Axis(0),
+        &[real.rows().slice(s![..count, ..]), generated.slice(s![..count, ..])],
+    )
+    .map_err(|error| Error::failed(format!("real and generated rows: {error}")))?;
+    let sets = [
+        (means, (0..real.len()).map(|row| tag("latent", of_real, row)).collect::<Vec<_>>()),
+        (
+            joint,
+            (0..count)
+                .map(|row| tag("real", of_real, row))
+                .chain((0..count).map(|row| tag("generated", of_generated, row)))
+                .collect(),
+        ),
+    ];
+    let perplexities = &context.plan.decided.perplexities;
+    let jobs = sets.into_iter().flat_map(|(rows, tags)| {
+        let fits = |perplexity: &&f64| 3.0 * **perplexity < rows.nrows() as f64 - 1.0;
+        let job = |&perplexity| Job { rows: rows.clone(), tags: tags.clone(), perplexity };
+        perplexities.iter().filter(fits).map(job).collect::<Vec<_>>()
+    });
+    Ok(jobs.collect())
 }

@@ -44,6 +44,18 @@ fn draws_of_the_truth_are_captured_as_they_are() {
 }
 
 #[test]
+fn samples_stand_as_their_modes_do() {
+    let audit = perfect();
+    for (strict, standing) in [(2, Standing::Good), (1, Standing::Fair), (0, Standing::Bad)] {
+        let audit = SamplesAudit { counts: counts(2, strict), ..audit.clone() };
+        assert_eq!(overall(&audit), standing);
+    }
+    let mut doubted = audit;
+    doubted.reference.trusted = false;
+    assert_eq!(overall(&doubted), Standing::Unknown);
+}
+
+#[test]
 fn every_headline_is_a_sentence() {
     let audit = perfect();
     let [collapse, hole, unknown] = [

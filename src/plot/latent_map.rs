@@ -1,4 +1,4 @@
-//! What the decoder makes of every point of a latent plane.
+//! Values over a latent plane, such as what the decoder makes of every point of it.
 
 use std::path::Path;
 
@@ -13,23 +13,25 @@ use super::latent::PriorComponent;
 use super::plane::{self, Layout};
 use crate::error::{Error, Result};
 
-/// The decoder's mean over a grid of two latents: one panel a column of the data, in which colour
-/// stands for the column's value, under the outline of the prior.
+/// Values over a grid of two latents: one panel for each, in which colour stands for the value, under
+/// the outline of the prior.
 #[derive(Clone, Copy, Debug)]
-pub struct DecoderGrid<'a> {
+pub struct LatentMap<'a> {
     /// Heading of the figure.
     pub title: &'a str,
-    /// Names of the data's columns.
-    pub columns: &'a [String],
+    /// What the values are, for the text alternative, such as `the decoder's mean`.
+    pub what: &'a str,
+    /// Names of the values, such as the data's columns.
+    pub names: &'a [String],
     /// The grid, as [`lattice`](Self::lattice) makes it: n × 2.
     pub latents: ArrayView2<'a, f32>,
-    /// What each point is decoded to, n × columns.
-    pub decoded: ArrayView2<'a, f32>,
+    /// The values at each point, n × names. Those that are not finite are left out.
+    pub values: ArrayView2<'a, f32>,
     /// The prior, as in [`Latent`](super::Latent).
     pub prior: &'a [PriorComponent],
 }
 
-impl DecoderGrid<'_> {
+impl LatentMap<'_> {
     /// `side` × `side` points over the two latents' ranges `[[from, to]; 2]`, both ends included.
     pub fn lattice(ranges: [[f32; 2]; 2], side: usize) -> ndarray::Array2<f32> {
         let along = |[from, to]: [f32; 2], step: usize| {
@@ -44,8 +46,8 @@ impl DecoderGrid<'_> {
     /// Draws the figure to `name.png` and `name.svg` in `folder`.
     ///
     /// # Errors
-    /// Where the latents are no square grid in two dimensions, the decoded rows do not fit them or
-    /// the names, or a file cannot be written.
+    /// Where the latents are no square grid in two dimensions, the values do not fit them or the
+    /// names, or a file cannot be written.
     pub fn draw(&self, folder: &Path, name: &str) -> Result<Picture> {
         canvas::draw(self, folder, name)
     }
@@ -55,7 +57,7 @@ impl DecoderGrid<'_> {
     }
 
     fn shown(&self) -> usize {
-        self.columns.len().min(MOST_COLUMNS)
+        self.names.len().min(MOST_COLUMNS)
     }
 
     /// Rows and columns of panels.
@@ -68,11 +70,11 @@ impl DecoderGrid<'_> {
     }
 
     fn panel<DB: DrawingBackend>(&self, area: &Area<DB>, column: usize) -> Drawn<DB> {
-        let values = self.decoded.column(column).mapv(f64::from);
+        let values = self.values.column(column).mapv(f64::from);
         let finite = values.iter().copied().filter(|value| drawable(*value));
         let (low, high) =
             finite.fold((f64::MAX, f64::MIN), |(low, high), v| (low.min(v), high.max(v)));
-        let name = &self.columns[column];
+        let name = &self.names[column];
         if low > high {
             return plane::nothing(area, "no finite values");
         }
@@ -103,17 +105,18 @@ impl DecoderGrid<'_> {
     }
 }
 
-impl Figure for DecoderGrid<'_> {
+impl Figure for LatentMap<'_> {
     fn title(&self) -> &str {
         self.title
     }
 
     fn alt(&self) -> String {
         format!(
-            "{}: the decoder's mean of {} at {} points of the latent plane, dark where it is low, \
-             light where it is high, under the outline of the prior.",
+            "{}: {} of {} at {} points of the latent plane, dark where it is low, light where it is \
+             high, under the outline of the prior.",
             self.title,
-            shown_columns(self.columns),
+            self.what,
+            shown_columns(self.names),
             self.latents.nrows()
         )
     }
@@ -126,15 +129,15 @@ impl Figure for DecoderGrid<'_> {
     fn check(&self) -> Result<()> {
         let (points, dimensions) = self.latents.dim();
         let square = points >= 4 && self.side() * self.side() == points && dimensions == 2;
-        let fits = self.decoded.dim() == (points, self.columns.len()) && !self.columns.is_empty();
+        let fits = self.values.dim() == (points, self.names.len()) && !self.names.is_empty();
         match square && fits {
             true => Ok(()),
             false => Err(Error::input(format!(
-                "figure \"{}\": {points} latents of {dimensions} dimensions and decoded rows of shape \
-                 {:?} are no grid of {} columns",
+                "figure \"{}\": {points} latents of {dimensions} dimensions and values of shape {:?} are \
+                 no grid of {} values",
                 self.title,
-                self.decoded.dim(),
-                self.columns.len()
+                self.values.dim(),
+                self.names.len()
             ))),
         }
     }

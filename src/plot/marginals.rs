@@ -1,0 +1,103 @@
+//! Histograms of every column, real and generated.
+
+use std::path::Path;
+
+use ndarray::ArrayView2;
+use plotters::prelude::*;
+
+use super::axis::{Axis, drawable};
+use super::canvas::{self, Area, Drawn, Figure, Picture};
+use super::cloud::{self, Cloud, Colour};
+use super::legend::{self, Entry};
+use super::{histogram, plane, theme};
+use crate::error::Result;
+
+/// Columns that are shown.
+const MOST: usize = 16;
+
+/// The histogram of each column, the generated rows over the real ones in the same axes.
+#[derive(Clone, Copy, Debug)]
+pub struct Marginals<'a> {
+    /// Heading of the figure.
+    pub title: &'a str,
+    /// Names of the columns, of which the first 16 are shown.
+    pub columns: &'a [String],
+    /// Real values, n × columns.
+    pub real: ArrayView2<'a, f32>,
+    /// Generated values, m × columns.
+    pub generated: ArrayView2<'a, f32>,
+}
+
+impl Marginals<'_> {
+    /// Draws the figure to `name.png` and `name.svg` in `folder`, which is made where
+    /// it does not exist.
+    ///
+    /// # Errors
+    /// Where there is no column, where the names or the two sets differ in width, or where a file
+    /// cannot be written.
+    pub fn draw(&self, folder: &Path, name: &str) -> Result<Picture> {
+        canvas::draw(self, folder, name)
+    }
+
+    fn shown(&self) -> usize {
+        self.columns.len().min(MOST)
+    }
+
+    /// Rows and columns of panels.
+    fn panels(&self) -> (usize, usize) {
+        let wide = match self.shown() {
+            few @ ..=3 => few.max(1),
+            4 => 2,
+            _ => 3,
+        };
+        (self.shown().div_ceil(wide).max(1), wide)
+    }
+}
+
+impl Figure for Marginals<'_> {
+    fn title(&self) -> &str {
+        self.title
+    }
+
+    fn alt(&self) -> String {
+        let of = match self.columns.len() {
+            all if all > MOST => format!("the first {MOST} of {all} columns"),
+            _ => self.columns.iter().map(|name| theme::short(name)).collect::<Vec<_>>().join(", "),
+        };
+        let (real, generated) = (self.real.nrows(), self.generated.nrows());
+        format!(
+            "{}: histograms of {of}, {generated} generated rows over {real} real ones.",
+            self.title
+        )
+    }
+
+    fn size(&self) -> (u32, u32) {
+        let (rows, columns) = self.panels();
+        let wide = if columns == 1 { 900 } else { 1140 };
+        (wide, 300 * rows as u32 + 70)
+    }
+
+    fn check(&self) -> Result<()> {
+        cloud::check(self.title, self.columns, self.real, None)?;
+        cloud::check(self.title, self.columns, self.generated, None)
+    }
+
+    fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
+        let clouds = [
+            Cloud { points: self.real, colour: Colour::One(theme::REAL) },
+            Cloud { points: self.generated, colour: Colour::One(theme::GENERATED) },
+        ];
+        let entries = [Entry::new("real", theme::REAL), Entry::new("generated", theme::GENERATED)];
+        let body = legend::draw(area, &entries)?;
+        let panels = body.split_evenly(self.panels());
+        for (column, (panel, name)) in panels.iter().zip(self.columns).enumerate() {
+            let values = || clouds.iter().flat_map(|cloud| cloud.column(column));
+            if values().any(drawable) {
+                histogram::draw(panel, &Axis::over(name, values()), column, &clouds, &[])?;
+            } else {
+                plane::nothing(panel, "no finite values")?;
+            }
+        }
+        Ok(())
+    }
+}

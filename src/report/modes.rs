@@ -1,0 +1,159 @@
+//! The verdict, and every mode with its bar.
+
+use maud::{Markup, html};
+
+use super::parts::{scrolling, table, terms};
+use super::{Class, Page};
+use crate::audit::samples::{AuditedMode, SamplesAudit};
+use crate::audit::words::{self, Standing};
+
+/// The largest ratio that a bar shows; the bar of a larger one ends in an arrow.
+const LONGEST: f64 = 2.5;
+/// Width and height of the drawing of a bar.
+const BAR: (f64, f64) = (150.0, 22.0);
+
+impl Page {
+    /// The verdict in one sentence, with the figures behind it.
+    pub(super) fn verdict(&self) -> Markup {
+        let audit = self.findings.samples.as_ref();
+        let standing = audit.map_or(Standing::Unknown, words::overall);
+        let (sign, short) = match standing {
+            Standing::Good => ("✓", "Yes"),
+            Standing::Fair => ("≈", "In part"),
+            Standing::Bad => ("✗", "No"),
+            Standing::Unknown => ("?", "That cannot be judged"),
+        };
+        html! {
+            div class={ "verdict " (class(standing)) } {
+                p.short { span aria-hidden="true" { (sign) } " " (short) }
+                p { (self.findings.verdict) }
+            }
+            @if let Some(audit) = audit { (tiles(audit)) }
+        }
+    }
+
+    /// Every mode with its verdict, what it is held against, and why modes were lost.
+    pub(super) fn modes(&self) -> Markup {
+        let Some(audit) = &self.findings.samples else { return html! {} };
+        let causes = words::causes(audit);
+        let places = words::places(audit);
+        html! {
+            p { (words::reference(audit)) }
+            (mode_table(audit))
+            p.evidence {
+                "A bar is the number of generated rows near the mode over the number expected of a \
+                 perfect generator, its line the 95% interval. The mark at 1 is as in the data; below \
+                 0.2 a mode is missing, below 0.5 under-weighted, above 2 over-weighted."
+            }
+            @if !causes.is_empty() {
+                h3 { "Why, and what to try" }
+                ul.causes { @for sentence in causes { li { (sentence) } } }
+            }
+            @if !places.is_empty() {
+                details { summary { "Where each mode lies" }
+                    ul { @for sentence in places { li { (sentence) } } } }
+            }
+            h3 { "Beside others" }
+            (table("The modes of other rows", &words::COMPARED_HEADINGS, words::compared(audit)))
+            p.evidence { (words::COMPARED) }
+            (terms(&[
+                ("Mode", "a place where the data are dense: a component of their mixture, or a label."),
+                ("Strict", "the mode is in the samples as it is in the data: between half and twice as \
+                  many rows, in their place and of their width."),
+                ("Shift", "how far the generated rows of the mode lie from its place, in its own standard \
+                  deviations."),
+                ("Spread", "their variance over that of the mode: below 1 they are too narrow, above 1 too \
+                  wide."),
+                ("Borderline", "the interval crosses a threshold, so more samples could change the verdict."),
+                ("Too small to judge", "fewer than 20 real rows or 50 generated ones are expected, so a gap \
+                  could be chance."),
+            ]))
+        }
+    }
+}
+
+/// The counts behind the verdict.
+fn tiles(audit: &SamplesAudit) -> Markup {
+    let counts = audit.counts;
+    let tile = |value: String, name: &str| {
+        html! { div { dt { (name) } dd { (value) } } }
+    };
+    let of = |count| format!("{count} of {}", counts.modes);
+    html! {
+        dl.tiles {
+            (tile(of(counts.captured), "modes captured"))
+            (tile(of(counts.strict), "as in the data"))
+            (tile(counts.missing.to_string(), "missing"))
+            (tile((counts.modes - counts.eligible_only.modes).to_string(), "too small to judge"))
+            (tile(of(audit.ceiling.counts.strict), "as in the data, of fresh real rows"))
+            (tile(of(audit.floor.counts.strict), "as in the data, of one Gaussian"))
+        }
+    }
+}
+
+fn mode_table(audit: &SamplesAudit) -> Markup {
+    let names: Vec<String> = (0..audit.modes.len()).map(|mode| words::name(audit, mode)).collect();
+    let [mode, weight, expected, found, ratio, shift, spread, verdict] = words::HEADINGS;
+    scrolling(
+        "Table of modes",
+        html! {
+            thead { tr {
+                th scope="col" { (mode) }
+                th.text scope="col" { (verdict) }
+                th.text scope="col" { "found / expected" }
+                @for heading in [ratio, found, expected, weight, shift, spread] {
+                    th scope="col" { (heading) }
+                }
+            } }
+            tbody { @for (audited, class_) in audit.modes.iter().zip(Class::all(&names)) {
+                @let [name, weight, expected, found, ratio, shift, spread, verdict] =
+                    words::cells(audit, audited);
+                @let standing = class(words::standing(audit, audited));
+                tr {
+                    th scope="row" { (swatch(&class_)) span.name { (name) } }
+                    td.text { span class={ "pill " (standing) } { (verdict) } }
+                    td.text { (bar(audited, standing)) }
+                    @for cell in [ratio, found, expected, weight, shift, spread] { td { (cell) } }
+                }
+            } }
+        },
+    )
+}
+
+/// The look of a class, as its points have it.
+pub(super) fn swatch(class: &Class) -> Markup {
+    let style = format!("--color:{}", class.color);
+    html! { span class={ "swatch " (class.marker) } style=(style) aria-hidden="true" {} }
+}
+
+/// The ratio of a mode as a bar with its interval, against the thresholds. The table's cells say the
+/// same in numbers.
+fn bar(audited: &AuditedMode, standing: &str) -> Markup {
+    let (width, height) = BAR;
+    let x = |ratio: f64| width * ratio.clamp(0.0, LONGEST) / LONGEST;
+    let Some(ratio) = audited.mode.ratio else { return html! { "–" } };
+    let [low, high] = audited.mode.ratio_ci.unwrap_or([ratio; 2]);
+    let middle = height / 2.0;
+    let line = |x: f64, class| html! { line class=(class) x1=(x) x2=(x) y1="0" y2=(height) {} };
+    html! {
+        svg.bar viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) aria-hidden="true" {
+            (line(x(0.2), "threshold")) (line(x(0.5), "threshold")) (line(x(2.0), "threshold"))
+            rect class=(standing) x="0" y="5" width=(x(ratio)) height=(height - 10.0) {}
+            (line(x(1.0), "one"))
+            line.interval x1=(x(low)) x2=(x(high)) y1=(middle) y2=(middle) {}
+            @if ratio > LONGEST {
+                path.interval d={ "M" (width - 6.0) " 6l5 5l-5 5" } {}
+            }
+        }
+    }
+}
+
+/// The class of an element that shows a standing.
+fn class(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Good => "good",
+        Standing::Fair => "fair",
+        Standing::Bad => "bad",
+        Standing::Unknown => "unknown",
+    }
+}

@@ -1,0 +1,107 @@
+//! What the interactive views of the report show, from the run's files.
+
+use std::collections::HashMap;
+
+use ndarray::{Array2, Axis, s};
+
+use super::audit::{read_latents, read_rows};
+use super::classes::Classes;
+use super::data::first_rows;
+use super::latent_plane::{LatentPlane, components, prior_mixture};
+use super::{Context, EmbeddingRow, RunDir};
+use crate::error::Result;
+use crate::files;
+use crate::model::SavedModel;
+use crate::report::{Charts, Class, Embedding, Gaussian, Latents, Map, Points, Set, most_rows};
+use crate::vae::Model;
+
+/// The views of a run, and the share of the prior's mass that lies in holes where that is known.
+pub(super) fn charts(context: &Context) -> Result<(Charts, Option<f64>)> {
+    let dataset = context.dataset;
+    let columns = dataset.table.columns().to_vec();
+    let most = most_rows(columns.len());
+    let real = dataset.first(most);
+    let samples = read_rows(context, RunDir::SAMPLES)?;
+    let generated = first_rows(&samples, most);
+    let classes = Classes::find(context, &real, generated.view())?;
+    let names = classes.as_ref().map_or(&[][..], |classes| &classes.names);
+    let of_real = classes.as_ref().map(|classes| &classes.real[..]);
+    let of_generated = classes.as_ref().and_then(|classes| classes.generated.as_deref());
+    let numbers = || dataset.training_rows.iter().map(|row| row + 1);
+    let (latent, hole_share) = latents(context)?;
+    let charts = Charts {
+        real: Points::new(Set::Real, real.rows(), dataset.training.len(), numbers(), of_real),
+        generated: Points::new(
+            Set::Generated,
+            generated.view(),
+            samples.nrows(),
+            1..,
+            of_generated,
+        ),
+        classes: Class::all(names),
+        latent,
+        embeddings: embeddings(context, names)?,
+        columns,
+    };
+    Ok((charts, hole_share))
+}
+
+fn latents(context: &Context) -> Result<(Latents, Option<f64>)> {
+    let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
+    let posteriors = first_rows(&read_latents(context)?, context.plan.settings.analysis.rows);
+    let units = posteriors.ncols() / 2;
+    let classes = Classes::of_first(context, posteriors.nrows())?;
+    let plane = LatentPlane::find(context, &model, posteriors.view())?;
+    let means = Points::new(
+        Set::Latent,
+        posteriors.slice(s![.., ..units]),
+        context.dataset.training.len(),
+        context.dataset.training_rows.iter().map(|row| row + 1),
+        classes.as_ref().map(|classes| &classes.real[..]),
+    );
+    let prior = prior_mixture(&model.card().prior, units)?;
+    let map = plane.as_ref().map(|plane| {
+        Map::new(plane.latents.view(), plane.decoded.view(), plane.ratio.index_axis(Axis(1), 0))
+    });
+    let prior = components(&prior).iter().map(Gaussian::from).collect();
+    Ok((Latents { means, prior, map }, plane.map(|plane| plane.hole_share)))
+}
+
+/// The embeddings of `tsne.csv`: runs of rows with one perplexity, in which a source may follow
+/// another that it was embedded with.
+fn embeddings(context: &Context, names: &[String]) -> Result<Vec<Embedding>> {
+    let rows: Vec<EmbeddingRow> = files::read_records(&context.dir.file(RunDir::TSNE))?;
+    let class: HashMap<&str, usize> =
+        names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+    let of_set = |rows: &[EmbeddingRow], set: Set| {
+        let values = Array2::from_shape_fn((rows.len(), 2), |(row, axis)| match axis {
+            0 => rows[row].x,
+            _ => rows[row].y,
+        });
+        let classes: Option<Vec<usize>> =
+            rows.iter().map(|row| class.get(row.component.as_str()).copied()).collect();
+        let numbers: Vec<usize> = match set {
+            Set::Generated => (1..=rows.len()).collect(),
+            Set::Real | Set::Latent => {
+                context.dataset.training_rows.iter().map(|row| row + 1).collect()
+            }
+        };
+        Points::new(set, values.view(), rows.len(), numbers, classes.as_deref())
+    };
+    let by_perplexity = rows.chunk_by(|a, b| {
+        a.perplexity == b.perplexity && (a.source == "latent") == (b.source == "latent")
+    });
+    Ok(by_perplexity
+        .map(|rows| Embedding {
+            perplexity: rows[0].perplexity,
+            sets: rows
+                .chunk_by(|a, b| a.source == b.source)
+                .map(|rows| match rows[0].source.as_str() {
+                    "latent" => of_set(rows, Set::Latent),
+                    "real" => of_set(rows, Set::Real),
+                    _ => of_set(rows, Set::Generated),
+                })
+                .collect(),
+        })
+        .collect())
+}

@@ -1,0 +1,149 @@
+//! The plane of two latent units: what the decoder makes of it, and where the prior has holes.
+
+use std::f64::consts::TAU;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::Context;
+use crate::data::{Mixture, log_sum_exp};
+use crate::error::Result;
+use crate::model::Prior;
+use crate::plot::{LatentMap, PriorComponent};
+use crate::vae::Model;
+
+/// Points along each side of the grid.
+const SIDE: usize = 32;
+/// A place is a hole of the prior where all posteriors together are less than this share as dense.
+const HOLE: f64 = 0.1;
+/// Densities below this share of the largest are as good as none.
+const FAINT: f64 = 1e-3;
+/// Ratios of densities are shown up to this power of ten.
+const MOST_DECADES: f64 = 2.0;
+
+/// A grid over a plane of latents.
+pub(super) struct LatentPlane {
+    /// Its points, as [`LatentMap::lattice`] lays them.
+    pub latents: Array2<f32>,
+    /// The decoder's mean at each, n × columns, in the data's units.
+    pub decoded: Array2<f32>,
+    /// log₁₀ of the density of all posteriors together over that of the prior, n × 1, held in
+    /// [−2, 2]; not a number where both have none.
+    pub ratio: Array2<f32>,
+    /// The share of the prior's mass on the grid that lies in holes.
+    pub hole_share: f64,
+}
+
+impl LatentPlane {
+    /// The plane where the posteriors (n × 2·units: means, then log-variances) have their means;
+    /// nothing where there are not two units.
+    pub fn find(
+        context: &Context,
+        model: &Model,
+        posteriors: ArrayView2<f32>,
+    ) -> Result<Option<Self>> {
+        if posteriors.ncols() != 4 {
+            return Ok(None);
+        }
+        let range = |unit: usize| {
+            let means = posteriors.column(unit);
+            let (low, high) =
+                means.iter().fold((f32::MAX, f32::MIN), |(a, b), &v| (a.min(v), b.max(v)));
+            let margin = 0.1 * (high - low).max(0.1);
+            [low - margin, high + margin]
+        };
+        let latents = LatentMap::lattice([range(0), range(1)], SIDE);
+        let decoded = model.decode(latents.view(), &context.interrupt)?;
+        let prior: Vec<f64> = prior_mixture(&model.card().prior, 2)?
+            .log_densities(latents.view())
+            .into_iter()
+            .map(f64::exp)
+            .collect();
+        let posterior = aggregate_posterior(latents.view(), posteriors);
+        let largest = |densities: &[f64]| densities.iter().copied().fold(0.0, f64::max);
+        let faint = [largest(&prior), largest(&posterior)].map(|density| FAINT * density);
+        let pairs = || prior.iter().copied().zip(posterior.iter().copied());
+        let decades = |(prior, posterior): (f64, f64)| {
+            let ratio = (posterior / prior).log10().clamp(-MOST_DECADES, MOST_DECADES) as f32;
+            if prior < faint[0] && posterior < faint[1] { f32::NAN } else { ratio }
+        };
+        let ratio = Array2::from_shape_fn((latents.nrows(), 1), |(point, _)| {
+            decades((prior[point], posterior[point]))
+        });
+        let in_holes: f64 =
+            pairs().filter(|(prior, posterior)| *posterior < HOLE * prior).map(|(p, _)| p).sum();
+        let hole_share = in_holes / prior.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        Ok(Some(Self { latents, decoded, ratio, hole_share }))
+    }
+}
+
+/// The density of the mean of all posteriors (n × 4) at points of the plane:
+/// q(z) = 1/n Σ N(z; μᵢ, diag σᵢ²).
+fn aggregate_posterior(points: ArrayView2<f32>, posteriors: ArrayView2<f32>) -> Vec<f64> {
+    let posteriors = posteriors.mapv(f64::from);
+    let mut terms = vec![0.0; posteriors.nrows()];
+    let density = |point: ndarray::ArrayView1<f32>| {
+        for (term, row) in terms.iter_mut().zip(posteriors.rows()) {
+            let unit = |unit: usize| {
+                let (distance, log_variance) = (f64::from(point[unit]) - row[unit], row[unit + 2]);
+                distance * distance * (-log_variance).exp() + log_variance + TAU.ln()
+            };
+            *term = -0.5 * (unit(0) + unit(1));
+        }
+        (log_sum_exp(&terms) - (terms.len() as f64).ln()).exp()
+    };
+    points.rows().into_iter().map(density).collect()
+}
+
+/// A prior over `units` latents as a mixture, of one Gaussian where it is the standard normal.
+pub(super) fn prior_mixture(prior: &Prior, units: usize) -> Result<Mixture> {
+    match prior {
+        Prior::Mixture(mixture) => Ok(mixture.clone()),
+        Prior::StandardNormal => {
+            let identity = Array2::<f64>::eye(units);
+            let covariance = identity.rows().into_iter().map(|row| row.to_vec()).collect();
+            Mixture::new(vec![1.0], vec![vec![0.0; units]], vec![covariance])
+        }
+    }
+}
+
+/// A mixture as figures take it.
+pub(super) fn components(mixture: &Mixture) -> Vec<PriorComponent> {
+    let parts = mixture.weights().iter().zip(mixture.means()).zip(mixture.covariances());
+    parts
+        .map(|((&weight, mean), covariance)| PriorComponent {
+            weight,
+            mean: mean.clone().into(),
+            covariance: Array2::from_shape_fn((mean.len(), mean.len()), |(i, j)| covariance[i][j]),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    /// One posterior is a Gaussian, whose density at its mean is 1 / (2π σ₁ σ₂); a second one far
+    /// away halves it.
+    #[test]
+    fn the_density_of_all_posteriors_is_their_mean() {
+        let variances = [4.0_f32, 0.25];
+        let own = [1.0, -2.0, variances[0].ln(), variances[1].ln()];
+        let expected = 1.0 / (TAU * f64::from(variances[0] * variances[1]).sqrt());
+        let at = array![[1.0_f32, -2.0]];
+        for (posteriors, share) in [(array![own], 1.0), (array![own, [900.0, 0.0, 0.0, 0.0]], 0.5)]
+        {
+            let density = aggregate_posterior(at.view(), posteriors.view())[0];
+            assert!((density - share * expected).abs() < 1e-6, "{density}");
+        }
+    }
+
+    #[test]
+    fn a_standard_normal_is_a_mixture_of_one() {
+        let mixture = prior_mixture(&Prior::StandardNormal, 2).unwrap();
+        let density = mixture.log_densities(array![[0.0_f32, 0.0]].view())[0];
+        assert!((density + TAU.ln()).abs() < 1e-12);
+        assert_eq!(components(&mixture)[0].covariance, Array2::<f64>::eye(2));
+    }
+}

@@ -41,7 +41,7 @@ fn whole_trainings_by_either_engine_capture_the_same_modes() {
         let text = place.read(format!("{name}/audit.json"));
         let audit: Value = serde_json::from_str(&text).unwrap();
         let modes = audit["modes"].as_array().unwrap();
-        modes.iter().map(|mode| mode["ratio"]["value"].as_f64().unwrap() >= 0.5).collect()
+        modes.iter().map(|mode| mode["ratio"].as_f64().unwrap() >= 0.5).collect()
     };
     let fused = captured("fused", "--engine fused");
     let autodiff = captured("autodiff", "--engine autodiff");

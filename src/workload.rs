@@ -15,7 +15,8 @@ use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior, SavedM
 use crate::train::{Job, time_members, train};
 use crate::vae::Model;
 
-/// A model and batch to time, on the reference mixture with the default settings.
+/// A model and batch to time, on the reference mixture with the two latent units of the reference
+/// experiment and the default settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
     /// Rows a step.
@@ -50,6 +51,7 @@ impl std::fmt::Display for Workload {
 impl Workload {
     fn model(&self) -> Result<(Settings, SavedModel)> {
         let mut settings = Settings::default();
+        settings.model.latent = Some(2);
         settings.model.hidden = vec![self.hidden; 2];
         let features = settings.mixture.dimensions;
         let architecture = Architecture::new(&settings.model, features);

@@ -82,7 +82,7 @@ pub struct MixtureSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelSettings {
-    /// Latent units. Left out: 2, or 4 for more than 8 columns.
+    /// Latent units. Left out: as many as columns, from 2 to 4.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latent: Option<usize>,
     /// Widths of the hidden layers of the encoder; the decoder has them in reverse.

@@ -14,9 +14,9 @@ pub const SMALLEST_VARIANCE: f32 = 1e-12;
 /// The log-variances of a mixture prior are clamped to this range.
 pub const PRIOR_LOG_VARIANCE_RANGE: (f32, f32) = (-8.0, 4.0);
 
-/// Data of up to this many columns get a latent plane, which can be drawn, where nothing else is
-/// asked for.
-const MOST_PLANAR_FEATURES: usize = 8;
+/// Latent units where nothing is asked for: as many as columns, within these bounds. With fewer, modes
+/// that lie side by side in the data lie across others in the latent space, and grow together.
+const DEFAULT_LATENT: (usize, usize) = (2, 4);
 
 /// More parameters than this are refused: 4 GiB of `f32`, far above what these models need, so that
 /// a damaged file cannot ask for absurd memory.
@@ -108,10 +108,7 @@ impl Architecture {
         Self {
             features,
             hidden: settings.hidden.clone(),
-            latent: settings.latent.unwrap_or(match features {
-                ..=MOST_PLANAR_FEATURES => 2,
-                _ => 4,
-            }),
+            latent: settings.latent.unwrap_or(features.clamp(DEFAULT_LATENT.0, DEFAULT_LATENT.1)),
             activation: settings.activation,
             likelihood: settings.likelihood,
             sigma: (settings.likelihood == Likelihood::FixedSigma).then_some(settings.sigma),
@@ -250,7 +247,8 @@ mod tests {
 
     #[test]
     fn the_reference_model_has_its_known_size_and_order() {
-        let architecture = Architecture::new(&ModelSettings::default(), 3);
+        let settings = ModelSettings { latent: Some(2), ..ModelSettings::default() };
+        let architecture = Architecture::new(&settings, 3);
         let layout = architecture.layout();
         // (3·128+128) + (128·128+128) + (128·4+4) + (2·128+128) + (128·128+128) + (128·3+3) + 1
         assert_eq!(architecture.parameter_count().unwrap(), 34_824);
@@ -259,6 +257,12 @@ mod tests {
         let names: Vec<&str> = layout.iter().map(|spec| spec.name.as_str()).collect();
         assert_eq!(names[..3], ["encoder.0.weight", "encoder.0.bias", "encoder.1.weight"]);
         assert_eq!(names[6..8], ["decoder.0.weight", "decoder.0.bias"]);
+    }
+
+    #[test]
+    fn there_are_as_many_latent_units_as_columns_within_bounds() {
+        let units = |features| Architecture::new(&ModelSettings::default(), features).latent;
+        assert_eq!([1, 2, 3, 4, 30].map(units), [2, 2, 3, 4, 4]);
     }
 
     #[test]

@@ -215,7 +215,8 @@ mod tests {
     };
 
     fn start() -> Parameters {
-        let settings = ModelSettings { hidden: vec![6], ..ModelSettings::default() };
+        let settings =
+            ModelSettings { latent: Some(2), hidden: vec![6], ..ModelSettings::default() };
         let none = Array2::zeros((0, 3));
         Parameters::initialise(Architecture::new(&settings, 3), 1.0, none.view(), 1).unwrap()
     }

@@ -136,6 +136,7 @@ mod tests {
         Generator::new(5, Stream::MixtureRows, 0).normal(rows.as_slice_mut().unwrap());
         for prior in [PriorKind::Mixture, PriorKind::Vamp] {
             let settings = ModelSettings {
+                latent: Some(2),
                 prior,
                 prior_components: 4,
                 hidden: vec![8],

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// Settings for the smallest job that still goes through every stage, on the CPU.
-pub const QUICK: &str = "--set backend=cpu --epochs 3 --set model.hidden=[16,16] \
+/// Settings for the smallest job that still goes through every stage, on the CPU; with two latent units,
+/// whose plane is drawn.
+pub const QUICK: &str = "--set backend=cpu --epochs 3 --set model.hidden=[16,16] --set model.latent=2 \
      --set mixture.rows=120 --set samples=200 --set analysis.restarts=2 \
      --set analysis.max_clusters=4 --set analysis.perplexities=[5]";
 

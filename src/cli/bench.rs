@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
-use super::shared::BackendArgument;
-use crate::config::{Backend, Engine};
-use crate::device::{self, Chosen, adapters};
+use super::shared::{BackendArgument, word};
+use crate::config::Engine;
+use crate::device::{self, Chosen};
 use crate::error::{Kind, Result};
 use crate::run::Progress;
 use crate::workload::{WORKLOADS, Workload};
@@ -49,12 +49,7 @@ const MOST_STEPS: usize = 20_000;
 const SAMPLED: usize = 65_536;
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
-    let backends = match arguments.backend.backend {
-        Some(Backend::Auto) => vec![device::automatic(&adapters()).0],
-        Some(backend) => vec![backend],
-        None if adapters().is_empty() => vec![Backend::Cpu, Backend::Ndarray],
-        None => vec![Backend::Cpu, Backend::Ndarray, Backend::Wgpu],
-    };
+    let backends = arguments.backend.backends();
     let engines = |workload: &Workload, backend| {
         let wanted = arguments.engine.filter(|engine| *engine != Engine::Auto);
         let engines = workload.engines(backend).iter().copied();
@@ -71,7 +66,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         let chosen = device::open(backend)?;
         let name = match &chosen.adapter {
             Some(adapter) => format!("wgpu: {} ({})", adapter.name, adapter.kind),
-            None => json!(backend).as_str().unwrap_or_default().to_owned(),
+            None => word(backend),
         };
         for workload in WORKLOADS {
             let engines = engines(&workload, backend);
@@ -90,7 +85,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
                         }
                         steps => Some(steps?),
                     };
-                let engine = json!(engine).as_str().unwrap_or_default().to_owned();
+                let engine = word(engine);
                 lines.push(row(
                     &workload.to_string(),
                     &steps.map_or("–".into(), |steps| format!("{steps:.1}")),

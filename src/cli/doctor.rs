@@ -1,13 +1,13 @@
 //! `modescope doctor`: does every backend here compute the same?
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
-use super::shared::BackendArgument;
+use super::shared::{BackendArgument, word};
 use crate::config::{Backend, Engine};
-use crate::device::{self, adapters};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::run::Progress;
 use crate::train::{Checkup, check_up};
@@ -27,13 +27,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
-    let backends = match arguments.backend.backend {
-        Some(Backend::Auto) => vec![device::automatic(&adapters()).0],
-        Some(backend) => vec![backend],
-        None if adapters().is_empty() => vec![Backend::Cpu, Backend::Ndarray],
-        None => vec![Backend::Cpu, Backend::Ndarray, Backend::Wgpu],
-    };
-    let checks: Vec<(Backend, Engine)> = backends
+    let checks: Vec<(Backend, Engine)> = arguments
+        .backend
+        .backends()
         .into_iter()
         .flat_map(|backend| engines(backend).iter().map(move |&engine| (backend, engine)))
         .collect();
@@ -89,13 +85,5 @@ fn verdict(checkup: &Result<Checkup>) -> String {
         }
         Ok((_, None)) => "nothing was compared".into(),
         Err(error) => format!("fails: {}", error.message()),
-    }
-}
-
-/// A choice as it is written on the command line.
-fn word(choice: impl serde::Serialize) -> String {
-    match json!(choice) {
-        Value::String(word) => word,
-        other => other.to_string(),
     }
 }

@@ -326,7 +326,7 @@ fn an_interrupt_stops_between_submissions() {
 
 #[test]
 fn what_does_not_fit_the_adapter_is_refused_in_words() {
-    let case = Case::drawn(json!({"hidden": [64]}), (30, 3), 8);
+    let case = Case::drawn(json!({"hidden": [64], "latent": 2}), (30, 3), 8);
     let settings = TrainingSettings::default();
     let job = case.job(&settings);
     let plan = Plan::new(job.network, 30, 8, &settings);

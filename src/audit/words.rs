@@ -112,6 +112,18 @@ pub enum Standing {
     Unknown,
 }
 
+impl Standing {
+    /// The answer to whether the model learned the data.
+    pub fn answer(self) -> &'static str {
+        match self {
+            Self::Good => "Yes",
+            Self::Fair => "In part",
+            Self::Bad => "No",
+            Self::Unknown => "That cannot be judged",
+        }
+    }
+}
+
 /// How the samples stand as a whole: good where every mode that can be judged is as in the data, bad
 /// where none is.
 pub fn overall(audit: &SamplesAudit) -> Standing {
@@ -286,10 +298,6 @@ pub const METRIC_HEADINGS: [&str; 3] = ["figure", "generated", "fresh real rows"
 
 /// Each metric for the generated and for fresh real rows, with 95 % intervals.
 pub fn metrics(metrics: &Metrics) -> Vec<[String; 3]> {
-    let cell = |estimate: &Estimate| {
-        let [low, high] = estimate.interval;
-        format!("{} [{}, {}]", figure(estimate.value), figure(low), figure(high))
-    };
     [
         ("high quality", &metrics.high_quality),
         ("JS divergence of the weights (nats)", &metrics.js_divergence),
@@ -302,8 +310,14 @@ pub fn metrics(metrics: &Metrics) -> Vec<[String; 3]> {
         ("coverage", &metrics.coverage),
         ("exact copies of real rows", &metrics.copies),
     ]
-    .map(|(name, metric)| [name.to_owned(), cell(&metric.generated), cell(&metric.real)])
+    .map(|(name, metric)| [name.to_owned(), estimate(&metric.generated), estimate(&metric.real)])
     .into()
+}
+
+/// A figure with its interval.
+pub fn estimate(estimate: &Estimate) -> String {
+    let [low, high] = estimate.interval;
+    format!("{} [{}, {}]", figure(estimate.value), figure(low), figure(high))
 }
 
 /// Four decimals, or two digits of what is too small for them.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+mod compare;
 mod devices;
 mod doctor;
 mod encode;
@@ -53,6 +54,7 @@ enum Command {
     Audit(audit::Arguments),
     Tsne(tsne::Arguments),
     Report(report::Arguments),
+    Compare(compare::Arguments),
     Recipes(recipes::Arguments),
     Sweep(sweep::Arguments),
     Bench(bench::Arguments),
@@ -83,6 +85,7 @@ fn execute(command: Command, output: &Output) -> Result<()> {
         Command::Audit(arguments) => audit::run(&arguments, output, interrupt_flag()?),
         Command::Tsne(arguments) => tsne::run(&arguments, output, interrupt_flag()?),
         Command::Report(arguments) => report::run(&arguments, output, interrupt_flag()?),
+        Command::Compare(arguments) => compare::run(&arguments, output),
         Command::Recipes(arguments) => recipes::run(&arguments, output),
         Command::Sweep(arguments) => sweep::run(&arguments, output, interrupt_flag()?),
         Command::Bench(arguments) => bench::run(&arguments, output, interrupt_flag()?),

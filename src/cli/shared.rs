@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
+use console::{Alignment, measure_text_width, pad_str};
 use serde::Serialize;
 use toml::Value;
 
@@ -143,13 +144,18 @@ impl SettingsArguments {
     }
 }
 
-/// Refuses to write over a file that is there, unless told to, or CSV under another ending.
+/// Refuses to write CSV over a file that is there, unless told to, or under another ending.
 pub fn check_target(path: &Path, force: bool) -> Result<()> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     if matches!(ending, Some("npy" | "parquet")) {
         return Err(Error::input(format!("{}: only CSV can be written", path.display()))
             .help("give --out a name that ends in .csv"));
     }
+    check_free(path, force)
+}
+
+/// Refuses to write over a file that is there, unless told to.
+pub fn check_free(path: &Path, force: bool) -> Result<()> {
     if path.exists() && !force {
         return Err(Error::input(format!("{} is already there", path.display()))
             .help("--force replaces it, --out names another"));
@@ -161,4 +167,23 @@ pub fn check_target(path: &Path, force: bool) -> Result<()> {
 pub fn default_out(data: Option<&Path>, recipe: &str) -> PathBuf {
     let stem = data.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
     Path::new("runs").join(format!("{}-{recipe}", stem.as_deref().unwrap_or("mixture")))
+}
+
+/// Rows of cells as lines of one table: each column as wide as its widest cell, those of `words` flush
+/// left, figures flush right.
+pub fn aligned(rows: &[impl AsRef<[String]>], words: &[usize]) -> Vec<String> {
+    let columns = rows.iter().map(|cells| cells.as_ref().len()).max().unwrap_or(0);
+    let width = |column: usize| {
+        let widths = rows.iter().map(|cells| measure_text_width(&cells.as_ref()[column]));
+        widths.max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |cells: &[String]| {
+        let padded = cells.iter().enumerate().map(|(column, cell)| {
+            let side = if words.contains(&column) { Alignment::Left } else { Alignment::Right };
+            pad_str(cell, widths[column], side, None).into_owned()
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(|cells| line(cells.as_ref())).collect()
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
-use console::{Alignment, measure_text_width, pad_str};
 use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{SettingsArguments, TableArguments, default_out};
+use super::shared::{SettingsArguments, TableArguments, aligned, default_out};
 use crate::config::Grid;
 use crate::device::{self, Chosen};
 use crate::error::{Error, Kind, Result};
@@ -194,15 +193,7 @@ fn table(sweep: &Sweep, ranking: &Ranking) -> String {
         });
         lines.push(line);
     }
-    let width = |column: usize| lines.iter().map(|line| measure_text_width(&line[column])).max();
-    let widths: Vec<usize> = (0..lines[0].len()).map(|column| width(column).unwrap_or(0)).collect();
-    let padded = |line: &Vec<String>| {
-        let cells = line.iter().zip(&widths);
-        let cells =
-            cells.map(|(cell, &width)| pad_str(cell, width, Alignment::Right, None).into_owned());
-        cells.collect::<Vec<_>>().join("  ")
-    };
-    lines.iter().map(padded).collect::<Vec<_>>().join("\n")
+    aligned(&lines, &[]).join("\n")
 }
 
 /// A mean and its interval.

@@ -1,7 +1,8 @@
 //! The verdict at the end of a run or an audit: one line and a table of the modes.
 
-use console::{Alignment, Style, measure_text_width, pad_str};
+use console::Style;
 
+use super::shared::aligned;
 use crate::audit::findings::Findings;
 use crate::audit::words::{HEADINGS, Standing, cells, standing};
 
@@ -17,23 +18,13 @@ pub fn show(findings: &Findings) -> String {
     let Some(audit) = &findings.samples else { return findings.verdict.clone() };
     let mut lines = vec![HEADINGS.map(String::from)];
     lines.extend(audit.modes.iter().take(MOST).map(|mode| cells(audit, mode)));
-    let width = |column: usize| {
-        lines.iter().map(|cells| measure_text_width(&cells[column])).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
-    let line = |cells: &[String; HEADINGS.len()]| {
-        let padded = cells.iter().enumerate().map(|(column, cell)| {
-            let side = if WORDS.contains(&column) { Alignment::Left } else { Alignment::Right };
-            pad_str(cell, widths[column], side, None).into_owned()
-        });
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    let heading = Style::new().bold().apply_to(line(&lines[0])).to_string();
+    let lines = aligned(&lines, &WORDS);
+    let heading = Style::new().bold().apply_to(&lines[0]).to_string();
     let modes = audit
         .modes
         .iter()
         .zip(&lines[1..])
-        .map(|(mode, cells)| colour(standing(audit, mode)).apply_to(line(cells)).to_string());
+        .map(|(mode, line)| colour(standing(audit, mode)).apply_to(line).to_string());
     let more = audit.modes.len().checked_sub(MOST + 1).map(|more| format!("and {} more", more + 1));
     let table: Vec<String> = std::iter::once(heading).chain(modes).chain(more).collect();
     format!("{}\n\n{}", table.join("\n"), findings.verdict)

@@ -60,8 +60,8 @@ pub(super) trait Figure {
 
 /// Draws `figure` into `folder/name.png` and `folder/name.svg`.
 pub(super) fn draw(figure: &impl Figure, folder: &Path, name: &str) -> Result<Picture> {
-    let svg = svg(figure)?;
-    write_bytes(&folder.join(format!("{name}.svg")), svg.as_bytes())?;
+    let picture = picture(figure, name)?;
+    write_bytes(&folder.join(format!("{name}.svg")), picture.svg.as_bytes())?;
 
     // plotters' encoder takes a path only, so the picture goes through a scratch file.
     let io = |error| Error::io("writing a picture to", folder, error);
@@ -73,9 +73,13 @@ pub(super) fn draw(figure: &impl Figure, folder: &Path, name: &str) -> Result<Pi
     paint(figure, BitMapBackend::new(scratch.path(), pixels(figure)))?;
     let png = std::fs::read(scratch.path()).map_err(io)?;
     write_bytes(&folder.join(format!("{name}.png")), &png)?;
+    Ok(picture)
+}
 
+/// Checks `figure` and draws it for a page alone: no file is written.
+pub(super) fn picture(figure: &impl Figure, name: &str) -> Result<Picture> {
     let (title, alt) = (figure.title().to_string(), figure.alt());
-    Ok(Picture { name: name.to_string(), title, alt, svg })
+    Ok(Picture { name: name.to_string(), title, alt, svg: svg(figure)? })
 }
 
 /// Checks `figure` and draws it as an SVG element.

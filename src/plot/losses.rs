@@ -1,15 +1,14 @@
 //! Losses by epoch.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::axis::{Axis, Scale, drawable};
+use super::axis::{Axis, drawable};
 use super::canvas::{self, Area, Drawn, Figure, Picture};
 use super::legend::{self, Entry};
-use super::plane::{self, Layout};
-use super::theme::{self, Style};
+use super::panels::{self, Panel};
+use super::theme;
 use crate::error::{Error, Result};
 
 /// The loss, its reconstruction and KL parts, and the schedule by epoch, in four panels over one axis
@@ -51,18 +50,19 @@ impl Losses<'_> {
         canvas::draw(self, folder, name)
     }
 
-    fn panels(&self) -> [Panel<'_>; 4] {
-        let mut losses = vec![(Cow::Borrowed(self.loss), theme::TRAINING)];
-        losses.extend(self.held_out.map(|held_out| (Cow::Borrowed(held_out), theme::HELD_OUT)));
-        let training = |curve| vec![(Cow::Borrowed(curve), theme::TRAINING)];
+    fn panels(&self) -> [Panel; 4] {
+        let of = |values: &[f64], style| panels::curve(self.epochs, values, style);
+        let training = |values| of(values, theme::TRAINING);
+        let losses = std::iter::once(training(self.loss))
+            .chain(self.held_out.map(|held_out| of(held_out, theme::HELD_OUT)));
         let schedule = vec![
-            (Cow::Owned(percent(self.beta)), theme::BETA),
-            (Cow::Owned(percent(self.learning_rate)), theme::LEARNING_RATE),
+            of(&percent(self.beta), theme::BETA),
+            of(&percent(self.learning_rate), theme::LEARNING_RATE),
         ];
         [
-            Panel::new("Loss", self.loss_unit, losses),
-            Panel::new("Reconstruction", self.loss_unit, training(self.reconstruction)),
-            Panel::new("KL divergence", self.kl_unit, training(self.kl)),
+            Panel::new("Loss", self.loss_unit, losses.collect()),
+            Panel::new("Reconstruction", self.loss_unit, vec![training(self.reconstruction)]),
+            Panel::new("KL divergence", self.kl_unit, vec![training(self.kl)]),
             Panel {
                 heading: "Schedule (% of the largest)".into(),
                 y: Axis::over("", [0.0, 100.0]),
@@ -76,24 +76,6 @@ impl Losses<'_> {
 fn percent(values: &[f64]) -> Vec<f64> {
     let largest = values.iter().copied().fold(0.0, f64::max);
     values.iter().map(|value| 100.0 * value / largest).collect()
-}
-
-/// One panel of a [`Losses`].
-struct Panel<'a> {
-    heading: String,
-    curves: Vec<(Cow<'a, [f64]>, Style)>,
-    y: Axis,
-    is_empty: bool,
-}
-
-impl<'a> Panel<'a> {
-    fn new(what: &str, unit: &str, curves: Vec<(Cow<'a, [f64]>, Style)>) -> Self {
-        let values: Vec<f64> = curves.iter().flat_map(|(curve, _)| curve.iter()).copied().collect();
-        let y = Axis::log_if_wide("", &values);
-        let log = if y.scale == Scale::Log { ", log scale" } else { "" };
-        let heading = format!("{what} ({unit}){log}");
-        Self { heading, curves, y, is_empty: !values.iter().any(|value| drawable(*value)) }
-    }
 }
 
 impl Figure for Losses<'_> {
@@ -144,25 +126,6 @@ impl Figure for Losses<'_> {
         entries.push(Entry::new("β, the weight of the KL", theme::BETA));
         entries.push(Entry::new("learning rate", theme::LEARNING_RATE));
         let body = legend::draw(area, &entries)?;
-        let x = Axis::whole("epoch", self.epochs.iter().map(|epoch| *epoch as f64));
-        let places = body.split_evenly((4, 1));
-        let panels = self.panels();
-        let tall = places[0].dim_in_pixel().1 as i32;
-        let left = panels.iter().map(|panel| plane::left_room(&panel.y, tall)).max().unwrap_or(0);
-        for (i, (panel, place)) in panels.iter().zip(&places).enumerate() {
-            let place = plane::headed(place, &panel.heading)?;
-            if panel.is_empty {
-                plane::nothing(&place, "no finite values")?;
-                continue;
-            }
-            let x = if i == 3 { x.clone() } else { Axis { name: String::new(), ..x.clone() } };
-            let layout = Layout { left, ..Layout::default() };
-            let chart = plane::chart(&place, &x, &panel.y, layout)?;
-            for (curve, style) in &panel.curves {
-                let epochs = self.epochs.iter().map(|epoch| *epoch as f64);
-                chart.curve(epochs.zip(curve.iter().copied()), *style)?;
-            }
-        }
-        Ok(())
+        panels::stack(&body, &self.panels())
     }
 }

@@ -194,6 +194,16 @@ fn curves_are_drawn() {
             kl_unit: "nats a row",
         };
         check(folder.path(), &figure.draw(folder.path(), "losses").unwrap());
+        let history = |name: &str, values: &[f64]| History {
+            name: name.into(),
+            epochs: (0..values.len()).collect(),
+            loss: values.into(),
+            held_out_elbo: values.into(),
+        };
+        let runs = [history("a", curve), history("<b>", &[-1.0, -0.5])];
+        let picture = Histories { title: "Runs", runs: &runs }.picture("histories").unwrap();
+        assert!(!picture.svg.contains("NaN") && !picture.svg.contains("<b>"));
+        assert!(picture.alt.ends_with("<b> ends at -0.500."), "{}", picture.alt);
         let k: Vec<usize> = (2..2 + curve.len()).collect();
         let style = theme::REAL;
         let curve =

@@ -1,10 +1,12 @@
-//! One self-contained `report.html`: it opens offline and fetches nothing.
+//! One self-contained `report.html`: it opens offline and fetches nothing. [`Comparison`] is such a
+//! page on several runs.
 //!
 //! What it says stands in HTML and pictures, so it can be printed and read without scripts. `page.js`
 //! puts views to turn and to hover over in place of some pictures, drawn by plotly.js from the JSON
 //! of [`Charts`].
 
 mod charts;
+mod compare;
 mod loss_table;
 mod modes;
 mod page;
@@ -13,5 +15,6 @@ mod tables;
 mod views;
 
 pub use charts::{Charts, Class, Embedding, Gaussian, Latents, Map, Points, Set, most_rows};
+pub use compare::{ComparedRun, Comparison};
 pub use loss_table::{REFERENCE_LOSSES, rows_of_interest};
 pub use page::{Caption, Figure, Page};

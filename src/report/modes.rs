@@ -17,15 +17,9 @@ impl Page {
     pub(super) fn verdict(&self) -> Markup {
         let audit = self.findings.samples.as_ref();
         let standing = audit.map_or(Standing::Unknown, words::overall);
-        let (sign, short) = match standing {
-            Standing::Good => ("✓", "Yes"),
-            Standing::Fair => ("≈", "In part"),
-            Standing::Bad => ("✗", "No"),
-            Standing::Unknown => ("?", "That cannot be judged"),
-        };
         html! {
             div class={ "verdict " (class(standing)) } {
-                p.short { span aria-hidden="true" { (sign) } " " (short) }
+                (short(standing))
                 p { (self.findings.verdict) }
             }
             @if let Some(audit) = audit { (tiles(audit)) }
@@ -70,6 +64,17 @@ impl Page {
             ]))
         }
     }
+}
+
+/// Whether the model learned the data, in a word.
+pub(super) fn short(standing: Standing) -> Markup {
+    let sign = match standing {
+        Standing::Good => "✓",
+        Standing::Fair => "≈",
+        Standing::Bad => "✗",
+        Standing::Unknown => "?",
+    };
+    html! { p.short { span aria-hidden="true" { (sign) } " " (standing.answer()) } }
 }
 
 /// The counts behind the verdict.
@@ -128,7 +133,7 @@ pub(super) fn swatch(class: &Class) -> Markup {
 
 /// The ratio of a mode as a bar with its interval, against the thresholds. The table's cells say the
 /// same in numbers.
-fn bar(audited: &AuditedMode, standing: &str) -> Markup {
+pub(super) fn bar(audited: &AuditedMode, standing: &str) -> Markup {
     let (width, height) = BAR;
     let x = |ratio: f64| width * ratio.clamp(0.0, LONGEST) / LONGEST;
     let Some(ratio) = audited.mode.ratio else { return html! { "–" } };
@@ -149,7 +154,7 @@ fn bar(audited: &AuditedMode, standing: &str) -> Markup {
 }
 
 /// The class of an element that shows a standing.
-fn class(standing: Standing) -> &'static str {
+pub(super) fn class(standing: Standing) -> &'static str {
     match standing {
         Standing::Good => "good",
         Standing::Fair => "fair",

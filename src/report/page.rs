@@ -1,14 +1,14 @@
 //! The page.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 use serde::{Deserialize, Serialize};
 
 use super::Charts;
-use super::parts::{figure, terms};
+use super::parts::{Section, document, figure, terms};
 use crate::audit::findings::Findings;
+use crate::plot::Picture;
 use crate::train::EpochRecord;
 
-const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("page.js");
 /// plotly.js 4.1.1, its bundle for charts in space: npm's `plotly.js-gl3d-dist-min`.
 const PLOTLY: &str = include_str!("../../assets/plotly/plotly-gl3d.min.js");
@@ -35,6 +35,12 @@ pub struct Figure {
     pub caption: Caption,
     /// The SVG document.
     pub svg: String,
+}
+
+impl From<Picture> for Figure {
+    fn from(Picture { name, title, alt, svg }: Picture) -> Self {
+        Self { caption: Caption { name, title, alt }, svg }
+    }
 }
 
 /// Everything the page shows.
@@ -72,7 +78,7 @@ impl Page {
     /// The HTML document. All text from data and settings is escaped.
     pub fn render(&self) -> String {
         let title = format!("modescope: {} on {}", self.recipe, self.source);
-        let sections: [(&str, &str, Markup); 10] = [
+        let sections: [Section; 10] = [
             ("modes", "Modes", self.modes()),
             ("rows", "Real and generated", self.rows_view()),
             ("latent", "Latent space", self.latent_view()),
@@ -84,38 +90,12 @@ impl Page {
             ("questions", "Questions", self.answers()),
             ("settings", "Settings", self.settings()),
         ];
-        let shown = || sections.iter().filter(|(.., content)| !content.0.is_empty());
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    meta http-equiv="Content-Security-Policy" content=(POLICY);
-                    title { (title) }
-                    style { (PreEscaped(STYLE)) }
-                }
-                body {
-                    main {
-                        (self.top())
-                        nav aria-label="Sections" {
-                            @for (id, title, _) in shown() { a href={ "#" (id) } { (title) } " " }
-                        }
-                        @for (id, title, content) in shown() {
-                            section id=(id) aria-labelledby={ (id) "-title" } {
-                                h2 id={ (id) "-title" } { (title) }
-                                (content)
-                            }
-                        }
-                    }
-                    script type="application/json" id="data" { (PreEscaped(self.charts.to_json())) }
-                    script { (PreEscaped(PLOTLY)) }
-                    script { (PreEscaped(SCRIPT)) }
-                }
-            }
+        let scripts = html! {
+            script type="application/json" id="data" { (PreEscaped(self.charts.to_json())) }
+            script { (PreEscaped(PLOTLY)) }
+            script { (PreEscaped(SCRIPT)) }
         };
-        page.into_string()
+        document(&title, POLICY, self.top(), &sections, scripts)
     }
 
     /// What everyone should see first.

@@ -1,8 +1,53 @@
 //! Pieces that sections share.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Figure;
+
+const STYLE: &str = include_str!("style.css");
+
+/// A section of a page: its identifier, its title and what it says. One that says nothing is left out.
+pub(super) type Section = (&'static str, &'static str, Markup);
+
+/// A document of a head, sections and scripts. `policy` is its content security policy.
+pub(super) fn document(
+    title: &str,
+    policy: &str,
+    top: Markup,
+    sections: &[Section],
+    scripts: Markup,
+) -> String {
+    let shown = || sections.iter().filter(|(.., content)| !content.0.is_empty());
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta http-equiv="Content-Security-Policy" content=(policy);
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    (top)
+                    nav aria-label="Sections" {
+                        @for (id, title, _) in shown() { a href={ "#" (id) } { (title) } " " }
+                    }
+                    @for (id, title, content) in shown() {
+                        section id=(id) aria-labelledby={ (id) "-title" } {
+                            h2 id={ (id) "-title" } { (title) }
+                            (content)
+                        }
+                    }
+                }
+                (scripts)
+            }
+        }
+    };
+    page.into_string()
+}
 
 /// A picture with its text alternative, which everyone may read.
 pub(super) fn figure(figure: &Figure) -> Markup {

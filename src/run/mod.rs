@@ -7,6 +7,7 @@
 mod audit;
 mod charts;
 mod classes;
+mod compare;
 mod data;
 mod engine;
 mod folder;
@@ -23,6 +24,7 @@ mod sweep;
 mod train;
 mod tsne;
 
+pub use compare::compare;
 pub use data::Dataset;
 pub use folder::{Existing, RunDir};
 pub use plan::{Decided, Facts, Plan, Source};

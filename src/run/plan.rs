@@ -1,5 +1,6 @@
 //! The plan: everything a run decides, decided once, before anything is written.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -219,31 +220,41 @@ impl Plan {
         })
     }
 
-    /// The first difference from another plan, as `key is this, not that`: of settings before what
-    /// was decided from them.
+    /// The first difference from another plan, as `key is this, not that`.
     ///
     /// # Errors
     /// Where a plan cannot be encoded.
     pub fn difference(&self, other: &Self) -> Result<Option<String>> {
-        let (ours, theirs) = (flatten(&self.to_table()?), flatten(&other.to_table()?));
-        let absent = "not set".to_owned();
-        let keys = ours.keys().chain(theirs.keys());
-        let get = |map: &std::collections::BTreeMap<String, String>, key: &str| {
-            map.get(key).unwrap_or(&absent).clone()
+        let first = Self::differences(&[self, other])?.into_iter().next();
+        Ok(first.map(|(key, values)| format!("{key} is {}, not {}", values[0], values[1])))
+    }
+
+    /// The dotted keys in which plans differ, each with its value in every plan, in their order: of
+    /// settings before what was decided from them.
+    ///
+    /// # Errors
+    /// Where a plan cannot be encoded.
+    pub fn differences(plans: &[&Self]) -> Result<Vec<(String, Vec<String>)>> {
+        let tables: Vec<BTreeMap<String, String>> =
+            plans.iter().map(|plan| Ok(flatten(&plan.to_table()?))).collect::<Result<_>>()?;
+        let keys: BTreeSet<&String> = tables.iter().flat_map(BTreeMap::keys).collect();
+        let (decided, set): (Vec<_>, Vec<_>) =
+            keys.into_iter().partition(|key| key.starts_with("run."));
+        let values = |key: &String| {
+            let of = |table: &BTreeMap<String, String>| match table.get(key) {
+                Some(value) => value.clone(),
+                None => "not set".into(),
+            };
+            (key.clone(), tables.iter().map(of).collect())
         };
-        let (decided, set): (Vec<_>, Vec<_>) = keys.partition(|key| key.starts_with("run."));
-        Ok(set
-            .into_iter()
-            .chain(decided)
-            .map(|key| (key, get(&ours, key), get(&theirs, key)))
-            .find(|(_, ours, theirs)| ours != theirs)
-            .map(|(key, ours, theirs)| format!("{key} is {ours}, not {theirs}")))
+        let differ = |(_, values): &(String, Vec<String>)| values.iter().any(|v| *v != values[0]);
+        Ok(set.into_iter().chain(decided).map(values).filter(differ).collect())
     }
 }
 
 /// Dotted keys and the text of their values.
-fn flatten(table: &Table) -> std::collections::BTreeMap<String, String> {
-    let mut flat = std::collections::BTreeMap::new();
+fn flatten(table: &Table) -> BTreeMap<String, String> {
+    let mut flat = BTreeMap::new();
     for (key, value) in table {
         match value {
             Value::Table(inner) => {
@@ -320,5 +331,19 @@ pub(super) mod tests {
         let settings = Settings { seed: 2, ..Settings::default() };
         let other = Plan::resolve(settings, facts(1000)).unwrap();
         assert_eq!(other.difference(&read).unwrap().as_deref(), Some("seed is 2, not 1"));
+        let settings = Settings { samples: 7, ..Settings::default() };
+        let third = Plan::resolve(settings, facts(900)).unwrap();
+        let differences = Plan::differences(&[&plan, &other, &third]).unwrap();
+        let difference =
+            |key: &str, values: [&str; 3]| (key.into(), values.map(String::from).into());
+        assert_eq!(
+            differences,
+            [
+                difference("samples", ["10000", "10000", "7"]),
+                difference("seed", ["1", "2", "1"]),
+                difference("run.epochs", ["313", "313", "345"]),
+                difference("run.training_rows", ["1000", "1000", "900"]),
+            ]
+        );
     }
 }

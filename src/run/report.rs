@@ -1,31 +1,29 @@
 //! Stage `report`: one page from what the folder holds.
 
+use std::path::Path;
+
 use super::charts::charts;
-use super::{Context, RunDir, Source};
+use super::{Context, Plan, RunDir, Source};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::report::{Caption, Figure, Page};
 use crate::train::{EpochRecord, read_history};
 
 pub(super) fn stage(context: &Context) -> Result<()> {
-    let read = |path: &std::path::Path| {
-        std::fs::read_to_string(path).map_err(|error| Error::io("reading", path, error))
-    };
     let captions: Vec<Caption> = context.dir.read_json(super::plot::INDEX)?;
-    let figure = |caption: Caption| {
-        let path = context.dir.file(RunDir::PLOTS).join(format!("{}.svg", caption.name));
-        Ok(Figure { svg: read(&path)?, caption })
-    };
     let (plan, dataset) = (context.plan, context.dataset);
     let history = read_history(&context.dir.file(RunDir::HISTORY))?;
     let (charts, hole_share) = charts(context)?;
     let page = Page {
-        source: source(context),
+        source: source(plan),
         recipe: plan.settings.recipe.clone(),
         rows: (dataset.training.len(), dataset.held_out.len()),
         columns: dataset.table.columns().to_vec(),
         findings: context.dir.read_json(RunDir::AUDIT)?,
-        figures: captions.into_iter().map(figure).collect::<Result<_>>()?,
+        figures: captions
+            .into_iter()
+            .map(|caption| figure(context.dir, caption))
+            .collect::<Result<_>>()?,
         charts,
         hole_share,
         facts: facts(context, &history),
@@ -37,11 +35,21 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     files::write_bytes(&context.dir.file(RunDir::REPORT), page.render().as_bytes())
 }
 
+/// The picture that a caption is of.
+pub(super) fn figure(dir: &RunDir, caption: Caption) -> Result<Figure> {
+    let svg = read(&dir.file(RunDir::PLOTS).join(format!("{}.svg", caption.name)))?;
+    Ok(Figure { svg, caption })
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| Error::io("reading", path, error))
+}
+
 /// Where the data come from, in words.
-fn source(context: &Context) -> String {
-    match &context.dataset.source {
+pub(super) fn source(plan: &Plan) -> String {
+    match &plan.decided.source {
         Source::Mixture => {
-            let mixture = &context.plan.settings.mixture;
+            let mixture = &plan.settings.mixture;
             format!(
                 "a generated mixture of {} Gaussians in {} dimensions, means uniform in (−{s}, {s})",
                 mixture.components,

@@ -8,9 +8,9 @@ use super::audit::{read_latents, read_rows};
 use super::classes::Classes;
 use super::data::first_rows;
 use super::latent_plane::{LatentPlane, components, prior_mixture};
+use super::tsne::coloured_rows;
 use super::{Context, EmbeddingRow, RunDir};
 use crate::error::Result;
-use crate::files;
 use crate::model::SavedModel;
 use crate::report::{Charts, Class, Embedding, Gaussian, Latents, Map, Points, Set, most_rows};
 use crate::vae::Model;
@@ -70,7 +70,7 @@ fn latents(context: &Context) -> Result<(Latents, Option<f64>)> {
 /// The embeddings of `tsne.csv`: runs of rows with one perplexity, in which a source may follow
 /// another that it was embedded with.
 fn embeddings(context: &Context, names: &[String]) -> Result<Vec<Embedding>> {
-    let rows: Vec<EmbeddingRow> = files::read_records(&context.dir.file(RunDir::TSNE))?;
+    let rows = coloured_rows(context)?;
     let class: HashMap<&str, usize> =
         names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
     let of_set = |rows: &[EmbeddingRow], set: Set| {

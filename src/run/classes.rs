@@ -24,12 +24,28 @@ impl Classes {
         real: &Table,
         generated: ArrayView2<f32>,
     ) -> Result<Option<Self>> {
-        let modes = modes(context)?;
+        Self::by(modes(context)?.as_ref(), real, generated)
+    }
+
+    /// As [`find`](Self::find), by what was known before the audit: the labels, or the truth.
+    pub fn given(
+        context: &Context,
+        real: &Table,
+        generated: ArrayView2<f32>,
+    ) -> Result<Option<Self>> {
+        Self::by(context.dataset.mixture.as_ref(), real, generated)
+    }
+
+    fn by(
+        modes: Option<&Mixture>,
+        real: &Table,
+        generated: ArrayView2<f32>,
+    ) -> Result<Option<Self>> {
         let assign = |modes: &Mixture, rows: ArrayView2<f32>| -> Vec<usize> {
             modes.assign(rows).into_iter().map(|assigned| assigned.component).collect()
         };
-        let of_generated = modes.as_ref().map(|modes| assign(modes, generated));
-        let (names, of_real) = match (real.labels(), &modes) {
+        let of_generated = modes.map(|modes| assign(modes, generated));
+        let (names, of_real) = match (real.labels(), modes) {
             (Some(labels), _) => (labels.names.clone(), labels.of_row.clone()),
             (None, Some(modes)) => {
                 let names = (0..modes.components()).map(|mode| mode.to_string()).collect();

@@ -8,6 +8,7 @@ use super::audit::{read_latents, read_rows};
 use super::classes::Classes;
 use super::data::first_rows;
 use super::latent_plane::{LatentPlane, components, prior_mixture};
+use super::tsne::coloured_rows;
 use super::{Context, EmbeddingRow, RunDir};
 use crate::audit::clusters::{KChoice, KSummary};
 use crate::audit::findings::Findings;
@@ -15,7 +16,6 @@ use crate::audit::structure::Clusters;
 use crate::config::{KlReduction, Likelihood, ScalingKind};
 use crate::data::Scaling;
 use crate::error::{Error, Result};
-use crate::files;
 use crate::model::SavedModel;
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
@@ -205,7 +205,7 @@ fn k_choice(clusters: &Clusters, folder: &Path) -> Result<Picture> {
 
 /// A picture of the embeddings of the posterior means, and one of those of rows.
 fn embeddings(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
-    let rows: Vec<EmbeddingRow> = files::read_records(&context.dir.file(RunDir::TSNE))?;
+    let rows = coloured_rows(context)?;
     let points = |source: &str, perplexity: f64| {
         let of = |row: &&EmbeddingRow| row.source == source && row.perplexity == perplexity;
         let points: Vec<[f32; 2]> = rows.iter().filter(of).map(|row| [row.x, row.y]).collect();

@@ -97,14 +97,14 @@ pub const STAGES: &[Stage] = &[
     },
     Stage {
         name: "tsne",
-        after: &["audit"],
+        after: &["sample"],
         settings: |plan| json!([plan.settings.analysis, plan.decided.perplexities]),
         outputs: &[RunDir::TSNE],
         work: tsne::stage,
     },
     Stage {
         name: "plot",
-        after: &["tsne"],
+        after: &["audit", "tsne"],
         settings: |_| Value::Null,
         outputs: &[plot::INDEX],
         work: plot::stage,

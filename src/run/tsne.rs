@@ -28,7 +28,7 @@ pub struct EmbeddingRow {
     /// What was embedded: `latent` for posterior means; `real` and `generated` for rows, which are
     /// embedded together.
     pub source: String,
-    /// Label or mode of the row; empty where there is none.
+    /// Label of the row, or its component of a given mixture; empty where there is neither.
     pub component: String,
     /// Perplexity of the embedding that the row belongs to.
     pub perplexity: f64,
@@ -68,6 +68,30 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     files::write_records(&context.dir.file(RunDir::TSNE), rows)
 }
 
+/// The rows of `tsne.csv`; those without a component get the mode that the audit found for them.
+pub(super) fn coloured_rows(context: &Context) -> Result<Vec<EmbeddingRow>> {
+    let mut rows: Vec<EmbeddingRow> = files::read_records(&context.dir.file(RunDir::TSNE))?;
+    let most = context.plan.settings.analysis.rows;
+    let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, most);
+    let Some(classes) = Classes::find(context, &context.dataset.first(most), generated.view())?
+    else {
+        return Ok(rows);
+    };
+    let is_same =
+        |a: &EmbeddingRow, b: &EmbeddingRow| a.perplexity == b.perplexity && a.source == b.source;
+    for rows in rows.chunk_by_mut(is_same) {
+        let of_row = match rows[0].source.as_str() {
+            "generated" => classes.generated.as_deref().unwrap_or_default(),
+            _ => &classes.real,
+        };
+        for (row, &class) in rows.iter_mut().zip(of_row).filter(|(row, _)| row.component.is_empty())
+        {
+            row.component.clone_from(&classes.names[class]);
+        }
+    }
+    Ok(rows)
+}
+
 /// The posterior means, then real and generated rows together, at every perplexity that they allow.
 fn jobs(context: &Context) -> Result<Vec<Job>> {
     let rows = context.plan.settings.analysis.rows;
@@ -76,7 +100,7 @@ fn jobs(context: &Context) -> Result<Vec<Job>> {
     let latents = first_rows(&read_latents(context)?, rows);
     let means = latents.slice(s![.., ..latents.ncols() / 2]).to_owned();
 
-    let classes = Classes::find(context, &real, generated.view())?;
+    let classes = Classes::given(context, &real, generated.view())?;
     let tag = |source, of_row: Option<&Vec<usize>>, row: usize| {
         let name = of_row.zip(classes.as_ref()).map(|(of_row, c)| c.names[of_row[row]].clone());
         (source, name.unwrap_or_default())

@@ -11,7 +11,7 @@ use crate::data::{Mixture, Scaling};
 use crate::device::Chosen;
 use crate::error::{Error, Result};
 use crate::fused::Member;
-use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior, SavedModel};
+use crate::model::{ModelCard, Parameters, SavedModel};
 use crate::train::{Job, time_members, train};
 use crate::vae::Model;
 
@@ -54,24 +54,12 @@ impl Workload {
         settings.model.latent = Some(2);
         settings.model.hidden = vec![self.hidden; 2];
         let features = settings.mixture.dimensions;
-        let architecture = Architecture::new(&settings.model, features);
-        let parameters = Parameters::initialise(
-            architecture.clone(),
-            settings.model.sigma,
-            Array2::zeros((0, features)).view(),
-            settings.seed,
-        )?;
-        let card = ModelCard {
-            format: ModelCard::FORMAT,
-            modescope: env!("CARGO_PKG_VERSION").into(),
-            recipe: settings.recipe.clone(),
-            seed: settings.seed,
-            columns: (0..features).map(|i| format!("x{i}")).collect(),
-            architecture,
-            scaling: Scaling::fit(ScalingKind::None, Array2::zeros((1, features)).view()),
-            prior: Prior::StandardNormal,
-            objective: Objective::new(&settings.training, self.batch),
-        };
+        let columns: Vec<String> = (0..features).map(|i| format!("x{i}")).collect();
+        let scaling = Scaling::fit(ScalingKind::None, Array2::zeros((1, features)).view());
+        let card = ModelCard::untrained(&settings, settings.seed, &columns, scaling, self.batch);
+        let (architecture, sigma) = (card.architecture.clone(), settings.model.sigma);
+        let none = Array2::zeros((0, features));
+        let parameters = Parameters::initialise(architecture, sigma, none.view(), settings.seed)?;
         Ok((settings, SavedModel { card, parameters }))
     }
 

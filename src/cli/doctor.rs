@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
                 let adapter = chosen.adapter.as_ref().map(|adapter| format!(" on {adapter}"));
                 (
                     format!("{}{}", word(backend), adapter.unwrap_or_default()),
-                    check_up(&chosen, engine),
+                    check_up(backend, engine, &chosen.device),
                 )
             }
             Err(error) => (word(backend), Err(error)),

@@ -17,7 +17,6 @@ use crate::error::{Error, Result};
 use crate::run::{
     Context, Dataset, Decided, Existing, Facts, Plan, Progress, RunDir, Source, execute,
 };
-use crate::train::refuse_wrong_adapter;
 
 /// Do the whole job: data, training, samples, analysis, pictures, report
 ///
@@ -149,7 +148,6 @@ impl Job {
         if self.force {
             self.check_inputs_outside(&out)?;
         }
-        refuse_wrong_adapter(&chosen, plan.decided.engine)?;
         let dir = RunDir::create(&out, existing)?;
         let context = Context {
             dir: &dir,

@@ -17,7 +17,6 @@ use crate::run::{
     Context, Dataset, Existing, Facts, Mean, Plan, Progress, Ranking, RunDir, Shard, ShardFile,
     Sweep, SweepDir, execute,
 };
-use crate::train::refuse_wrong_adapter;
 
 /// Train many VAEs, seeds × settings, on one data set, and rank them
 ///
@@ -61,7 +60,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Start afresh where the folder holds a sweep, or this shard of one
-    #[arg(long)]
+    #[arg(long, conflicts_with = "merge")]
     force: bool,
 }
 
@@ -139,7 +138,6 @@ impl Job<'_> {
         let (sweep, display) = (self.sweep, self.display);
         if let Some(first) = sweep.combinations.first() {
             display.note(&first.plan.engine_reason);
-            refuse_wrong_adapter(self.chosen, first.plan.decided.engine)?;
         }
         match file.members.len() {
             0 => {}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Architecture;
-use crate::config::{KlReduction, TrainingSettings};
+use crate::config::{KlReduction, Settings, TrainingSettings};
 use crate::data::{Mixture, Scaling};
 
 /// The distribution that latents are drawn from when sampling.
@@ -80,6 +80,27 @@ pub struct ModelCard {
 impl ModelCard {
     /// The [`format`](Self::format) that this version writes and reads.
     pub const FORMAT: u32 = 2;
+
+    /// The card of a model before its training: latents come from N(0, I) until a prior is settled.
+    pub fn untrained(
+        settings: &Settings,
+        seed: u64,
+        columns: &[String],
+        scaling: Scaling,
+        batch: usize,
+    ) -> Self {
+        Self {
+            format: Self::FORMAT,
+            modescope: env!("CARGO_PKG_VERSION").into(),
+            recipe: settings.recipe.clone(),
+            seed,
+            columns: columns.to_vec(),
+            architecture: Architecture::new(&settings.model, columns.len()),
+            scaling,
+            prior: Prior::StandardNormal,
+            objective: Objective::new(&settings.training, batch),
+        }
+    }
 
     /// The variance that the loss acts by, in scaled units: that of the likelihood, given as its mean
     /// over the columns, times β.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use maud::{Markup, html};
 
 use super::Figure;
-use super::modes::{bar, class, short};
+use super::modes::{STRICT, bar, class, short};
 use super::parts::{document, figure, scrolling, table, terms};
 use crate::audit::findings::Findings;
 use crate::audit::metrics::Metrics;
@@ -139,8 +139,7 @@ impl Comparison {
                 @if let Some(note) = self.note() { p.note { (note) } }
                 (table("Table of runs", &ComparedRun::HEADINGS, self.runs.iter().map(ComparedRun::cells)))
                 (terms(&[
-                    ("Strict", "the mode is in the samples as it is in the data: between half and twice \
-                      as many rows, in their place and of their width."),
+                    STRICT,
                     ("Captured", "the mode has at least half the rows expected."),
                     ("Held-out ELBO", "the evidence lower bound of the held-out rows after the last epoch, \
                       in nats a row in the data's own units: higher is better."),

@@ -9,6 +9,12 @@ use crate::audit::words::{self, Standing};
 
 /// The largest ratio that a bar shows; the bar of a larger one ends in an arrow.
 const LONGEST: f64 = 2.5;
+/// The word for a mode that was learned, and what it means.
+pub(super) const STRICT: (&str, &str) = (
+    "Strict",
+    "the mode is in the samples as it is in the data: between half and twice as many rows, in their \
+     place and of their width.",
+);
 /// Width and height of the drawing of a bar.
 const BAR: (f64, f64) = (150.0, 22.0);
 
@@ -52,8 +58,7 @@ impl Page {
             p.evidence { (words::COMPARED) }
             (terms(&[
                 ("Mode", "a place where the data are dense: a component of their mixture, or a label."),
-                ("Strict", "the mode is in the samples as it is in the data: between half and twice as \
-                  many rows, in their place and of their width."),
+                STRICT,
                 ("Shift", "how far the generated rows of the mode lie from its place, in its own standard \
                   deviations."),
                 ("Spread", "their variance over that of the mode: below 1 they are too narrow, above 1 too \

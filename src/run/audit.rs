@@ -150,11 +150,20 @@ fn diagnose(
     let summary = summarise(means, latents.slice(s![.., units..]));
     let some = means.select(Axis(0), &subset(means.nrows(), analysis.rows));
     let (max_clusters, restarts) = (analysis.max_clusters, analysis.restarts);
+    let task = context.progress.begin("latent space", 1);
     let (clusters, mixture, density) = interruptible(&context.interrupt, move || {
         let some = some.view();
-        let clusters = choose_k(some, max_clusters, restarts, seed, &|| ())?;
-        let (mixture, _) = choose_components(some, MOST_COMPONENTS, seed)?;
-        Ok((clusters, mixture, density_clusters(some)?))
+        let (clusters, (mixture, density)) = rayon::join(
+            || choose_k(some, max_clusters, restarts, seed, &|| ()),
+            || {
+                rayon::join(
+                    || choose_components(some, MOST_COMPONENTS, seed),
+                    || density_clusters(some),
+                )
+            },
+        );
+        task.update(1, "");
+        Ok((clusters?, mixture?.0, density?))
     })?;
     let mut eigenvalues = covariance_eigenvalues(model.card().scaling.apply(training).view());
     eigenvalues.truncate(EIGENVALUES);

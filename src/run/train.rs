@@ -12,13 +12,21 @@ use crate::config::{Recipe, Settings, TrainingSettings};
 use crate::data::{Scaling, Table};
 use crate::error::Result;
 use crate::fused::Member;
-use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior, SavedModel};
-use crate::train::{EpochRecord, Job, Observer, restart_seed, train, train_members, write_history};
+use crate::model::{ModelCard, Parameters, SavedModel};
+use crate::train::{
+    EpochRecord, Job, Observer, refuse_wrong_adapter, restart_seed, train, train_members,
+    write_history,
+};
 use crate::vae::Model;
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let (training, held_out) = (&context.dataset.training, context.dataset.held_out.rows());
     preflight(context)?;
+    refuse_wrong_adapter(
+        context.plan.decided.backend,
+        context.plan.decided.engine,
+        context.device,
+    )?;
     let (settings, epochs) = (&context.plan.settings.training, context.plan.decided.epochs);
     let seed = best_seed(context, training, held_out)?;
     let (history, saved) = fit(context, "training", seed, training, held_out, settings, epochs);
@@ -92,17 +100,8 @@ fn best_seed(context: &Context, training: &Table, held_out: ArrayView2<f32>) -> 
 /// What the model for these rows is, given in the data's own units.
 pub(super) fn model_card(plan: &Plan, seed: u64, training: &Table) -> ModelCard {
     let Plan { settings, decided, .. } = plan;
-    ModelCard {
-        format: ModelCard::FORMAT,
-        modescope: decided.modescope.clone(),
-        recipe: settings.recipe.clone(),
-        seed,
-        columns: training.columns().to_vec(),
-        architecture: Architecture::new(&settings.model, training.width()),
-        scaling: Scaling::fit(settings.data.scaling, training.rows()),
-        prior: Prior::StandardNormal,
-        objective: Objective::new(&settings.training, decided.batch),
-    }
+    let scaling = Scaling::fit(settings.data.scaling, training.rows());
+    ModelCard::untrained(settings, seed, training.columns(), scaling, decided.batch)
 }
 
 /// Trains a model as the plan says on these rows, given in the data's own units, and settles the

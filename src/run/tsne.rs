@@ -71,6 +71,9 @@ pub(super) fn stage(context: &Context) -> Result<()> {
 /// The rows of `tsne.csv`; those without a component get the mode that the audit found for them.
 pub(super) fn coloured_rows(context: &Context) -> Result<Vec<EmbeddingRow>> {
     let mut rows: Vec<EmbeddingRow> = files::read_records(&context.dir.file(RunDir::TSNE))?;
+    if rows.iter().all(|row| !row.component.is_empty()) {
+        return Ok(rows);
+    }
     let most = context.plan.settings.analysis.rows;
     let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, most);
     let Some(classes) = Classes::find(context, &context.dataset.first(most), generated.view())?

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use burn::tensor::Device;
 use ndarray::{Array2, Axis};
 use serde::Serialize;
 
@@ -9,16 +10,16 @@ use super::trainer::fused_trainer;
 use super::{Gradient, Job, gradient};
 use crate::config::{Backend, Engine, Layers, ScalingKind, Settings};
 use crate::data::{Scaling, epoch_order};
-use crate::device::{self, Chosen};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::fused::Member;
-use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior};
+use crate::model::{ModelCard, Parameters};
 use crate::random::{Generator, Stream};
 
 /// Rows of the step: no multiple of a tile or a vector.
 const ROWS: usize = 37;
 /// Columns of its data.
-const FEATURES: usize = 3;
+const COLUMNS: [&str; 3] = ["x0", "x1", "x2"];
 const SEED: u64 = 1;
 /// Largest difference of a tensor's gradient, as a share of its largest value, that rounding explains:
 /// ten times what correct backends show.
@@ -59,18 +60,18 @@ impl Checkup {
 ///
 /// # Errors
 /// Where a difference is too large, whose tensor the message names, or the device fails.
-pub fn refuse_wrong_adapter(chosen: &Chosen, engine: Engine) -> Result<()> {
-    match chosen.backend {
-        Backend::Wgpu => refuse_wrong(&check_up(chosen, engine)?, chosen),
+pub fn refuse_wrong_adapter(backend: Backend, engine: Engine, device: &Device) -> Result<()> {
+    match backend {
+        Backend::Wgpu => refuse_wrong(&check_up(backend, engine, device)?),
         Backend::Auto | Backend::Cpu | Backend::Ndarray => Ok(()),
     }
 }
 
-fn refuse_wrong(checkup: &Checkup, chosen: &Chosen) -> Result<()> {
+fn refuse_wrong(checkup: &Checkup) -> Result<()> {
     match checkup.worst().filter(|_| !checkup.is_right()) {
         None => Ok(()),
         Some(Compared { tensor, difference }) => Err(Error::failed(format!(
-            "{chosen}: a training step there is wrong: {tensor} differs from the CPU's by \
+            "a training step on this graphics device is wrong: {tensor} differs from the CPU's by \
              {difference:.1e} of its size"
         ))
         .help(
@@ -79,30 +80,20 @@ fn refuse_wrong(checkup: &Checkup, chosen: &Chosen) -> Result<()> {
     }
 }
 
-/// Takes one step on `chosen` with `engine` and compares its loss and gradients.
+/// Takes one step with `engine` on `device` and compares its loss and gradients.
 ///
 /// # Errors
 /// Where the device fails.
-pub fn check_up(chosen: &Chosen, engine: Engine) -> Result<Checkup> {
+pub fn check_up(backend: Backend, engine: Engine, device: &Device) -> Result<Checkup> {
     let settings = Settings::resolve(&Layers::default())?;
-    let architecture = Architecture::new(&settings.model, FEATURES);
-    let mut rows = Array2::zeros((ROWS, FEATURES));
+    let mut rows = Array2::zeros((ROWS, COLUMNS.len()));
     if let Some(values) = rows.as_slice_mut() {
         Generator::new(SEED, Stream::MixtureRows, 0).normal(values);
     }
-    let start =
-        Parameters::initialise(architecture.clone(), settings.model.sigma, rows.view(), SEED)?;
-    let card = ModelCard {
-        format: ModelCard::FORMAT,
-        modescope: env!("CARGO_PKG_VERSION").into(),
-        recipe: settings.recipe.clone(),
-        seed: SEED,
-        columns: (0..FEATURES).map(|column| format!("x{column}")).collect(),
-        architecture,
-        scaling: Scaling::fit(ScalingKind::None, rows.view()),
-        prior: Prior::StandardNormal,
-        objective: Objective::new(&settings.training, ROWS),
-    };
+    let scaling = Scaling::fit(ScalingKind::None, rows.view());
+    let card = ModelCard::untrained(&settings, SEED, &COLUMNS.map(String::from), scaling, ROWS);
+    let (architecture, sigma) = (card.architecture.clone(), settings.model.sigma);
+    let start = Parameters::initialise(architecture, sigma, rows.view(), SEED)?;
     let mut noise = Array2::zeros((ROWS, card.architecture.latent));
     if let Some(values) = noise.as_slice_mut() {
         Generator::new(SEED, Stream::PosteriorNoise, 0).normal(values);
@@ -114,20 +105,20 @@ pub fn check_up(chosen: &Chosen, engine: Engine) -> Result<Checkup> {
     let reference = by_autodiff(&device::open(Backend::Cpu)?.device)?;
     let found = match engine {
         Engine::Fused => {
-            let none = Array2::zeros((0, FEATURES));
+            let none = Array2::zeros((0, COLUMNS.len()));
             let job = Job {
                 card: &card,
                 settings: &settings.training,
                 epochs: 1,
                 engine,
-                backend: chosen.backend,
-                device: &chosen.device,
+                backend,
+                device,
                 rows: rows.view(),
                 held_out: none.view(),
             };
             by_fused(job, &start)?
         }
-        Engine::Autodiff | Engine::Auto => by_autodiff(&chosen.device)?,
+        Engine::Autodiff | Engine::Auto => by_autodiff(device)?,
     };
     Ok(compare(&start, &found, &reference))
 }
@@ -185,12 +176,14 @@ mod tests {
             (Backend::Wgpu, Engine::Fused),
             (Backend::Wgpu, Engine::Autodiff),
         ] {
-            let checkup = check_up(&device::open(backend).unwrap(), engine).unwrap();
+            let device = device::open(backend).unwrap().device;
+            let checkup = check_up(backend, engine, &device).unwrap();
             assert!(checkup.is_right(), "{backend:?} {engine:?}: {:?}", checkup.worst());
             assert!(checkup.compared.len() > 12);
         }
-        let architecture = Architecture::new(&Settings::default().model, FEATURES);
-        let none = Array2::zeros((0, FEATURES));
+        let architecture =
+            crate::model::Architecture::new(&Settings::default().model, COLUMNS.len());
+        let none = Array2::zeros((0, COLUMNS.len()));
         let start = Parameters::initialise(architecture, 1.0, none.view(), 1).unwrap();
         let right =
             Gradient { loss: 1.0, reconstruction: 1.0, kl: 0.0, values: start.values.clone() };
@@ -199,8 +192,7 @@ mod tests {
             found.values[7] = wrong;
             let checkup = compare(&start, &found, &right);
             assert_eq!(checkup.worst().unwrap().tensor, "encoder.0.weight");
-            let chosen = device::open(Backend::Cpu).unwrap();
-            let error = refuse_wrong(&checkup, &chosen).unwrap_err();
+            let error = refuse_wrong(&checkup).unwrap_err();
             assert!(error.message().contains("encoder.0.weight"), "{error}");
         }
         assert!(compare(&start, &right, &right).is_right());

@@ -133,27 +133,31 @@ impl Clock {
 }
 
 impl Job<'_> {
+    fn steps_of_epoch(&self) -> usize {
+        self.rows.nrows().div_ceil(self.card.objective.batch)
+    }
+
     /// Steps in all.
     pub fn step_count(&self) -> usize {
-        self.rows.nrows().div_ceil(self.card.objective.batch) * self.epochs
+        self.steps_of_epoch() * self.epochs
     }
 
     /// The steps of an epoch.
     pub fn steps(&self, epoch: usize) -> Vec<Step> {
+        (0..self.steps_of_epoch()).map(|index| self.step(epoch, index)).collect()
+    }
+
+    /// Step number `index` of an epoch.
+    fn step(&self, epoch: usize, index: usize) -> Step {
         let (n, batch) = (self.rows.nrows(), self.card.objective.batch);
-        let of_epoch = n.div_ceil(batch);
-        let all = self.step_count();
-        let step = |index: usize| {
-            let number = epoch * of_epoch + index;
-            Step {
-                epoch: epoch as u64,
-                first: index * batch,
-                count: batch.min(n - index * batch),
-                rate: learning_rate(self.settings, number, all) / self.settings.learning_rate,
-                beta: beta_share(self.settings, number, all),
-            }
-        };
-        (0..of_epoch).map(step).collect()
+        let (number, all) = (epoch * self.steps_of_epoch() + index, self.step_count());
+        Step {
+            epoch: epoch as u64,
+            first: index * batch,
+            count: batch.min(n - index * batch),
+            rate: learning_rate(self.settings, number, all) / self.settings.learning_rate,
+            beta: beta_share(self.settings, number, all),
+        }
     }
 }
 
@@ -205,8 +209,8 @@ impl<'a> Recorder<'a> {
     ) -> Result<bool> {
         let Job { card, settings, .. } = self.job;
         let number = self.history.len();
-        let last = self.job.steps(number).last().copied();
-        let (rate, share) = last.map_or((0.0, 0.0), |step| (step.rate, step.beta));
+        let Step { rate, beta: share, .. } =
+            self.job.step(number, self.job.steps_of_epoch().saturating_sub(1));
         let record = EpochRecord {
             epoch: number,
             loss: epoch.loss,

@@ -36,6 +36,9 @@ use crate::random::{Generator, Shuffle, Stream};
 const BLOCK_ROWS: usize = 128;
 /// Rows × parameters between looks at the interrupt: some hundredths of a second.
 const WORK_AT_ONCE: usize = 1 << 27;
+/// Steps of a member before the next one's turn, where they are short: its state then stays in the
+/// cache for a while.
+const STEPS_AT_ONCE: usize = 32;
 
 /// The fused trainer on the processor.
 pub struct Cpu {
@@ -104,8 +107,9 @@ impl Cpu {
         on_steps: &mut dyn FnMut(usize),
     ) -> Result<()> {
         let task = &self.task;
-        let work = task.batch * task.network.parameters * self.members.len();
-        let at_once = (WORK_AT_ONCE / work.max(1)).max(1);
+        let work = (task.batch * task.network.parameters).max(1);
+        let of_all = WORK_AT_ONCE / (work * self.members.len()).max(1);
+        let at_once = of_all.max(STEPS_AT_ONCE.min(WORK_AT_ONCE / work)).max(1);
         let mut losses = Vec::with_capacity(steps.len());
         for steps in steps.chunks(at_once) {
             if interrupt.load(Ordering::Relaxed) {

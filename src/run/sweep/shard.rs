@@ -80,7 +80,7 @@ impl ShardFile {
     pub fn open(sweep: &Sweep, shard: Shard, dir: &SweepDir) -> Result<Self> {
         let path = shard.path(dir);
         match path.exists() {
-            true => Self::read(&path, sweep),
+            true => Ok(Self { shard, ..Self::read(&path, sweep)? }),
             false => Ok(Self::new(sweep, shard)),
         }
     }

@@ -17,7 +17,7 @@ use crate::fused::Member;
 use crate::model::{Parameters, SavedModel};
 use crate::run::train::{model_card, settle_prior};
 use crate::run::{Dataset, Progress, Silent};
-use crate::train::{Job, TrainedMember, train_members};
+use crate::train::{Job, TrainedMember, refuse_wrong_adapter, train_members};
 use crate::vae::Model;
 
 /// What became of a member.
@@ -71,6 +71,8 @@ impl Sweep {
         if groups.is_empty() {
             return Ok(());
         }
+        let decided = &self.combinations[0].plan.decided;
+        refuse_wrong_adapter(decided.backend, decided.engine, device)?;
         let ledger = self.ledger(dataset)?;
         let bench = Bench { sweep: self, dataset, device, progress, interrupt, ledger };
         for (number, group) in groups.iter().enumerate() {

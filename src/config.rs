@@ -10,12 +10,12 @@ mod settings;
 
 pub use choices::{
     Activation, Backend, BetaSchedule, Engine, KlReduction, Likelihood, MixtureCovariance,
-    MixtureWeights, PosteriorVariance, PriorKind, RateSchedule, ScalingKind,
+    MixtureWeights, OnDivergence, PosteriorVariance, PriorKind, RateSchedule, ScalingKind,
 };
 pub use grid::{Grid, Seeds};
 pub use layers::Layers;
 pub use recipe::{RECIPES, Recipe};
 pub use settings::{
     AnalysisSettings, DataSettings, MOST_ROWS, MOST_VALUES, MixtureSettings, ModelSettings,
-    Settings, TrainingSettings,
+    SafetySettings, Settings, TrainingSettings,
 };

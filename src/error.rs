@@ -15,6 +15,8 @@ pub enum Kind {
     Input,
     /// Training produced a number that is not finite. Exit code 3.
     Diverged,
+    /// A graphics device failed, or cannot do the job. Exit code 1.
+    Device,
     /// The user stopped the run. Exit code 130.
     Interrupted,
 }
@@ -23,7 +25,7 @@ impl Kind {
     /// The process exit code for this kind of error.
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Failed => 1,
+            Kind::Failed | Kind::Device => 1,
             Kind::Input => 2,
             Kind::Diverged => 3,
             Kind::Interrupted => 130,
@@ -57,6 +59,11 @@ impl Error {
     /// Training left the finite numbers.
     pub fn diverged(message: impl Into<String>) -> Self {
         Self::new(Kind::Diverged, message)
+    }
+
+    /// A graphics device failed, or cannot do the job: the processor still can.
+    pub fn device(message: impl Into<String>) -> Self {
+        Self::new(Kind::Device, message)
     }
 
     /// The user asked to stop.

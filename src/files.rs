@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 
-/// Writes a file through `write` into a temporary file in the same folder, syncs it and renames it
-/// to `path`. On any error the file that was there before is untouched.
+/// Writes a file through `write` into a temporary file in the same folder, syncs it, renames it
+/// to `path` and syncs the folder. On any error the file that was there before is untouched.
 ///
 /// # Errors
 /// What `write` returns, or the operating system's error with the path.
@@ -34,6 +34,9 @@ pub fn write_atomically(
     drop(buffer);
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|error| io(error.error))?;
+    // The new name is on the disk only when its folder is.
+    #[cfg(unix)]
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
     Ok(())
 }
 

@@ -104,13 +104,13 @@ impl Workload {
             seed: number as u64,
             beta: settings.training.beta,
             learning_rate: settings.training.learning_rate,
-            start: model.parameters.clone(),
+            start: model.parameters.clone().into(),
         };
         if engine == Engine::Fused {
             let members: Vec<Member> = (0..self.members).map(member).collect();
             return time_members(job, &members, interrupt);
         }
-        let history = train(job, &model.parameters, interrupt, &mut ())?.history;
+        let history = train(job, &model.parameters, None, interrupt, &mut ())?.history;
         let seconds = history.last().map(|record| record.seconds);
         seconds
             .map(Duration::from_secs_f64)

@@ -4,9 +4,8 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
-use common::{Place, QUICK, finish, two_groups};
+use common::{Place, QUICK, file_names, finish, history, rows, two_groups};
 use serde_json::Value;
 
 /// What a run without data writes, pictures and the run's own book-keeping aside.
@@ -49,38 +48,10 @@ fn finished_run() -> Place {
     place
 }
 
-/// The files of a place, folders left out.
-fn file_names(place: &Place) -> BTreeSet<PathBuf> {
-    place
-        .contents()
-        .into_iter()
-        .filter(|(_, bytes)| bytes.is_some())
-        .map(|(name, _)| name)
-        .collect()
-}
-
-fn modified(place: &Place, name: &str) -> SystemTime {
-    std::fs::metadata(place.path(name)).unwrap().modified().unwrap()
-}
-
-/// The rows of a CSV file, header first.
-fn rows(text: &str) -> Vec<Vec<String>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
-    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
-}
-
 /// The feature values of a CSV file without labels.
 fn numbers(text: &str) -> Vec<Vec<f64>> {
     let number = |cell: &String| cell.parse().unwrap();
     rows(text)[1..].iter().map(|row| row.iter().map(number).collect()).collect()
-}
-
-/// The history without its seconds, which no two runs share.
-fn history(place: &Place, run: &str) -> Vec<Vec<String>> {
-    let mut rows = rows(&place.read(Path::new(run).join("history.csv")));
-    assert_eq!(rows[0].last().unwrap(), "seconds");
-    rows.iter_mut().for_each(|row| row.truncate(row.len() - 1));
-    rows
 }
 
 fn escaped(text: &str) -> String {
@@ -298,66 +269,6 @@ fn one_seed_gives_one_result_however_many_threads() {
 }
 
 #[test]
-fn resuming_a_finished_run_changes_nothing() {
-    let place = finished_run();
-    let products = FILES.into_iter().filter(|name| *name != "config.toml");
-    let products: Vec<String> = products.map(|name| format!("run/{name}")).collect();
-    let times = || products.iter().map(|name| modified(&place, name)).collect::<Vec<_>>();
-    let (before, before_times) = (place.contents(), times());
-    for line in ["run --resume --out run", &format!("run --resume --out run {QUICK}")] {
-        place.succeed(line);
-        assert!(place.contents() == before, "modescope {line}");
-        assert_eq!(times(), before_times, "modescope {line}");
-    }
-
-    std::fs::remove_file(place.path("run/.stamps/report")).unwrap();
-    place.succeed("run --resume --out run");
-    assert!(place.contents() == before);
-    for (name, (now, then)) in products.iter().zip(times().into_iter().zip(before_times)) {
-        assert_eq!(now != then, name.ends_with("report.html"), "{name}");
-    }
-
-    let ran = place.run("run --resume --out run --seed 2");
-    assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("seed is 2, not 1"), "{}", ran.stderr);
-    assert!(place.contents() == before);
-}
-
-#[test]
-fn a_trained_model_is_resumed_to_a_report() {
-    let place = Place::new();
-    place.write("my.csv", two_groups(&["a", "b"], 40));
-    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
-    let names: BTreeSet<PathBuf> = file_names(&place);
-    let written = [
-        "config.toml",
-        "data.csv",
-        "history.csv",
-        "model.json",
-        "model.safetensors",
-        "preflight.json",
-    ];
-    let own = [".lock", ".stamps/data", ".stamps/train"];
-    let expected = written.iter().chain(&own).map(|name| Path::new("run").join(name));
-    assert_eq!(names, expected.chain(["my.csv".into()]).collect());
-
-    let trained = modified(&place, "run/model.safetensors");
-    place.succeed("run --resume --out run");
-    assert!(place.path("run/report.html").exists());
-    assert_eq!(modified(&place, "run/model.safetensors"), trained);
-}
-
-#[test]
-fn a_run_is_resumed_from_its_folder_alone() {
-    let place = Place::new();
-    place.write("my.csv", two_groups(&["a", "b"], 40));
-    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
-    std::fs::remove_file(place.path("my.csv")).unwrap();
-    place.succeed("run --resume --out run");
-    assert!(place.read("run/report.html").contains("my.csv"));
-}
-
-#[test]
 fn a_report_is_built_again_from_the_folder_alone() {
     let place = Place::new();
     let text = two_groups(&["a", "b"], 40);
@@ -540,17 +451,6 @@ fn every_command_has_help_with_an_example() {
     }
 }
 
-#[test]
-fn training_that_leaves_the_finite_numbers_exits_with_3() {
-    let place = Place::new();
-    place.write("my.csv", two_groups(&["a", "b"], 40));
-    let line = format!("train my.csv --labels kind --out run {QUICK}");
-    let ran = place.run(&format!("{line} --set training.learning_rate=1e30"));
-    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
-    assert!(ran.stderr.contains("\n  help: "), "{}", ran.stderr);
-    assert!(!place.path("run/model.safetensors").exists());
-}
-
 /// Software adapters count: where there is none at all, this fails and says so.
 #[test]
 fn a_run_on_wgpu_names_its_adapter() {
@@ -612,137 +512,4 @@ fn columns_of_different_units_are_warned_about() {
     assert!(ran.stderr.contains("column \"wide\" spreads"), "{}", ran.stderr);
     let line = format!("train my.csv --out z {QUICK} --set data.scaling=z-score");
     assert!(!place.succeed(&line).stderr.contains("spreads"));
-}
-
-#[test]
-fn a_stage_whose_file_is_missing_is_done_again() {
-    let place = Place::new();
-    place.succeed(&format!("run --out run {QUICK}"));
-    let samples = place.read("run/samples.csv");
-    std::fs::remove_file(place.path("run/samples.csv")).unwrap();
-    place.succeed("run --resume --out run");
-    assert_eq!(place.read("run/samples.csv"), samples);
-}
-
-#[test]
-fn a_run_stopped_before_it_kept_its_data_goes_on_with_them() {
-    let place = Place::new();
-    place.write("my.csv", two_groups(&["a", "b"], 40));
-    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
-    for name in ["run/data.csv", "run/.stamps/data", "run/.stamps/train"] {
-        std::fs::remove_file(place.path(name)).unwrap();
-    }
-    place.succeed("run --resume --out run");
-    assert!(place.read("run/data.csv").starts_with("a,b,kind"));
-}
-
-#[cfg(unix)]
-mod unix {
-    use std::io::{BufRead, BufReader};
-    use std::path::PathBuf;
-    use std::process::{Child, Command, ExitStatus, Stdio};
-    use std::time::{Duration, Instant};
-
-    use super::{Place, QUICK, rows, two_groups};
-
-    /// A training run that outlasts every test, ended with the test whatever happens.
-    struct Endless(Child);
-
-    impl Drop for Endless {
-        fn drop(&mut self) {
-            // Both fail where it has ended already.
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-
-    impl Endless {
-        /// Starts in the folder `run`; returns once `stderr` has a line with this text.
-        fn start(place: &Place, text: &str) -> Self {
-            place.write("my.csv", two_groups(&["a", "b"], 40));
-            let line = format!("train my.csv --labels kind --out run {QUICK}");
-            let mut command = place.command(&line.replace("--epochs 3", "--epochs 100000"));
-            let mut child =
-                Self(command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
-            let mut lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
-            assert!(lines.any(|line| line.unwrap().contains(text)), "it ended early");
-            // Someone must go on reading, or the program could not go on writing.
-            std::thread::spawn(move || lines.for_each(drop));
-            child
-        }
-
-        /// Sends a signal and waits for the end, far shorter than the training would take.
-        fn stop(mut self, signal: &str) -> ExitStatus {
-            let pid = self.0.id().to_string();
-            assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
-            let start = Instant::now();
-            loop {
-                if let Some(status) = self.0.try_wait().unwrap() {
-                    return status;
-                }
-                assert!(start.elapsed() < Duration::from_secs(20), "{signal} was not heeded");
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        }
-    }
-
-    /// Returns once the program has taken the folder and written the data, then trains.
-    fn wait_for_data(place: &Place) {
-        while !place.path("run/data.csv").exists() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    #[test]
-    fn an_interrupt_keeps_what_is_done() {
-        let place = Place::new();
-        // The first line that shows an epoch comes after seconds of training.
-        let status = Endless::start(&place, "epoch ").stop("-INT");
-        assert_eq!(status.code(), Some(130));
-        assert!(place.read("run/config.toml").contains("epochs = 100000"));
-        assert_eq!(rows(&place.read("run/data.csv")).len(), 41);
-        let text = place.read("run/history.csv");
-        let history = rows(&text);
-        assert!(text.ends_with('\n') && history.len() > 1);
-        for (epoch, row) in history[1..].iter().enumerate() {
-            assert_eq!(row[0], epoch.to_string());
-            assert!(row.iter().all(|cell| cell.parse::<f64>().is_ok()), "{row:?}");
-        }
-        let names = place.contents().into_keys();
-        let is_leftover = |name: &PathBuf| name.to_string_lossy().contains(".modescope-");
-        assert_eq!(names.filter(is_leftover).count(), 0);
-        assert!(!place.path("run/model.safetensors").exists());
-    }
-
-    #[test]
-    fn termination_is_an_interrupt() {
-        let place = Place::new();
-        let endless = Endless::start(&place, "as asked");
-        wait_for_data(&place);
-        assert_eq!(endless.stop("-TERM").code(), Some(130));
-        // The finished stage is kept, and the run can go on with its own settings only.
-        let ran = place.run("train --resume --out run --epochs 3");
-        assert_eq!(ran.code, Some(2));
-        assert!(ran.stderr.contains("training.epochs is 3, not 100000"), "{}", ran.stderr);
-    }
-
-    #[test]
-    fn a_folder_in_use_is_refused() {
-        let place = Place::new();
-        let endless = Endless::start(&place, "as asked");
-        wait_for_data(&place);
-        let line = format!("train my.csv --labels kind --out run {QUICK}");
-        for (line, word) in [
-            (format!("{line} --force"), "another process"),
-            ("report run".to_owned(), "another process"),
-            (line, "run already holds"),
-        ] {
-            let ran = place.run(&line);
-            assert_eq!(ran.code, Some(2), "modescope {line}\n{}", ran.stderr);
-            assert!(ran.stderr.contains(word), "modescope {line}\n{}", ran.stderr);
-            assert!(ran.stderr.contains("\n  help: "), "modescope {line}\n{}", ran.stderr);
-        }
-        assert!(place.path("run/data.csv").exists());
-        drop(endless);
-    }
 }

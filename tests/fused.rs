@@ -1,8 +1,6 @@
 //! The fused trainer against burn's automatic differentiation and against finite differences in
 //! double precision.
 
-use std::sync::atomic::AtomicBool;
-
 use modescope::config::{Activation, Backend, Likelihood, PosteriorVariance, TrainingSettings};
 use modescope::device;
 use modescope::fused::{BatchLosses, Cpu, Job, Member, Network, Step};
@@ -15,8 +13,6 @@ use ndarray::{Array2, ArrayView2};
 #[path = "common/objective.rs"]
 mod goldens;
 use goldens::cases;
-
-static RUNNING: AtomicBool = AtomicBool::new(false);
 
 /// A training job, small enough to compare step by step.
 struct Small {
@@ -84,7 +80,7 @@ impl Small {
             seed,
             beta: self.card.objective.beta,
             learning_rate: self.settings.learning_rate,
-            start: self.start.clone(),
+            start: self.start.clone().into(),
         }
     }
 
@@ -130,7 +126,8 @@ impl Small {
     /// Trains with burn's automatic differentiation on the same rows and noise.
     fn autodiff(&self, seed: u64, steps: &[Step]) -> (Vec<f32>, Vec<[f32; 3]>) {
         let device = device::open(Backend::Cpu).unwrap().device;
-        let mut trainer = Autodiff::new(&self.start, self.card.objective, &self.settings, &device);
+        let mut trainer =
+            Autodiff::new(&self.start.clone().into(), self.card.objective, &self.settings, &device);
         let mut losses = Vec::new();
         for step in steps {
             let (x, noise) = self.batch(seed, step);
@@ -165,7 +162,7 @@ fn one_step_equals_automatic_differentiation() {
         let device = device::open(Backend::Cpu).unwrap().device;
         let step = small.steps(1)[0];
         let mut cpu = small.cpu(&[small.member(11)]);
-        cpu.steps(&[step], false, &RUNNING, &mut |_| ()).unwrap();
+        cpu.steps(&[step], false, &mut |_| true);
         let losses = cpu.collect()[0].losses[0][0];
         let (x, noise) = small.batch(11, &step);
         let expected =
@@ -195,7 +192,7 @@ fn a_hundred_steps_equal_automatic_differentiation() {
         let epochs = 100_usize.div_ceil(small.rows.nrows().div_ceil(small.card.objective.batch));
         let steps = small.steps(epochs as u64);
         let mut cpu = small.cpu(&[small.member(5)]);
-        cpu.steps(&steps, true, &RUNNING, &mut |_| ()).unwrap();
+        cpu.steps(&steps, true, &mut |_| true);
         let outcome = cpu.collect().remove(0);
         let (expected, losses) = small.autodiff(5, &steps);
         for (step, (found, expected)) in outcome.losses.iter().zip(&losses).take(10).enumerate() {
@@ -222,7 +219,7 @@ fn members_do_not_depend_on_each_other_nor_on_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut cpu = small.cpu(members);
-            cpu.steps(&steps, true, &RUNNING, &mut |_| ()).unwrap();
+            cpu.steps(&steps, true, &mut |_| true);
             cpu.collect().remove(0)
         })
     };
@@ -240,8 +237,33 @@ fn members_do_not_depend_on_each_other_nor_on_threads() {
 fn training_stops_where_the_user_wants_it_to() {
     let small = &Small::shapes()[0];
     let mut cpu = small.cpu(&[small.member(1)]);
-    let stopped = cpu.steps(&small.steps(1), false, &AtomicBool::new(true), &mut |_| ());
-    assert!(stopped.unwrap_err().message().contains("stopped"));
+    let steps = small.steps(1000);
+    let mut heard = 0;
+    let taken = cpu.steps(&steps, true, &mut |taken| {
+        heard = taken;
+        false
+    });
+    assert!(taken == heard && taken < steps.len(), "{taken} of {}", steps.len());
+    let outcome = cpu.collect().remove(0);
+    assert!(outcome.losses.len() == taken && outcome.parameters.is_empty());
+}
+
+#[test]
+fn training_goes_on_from_its_state_to_the_same_bits() {
+    let mut small = Small::shapes().remove(1);
+    small.settings.ema = Some(0.9);
+    let steps = small.steps(4);
+    let mut whole = small.cpu(&[small.member(1), small.member(2)]);
+    whole.steps(&steps, true, &mut |_| true);
+    let mut half = small.cpu(&[small.member(1), small.member(2)]);
+    let (first, rest) = steps.split_at(steps.len() / 2 - 1);
+    half.steps(first, false, &mut |_| true);
+    let on = |(seed, start): (u64, _)| Member { start, ..small.member(seed) };
+    let members: Vec<Member> = (1..).zip(half.states()).map(on).collect();
+    let mut resumed = small.cpu(&members);
+    resumed.steps(rest, true, &mut |_| true);
+    assert_eq!(resumed.states(), whole.states());
+    assert_eq!(resumed.collect()[0].parameters, whole.collect()[0].parameters);
 }
 
 /// The loss of a batch in double precision, spelled out value by value.
@@ -329,7 +351,7 @@ fn gradients_equal_finite_differences_in_double_precision() {
     for small in Small::goldens().into_iter().chain(Small::shapes().into_iter().skip(1)) {
         let step = small.steps(1)[0];
         let mut cpu = small.cpu(&[small.member(11)]);
-        cpu.steps(&[step], false, &RUNNING, &mut |_| ()).unwrap();
+        cpu.steps(&[step], false, &mut |_| true);
         let found = cpu.gradients().remove(0);
         let (x, noise) = small.batch(11, &step);
         let beta = step.beta * small.card.objective.beta_per_row(step.count);

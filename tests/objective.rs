@@ -106,7 +106,8 @@ fn three_adam_steps_equal_jax() {
     let device = device::open(Backend::Cpu).unwrap().device;
     for case in cases() {
         let settings = TrainingSettings::default();
-        let mut trainer = Autodiff::new(&case.parameters, case.card.objective, &settings, &device);
+        let mut trainer =
+            Autodiff::new(&case.parameters.clone().into(), case.card.objective, &settings, &device);
         let beta = case.card.objective.beta_per_row(case.x.nrows());
         for _ in 0..3 {
             let tensor = |rows: &Array2<f32>| to_tensor(rows.view(), trainer.device());

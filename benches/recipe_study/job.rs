@@ -78,7 +78,7 @@ impl Job<'_> {
             progress: &Silent,
             interrupt: Arc::new(AtomicBool::new(false)),
         };
-        execute(&context, "audit")
+        execute(&context, "audit").map(drop)
     }
 
     pub fn findings(&self) -> Findings {

@@ -12,8 +12,9 @@ use super::progress::Display;
 use super::shared::{SettingsArguments, TableArguments, count, default_out};
 use super::verdict;
 use crate::audit::findings::Findings;
+use crate::config::Backend;
 use crate::device;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::run::{
     Context, Dataset, Decided, Existing, Facts, Plan, Progress, RunDir, Source, execute,
 };
@@ -118,7 +119,10 @@ impl Job {
             (None, Some((folder, plan))) => Dataset::load(folder, plan)?,
             (data, _) => Dataset::prepare(data.as_deref(), &settings)?,
         };
-        let chosen = device::open(settings.backend)?;
+        // A run goes on where it began, or where it was moved to when a graphics device failed.
+        let began = earlier.as_ref().map(|(_, plan)| plan.decided.backend);
+        let automatic = settings.backend == Backend::Auto;
+        let chosen = device::open(began.filter(|_| automatic).unwrap_or(settings.backend))?;
         let out =
             self.out.clone().unwrap_or_else(|| default_out(self.data.as_deref(), &settings.recipe));
         let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
@@ -157,10 +161,11 @@ impl Job {
             progress: &display,
             interrupt,
         };
-        execute(&context, last).map_err(|error| match error.kind() {
-            crate::error::Kind::Interrupted => Error::interrupted(error.message().to_owned()).help(
-                format!("finished stages are kept: --resume --out {} goes on", out.display()),
-            ),
+        let plan = execute(&context, last).map_err(|error| match error.kind() {
+            Kind::Interrupted => Error::interrupted(error.message().to_owned()).help(format!(
+                "nothing is lost: --resume --out {} goes on from here",
+                out.display()
+            )),
             _ => error,
         })?;
         Ok(Finished { dir, plan })

@@ -8,7 +8,7 @@ use console::{Alignment, measure_text_width, pad_str};
 use serde::Serialize;
 use toml::Value;
 
-use crate::config::{Backend, Engine, Layers, Settings};
+use crate::config::{Backend, Engine, Layers, OnDivergence, Settings};
 use crate::device::{adapters, automatic};
 use crate::error::{Error, Result};
 
@@ -66,6 +66,9 @@ pub struct SettingsArguments {
     /// Who takes the training steps
     #[arg(long, value_enum)]
     pub engine: Option<Engine>,
+    /// What to do where training diverges
+    #[arg(long, value_enum)]
+    pub on_divergence: Option<OnDivergence>,
     #[command(flatten)]
     pub backend: BackendArgument,
 }
@@ -133,6 +136,10 @@ impl SettingsArguments {
         }
         if let Some(engine) = self.engine {
             flags.push(("engine", Value::try_from(engine).map_err(encode)?));
+        }
+        if let Some(on_divergence) = self.on_divergence {
+            let value = Value::try_from(on_divergence).map_err(encode)?;
+            flags.push(("safety.on_divergence", value));
         }
         flags.extend(more);
         Settings::resolve(&Layers {

@@ -171,7 +171,7 @@ impl Job<'_> {
             progress: self.display,
             interrupt,
         };
-        execute(&context, "report")
+        execute(&context, "report").map(drop)
     }
 }
 

@@ -9,7 +9,7 @@ impl Settings {
     /// Checks every range that the types do not express.
     pub(super) fn validate(&self) -> Result<()> {
         self.mixture.validate()?;
-        let (model, training, analysis) = (&self.model, &self.training, &self.analysis);
+        let Self { model, training, analysis, safety, .. } = self;
         let mut perplexities = analysis.perplexities.clone();
         perplexities.sort_by(f64::total_cmp);
         perplexities.dedup();
@@ -69,6 +69,13 @@ impl Settings {
             ("training.ema", "in [0, 1)", training.ema.is_none_or(|d| (0.0..1.0).contains(&d))),
             ("training.restarts", "in [1, 10^4]", (1..=10_000).contains(&training.restarts)),
             ("training.patience", "at least 1", training.patience != Some(0)),
+            (
+                "safety.checkpoint_seconds",
+                "at least 0 and finite",
+                safety.checkpoint_seconds >= 0.0 && safety.checkpoint_seconds.is_finite(),
+            ),
+            ("safety.checkpoint_epochs", "at least 1", safety.checkpoint_epochs != Some(0)),
+            ("safety.checkpoints_kept", "at least 1", safety.checkpoints_kept >= 1),
             ("analysis.max_clusters", "in [2, 1000]", (2..=1000).contains(&analysis.max_clusters)),
             ("analysis.more_rows", "at most 10^6", analysis.more_rows <= 1_000_000),
             ("analysis.restarts", "at least 1", analysis.restarts >= 1),

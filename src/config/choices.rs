@@ -38,6 +38,17 @@ choice! {
 }
 
 choice! {
+    /// What happens where training diverges.
+    OnDivergence {
+        /// The run ends
+        Stop,
+        /// Training goes back to the last checkpoint of `safety.checkpoint_epochs` and on with a quarter of the
+        /// rate, three times at most
+        Retry,
+    }
+}
+
+choice! {
     /// How columns are scaled before training.
     ScalingKind {
         /// `rms`, or `z-score` where one column spreads more than ten times as far as another

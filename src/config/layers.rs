@@ -144,6 +144,7 @@ fn keys() -> Vec<String> {
     full.training.gradient_clip = Some(1.0);
     full.training.ema = Some(0.5);
     full.training.patience = Some(1);
+    full.safety.checkpoint_epochs = Some(1);
     let mut keys = Vec::new();
     if let Ok(table) = Table::try_from(full) {
         walk("", &table, &mut keys);

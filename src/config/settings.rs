@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Activation, Backend, BetaSchedule, Engine, KlReduction, Likelihood, MixtureCovariance,
-    MixtureWeights, PosteriorVariance, PriorKind, RECIPES, RateSchedule, ScalingKind,
+    MixtureWeights, OnDivergence, PosteriorVariance, PriorKind, RECIPES, RateSchedule, ScalingKind,
 };
 
 /// Most rows that are generated, by a mixture or from a model, in one go.
@@ -39,6 +39,8 @@ pub struct Settings {
     pub training: TrainingSettings,
     /// How samples and latents are analysed.
     pub analysis: AnalysisSettings,
+    /// What is done against the loss of work.
+    pub safety: SafetySettings,
 }
 
 /// How the data are read and split.
@@ -182,6 +184,23 @@ pub struct AnalysisSettings {
     pub more_rows: usize,
 }
 
+/// What is done against the loss of work. A training that does not diverge ends the same whatever
+/// these are, so a run may be resumed with others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SafetySettings {
+    /// Seconds between two checkpoints of a training.
+    pub checkpoint_seconds: f64,
+    /// Epochs between two checkpoints that are written whatever the time. Left out: none, or a
+    /// twentieth of all where a training that diverges is to be retried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_epochs: Option<usize>,
+    /// Checkpoints that are kept, the newest.
+    pub checkpoints_kept: usize,
+    /// What happens where training diverges.
+    pub on_divergence: OnDivergence,
+}
+
 impl Settings {
     /// The seed of weights, order and noise.
     pub fn training_seed(&self) -> u64 {
@@ -203,6 +222,7 @@ impl Default for Settings {
             model: ModelSettings::default(),
             training: TrainingSettings::default(),
             analysis: AnalysisSettings::default(),
+            safety: SafetySettings::default(),
         }
     }
 }
@@ -272,6 +292,17 @@ impl Default for TrainingSettings {
             ema: None,
             restarts: 1,
             patience: None,
+        }
+    }
+}
+
+impl Default for SafetySettings {
+    fn default() -> Self {
+        Self {
+            checkpoint_seconds: 10.0,
+            checkpoint_epochs: None,
+            checkpoints_kept: 2,
+            on_divergence: OnDivergence::Stop,
         }
     }
 }

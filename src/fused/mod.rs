@@ -15,13 +15,11 @@ pub use cpu::Cpu;
 pub use gpu::Gpu;
 pub use network::{Layer, MixturePrior, Network};
 
-use std::sync::atomic::AtomicBool;
-
 use ndarray::ArrayView2;
 
 use crate::config::TrainingSettings;
 use crate::error::Result;
-use crate::model::Parameters;
+use crate::model::TrainingState;
 
 /// One of the models that are trained together.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,8 +30,8 @@ pub struct Member {
     pub beta: f64,
     /// Its full learning rate.
     pub learning_rate: f64,
-    /// Its first weights.
-    pub start: Parameters,
+    /// Where its training begins.
+    pub start: TrainingState,
 }
 
 /// What the steps of a training run have in common.
@@ -88,7 +86,7 @@ pub struct Outcome {
     /// The losses of each step and, within it, each member.
     pub losses: Vec<Vec<BatchLosses>>,
     /// The flat weights of each member after the last step, averaged where the settings want that;
-    /// none where no snapshot was asked for.
+    /// none where no snapshot was asked for or not every step was taken.
     pub parameters: Vec<Vec<f32>>,
 }
 
@@ -101,21 +99,32 @@ pub enum Fused {
 }
 
 impl Fused {
-    /// Takes `steps`; with `snapshot` the weights after them are kept for
-    /// [`collect`](Self::collect). `on_steps` hears now and then how many of them were taken.
+    /// Takes `steps`; with `snapshot` the weights after the last of them are kept for
+    /// [`collect`](Self::collect). `go_on` hears now and then how many of them were taken, and says
+    /// whether to take more. Returns how many were taken.
     ///
     /// # Errors
-    /// An interrupt, or a device that fails.
+    /// Where the device fails.
     pub fn steps(
         &mut self,
         steps: &[Step],
         snapshot: bool,
-        interrupt: &AtomicBool,
-        on_steps: &mut dyn FnMut(usize),
-    ) -> Result<()> {
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<usize> {
         match self {
-            Self::Cpu(cpu) => cpu.steps(steps, snapshot, interrupt, on_steps),
-            Self::Gpu(gpu) => gpu.steps(steps, snapshot, interrupt, on_steps),
+            Self::Cpu(cpu) => Ok(cpu.steps(steps, snapshot, go_on)),
+            Self::Gpu(gpu) => gpu.steps(steps, snapshot, go_on),
+        }
+    }
+
+    /// Where the training of each member stands.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn states(&mut self) -> Result<Vec<TrainingState>> {
+        match self {
+            Self::Cpu(cpu) => Ok(cpu.states()),
+            Self::Gpu(gpu) => gpu.states(),
         }
     }
 

@@ -7,6 +7,8 @@ mod architecture;
 mod card;
 mod parameters;
 mod saved;
+mod state;
+mod tensor_file;
 
 pub use architecture::{
     Architecture, LOG_VARIANCE_RANGE, PRIOR_LOG_VARIANCE_RANGE, Role, SMALLEST_VARIANCE, TensorSpec,
@@ -14,6 +16,8 @@ pub use architecture::{
 pub use card::{ModelCard, Objective, Prior};
 pub use parameters::Parameters;
 pub use saved::SavedModel;
+pub use state::TrainingState;
+pub use tensor_file::TensorFile;
 
 /// A latent unit is active where the variance over the data of its posterior mean exceeds this
 /// (Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", ICLR 2016).

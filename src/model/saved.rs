@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
-
-use super::{ModelCard, Parameters, Prior};
+use super::{ModelCard, Parameters, Prior, TensorFile};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -29,17 +27,8 @@ impl SavedModel {
     /// # Errors
     /// Where the folder cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
-        let bytes: Vec<u8> = self.parameters.values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let mut views = Vec::new();
-        for spec in self.card.architecture.layout() {
-            let range = spec.range();
-            let slice = &bytes[4 * range.start..4 * range.end];
-            let view = TensorView::new(Dtype::F32, spec.shape, slice)
-                .map_err(|error| Error::failed(format!("tensor {}: {error}", spec.name)))?;
-            views.push((spec.name, view));
-        }
-        let encoded = serialize(views, None)
-            .map_err(|error| Error::failed(format!("encoding the weights: {error}")))?;
+        let Parameters { architecture, values } = &self.parameters;
+        let encoded = TensorFile::encode(architecture, &[("", values)], HashMap::new())?;
         let card = serde_json::to_vec_pretty(&self.card)
             .map_err(|error| Error::failed(format!("encoding the model card: {error}")))?;
         files::write_bytes(&folder.join(Self::WEIGHTS), &encoded)?;
@@ -56,29 +45,9 @@ impl SavedModel {
         let path = folder.join(Self::WEIGHTS);
         let bytes = read(&path)?;
         let wrong = |what: String| Error::damaged(&path, what);
-        let tensors = SafeTensors::deserialize(&bytes)
-            .map_err(|error| wrong(format!("not a safetensors file: {error}")))?;
-        let mut found: HashMap<String, TensorView> = tensors.tensors().into_iter().collect();
-
-        let mut values = Vec::with_capacity(card.architecture.parameter_count()?.min(bytes.len()));
-        for spec in card.architecture.layout() {
-            let name = &spec.name;
-            let tensor = found.remove(name).ok_or_else(|| wrong(format!("no tensor {name}")))?;
-            if tensor.dtype() != Dtype::F32 || tensor.shape() != spec.shape {
-                let (dtype, shape) = (tensor.dtype(), tensor.shape());
-                let wanted = &spec.shape;
-                return Err(wrong(format!("{name} is {dtype:?} {shape:?}, not F32 {wanted:?}")));
-            }
-            let words = tensor.data().chunks_exact(4);
-            values
-                .extend(words.map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])));
-            if values[spec.range()].iter().any(|value| !value.is_finite()) {
-                return Err(wrong(format!("{name} holds values that are not finite")));
-            }
-        }
-        if let Some(name) = found.keys().min() {
-            return Err(wrong(format!("unexpected tensor {name}")));
-        }
+        let mut file = TensorFile::parse(&bytes).map_err(wrong)?;
+        let values = file.take(&card.architecture, "").map_err(wrong)?;
+        file.check_empty().map_err(wrong)?;
         let parameters = Parameters { architecture: card.architecture.clone(), values };
         Ok(Self { card, parameters })
     }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::SavedModel;
+use crate::train::Checkpoints;
 
 /// What to do with a folder that already holds a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,10 @@ impl RunDir {
     pub const PREFLIGHT: &'static str = "preflight.json";
     /// What a larger data set would change.
     pub const MORE_ROWS: &'static str = "more_rows.json";
+    /// Folder of the checkpoints of a training that is not finished.
+    pub const CHECKPOINTS: &'static str = "checkpoints";
+    /// The same of the training on more rows.
+    pub const CHECKPOINTS_OF_MORE_ROWS: &'static str = "checkpoints/more-rows";
     /// Folder of the pictures.
     pub const PLOTS: &'static str = "plots";
     /// The page to open.
@@ -164,6 +169,9 @@ impl RunDir {
         // A folder called plots is ours only where a stage has drawn into it.
         if self.stamp("plot").exists() {
             self.remove(Self::PLOTS)?;
+        }
+        for folder in [Self::CHECKPOINTS_OF_MORE_ROWS, Self::CHECKPOINTS] {
+            Checkpoints::clear(&self.file(folder))?;
         }
         Self::FILES.iter().chain(&[Self::STAMPS]).try_for_each(|name| self.remove(name))
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ndarray::{Array2, ArrayView2};
 
 use super::data::{draw, first_rows};
-use super::train::fit;
+use super::train::{Fit, checkpoints};
 use super::{Context, RunDir, interruptible};
 use crate::audit::findings::MoreRows;
 use crate::audit::latent::summarise;
@@ -14,6 +14,7 @@ use crate::audit::structure::{Structure, describe, ticks};
 use crate::config::TrainingSettings;
 use crate::error::Result;
 use crate::model::SavedModel;
+use crate::train::Checkpoints;
 use crate::vae::Model;
 
 /// Restarts of K-means on the larger sets, whose optima differ little from start to start.
@@ -36,7 +37,10 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let none = Array2::zeros((0, table.width()));
     let name = "training on more rows";
     let seed = SavedModel::load(context.dir.path())?.card.seed;
-    let (_, saved) = fit(context, name, seed, &table, none.view(), &training, epochs);
+    let folder = RunDir::CHECKPOINTS_OF_MORE_ROWS;
+    let checkpoints = checkpoints(context, folder, &format!("{rows} rows"), epochs);
+    let fit = Fit { name, seed, settings: &training, epochs, checkpoints: &checkpoints };
+    let (_, saved) = fit.train(context, &table, none.view());
     let model = Model::new(saved?, context.device);
     let generated = model.sample(rows, settings.noise, settings.seed, &context.interrupt)?;
     let latents = model.encode(table.rows(), &context.interrupt)?;
@@ -45,7 +49,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         structure_of(context, "clustering more rows", table.rows(), generated, RESTARTS)?;
     let steps = epochs * steps_per_epoch(rows);
     let found = MoreRows { rows, steps, active_units: latent.active_units, structure };
-    context.dir.write_json(RunDir::MORE_ROWS, &found)
+    context.dir.write_json(RunDir::MORE_ROWS, &found)?;
+    Checkpoints::clear(&context.dir.file(folder))
 }
 
 /// [`describe`] on as many generated rows as real ones, with progress and a way to stop.

@@ -184,14 +184,18 @@ impl Plan {
         Ok(table)
     }
 
-    /// Writes `config.toml`.
+    /// Writes `config.toml` where it does not say the same already.
     ///
     /// # Errors
     /// Where the file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let text = toml::to_string(&self.to_table()?)
             .map_err(|error| Error::failed(format!("encoding the settings: {error}")))?;
-        files::write_bytes(&folder.join(RunDir::CONFIG), text.as_bytes())
+        let path = folder.join(RunDir::CONFIG);
+        match std::fs::read(&path) {
+            Ok(there) if there == text.as_bytes() => Ok(()),
+            _ => files::write_bytes(&path, text.as_bytes()),
+        }
     }
 
     /// Reads the `config.toml` of a run folder.
@@ -220,13 +224,18 @@ impl Plan {
         })
     }
 
-    /// The first difference from another plan, as `key is this, not that`.
+    /// Every difference from another plan that changes what comes out, as `key is this, not that`.
     ///
     /// # Errors
     /// Where a plan cannot be encoded.
     pub fn difference(&self, other: &Self) -> Result<Option<String>> {
-        let first = Self::differences(&[self, other])?.into_iter().next();
-        Ok(first.map(|(key, values)| format!("{key} is {}, not {}", values[0], values[1])))
+        let matters = |(key, _): &(String, Vec<String>)| !key.starts_with("safety.");
+        let words = |(key, values): (String, Vec<String>)| {
+            format!("{key} is {}, not {}", values[0], values[1])
+        };
+        let all: Vec<String> =
+            Self::differences(&[self, other])?.into_iter().filter(matters).map(words).collect();
+        Ok((!all.is_empty()).then(|| all.join(", ")))
     }
 
     /// The dotted keys in which plans differ, each with its value in every plan, in their order: of
@@ -331,8 +340,15 @@ pub(super) mod tests {
         let settings = Settings { seed: 2, ..Settings::default() };
         let other = Plan::resolve(settings, facts(1000)).unwrap();
         assert_eq!(other.difference(&read).unwrap().as_deref(), Some("seed is 2, not 1"));
+        let mut safer = plan.clone();
+        safer.settings.safety.checkpoints_kept = 9;
+        assert_eq!(safer.difference(&read).unwrap(), None);
         let settings = Settings { samples: 7, ..Settings::default() };
         let third = Plan::resolve(settings, facts(900)).unwrap();
+        assert_eq!(
+            third.difference(&read).unwrap().unwrap(),
+            "samples is 7, not 10000, run.epochs is 345, not 313, run.training_rows is 900, not 1000"
+        );
         let differences = Plan::differences(&[&plan, &other, &third]).unwrap();
         let difference =
             |key: &str, values: [&str; 3]| (key.into(), values.map(String::from).into());

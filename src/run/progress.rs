@@ -1,5 +1,6 @@
 //! How long work tells what it is doing, and how it is stopped.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -59,12 +60,16 @@ pub fn interruptible<T: Send + 'static>(
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 let panic = worker.join().err().unwrap_or_else(|| Box::new("no message"));
-                let text = panic.downcast_ref::<String>().map(String::as_str);
-                let why = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-                return Err(Error::failed(format!("a library failed: {why}")));
+                return Err(Error::failed(format!("a library failed: {}", panic_text(&*panic))));
             }
         }
     }
+}
+
+/// The message of a panic.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 #[cfg(test)]

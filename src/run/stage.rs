@@ -8,9 +8,11 @@ use std::thread::ScopedJoinHandle;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use super::{Dataset, Plan, Progress, RunDir};
+use super::progress::panic_text;
+use super::{Dataset, Facts, Plan, Progress, RunDir};
 use super::{audit, data, more_rows, plot, report, sample, train, tsne};
-use crate::error::{Error, Result};
+use crate::config::Backend;
+use crate::error::{Error, Kind, Result};
 use crate::model::SavedModel;
 
 /// What every stage works with.
@@ -59,10 +61,9 @@ pub const STAGES: &[Stage] = &[
         name: "train",
         after: &["data"],
         settings: |plan| {
-            let (settings, decided) = (&plan.settings, &plan.decided);
+            let decided = &plan.decided;
             let machine = json!([decided.backend, decided.engine, decided.adapter]);
-            let training = json!([settings.training, decided.batch, decided.epochs]);
-            json!([settings.recipe, settings.model, training, machine])
+            json!([training_settings(plan), machine])
         },
         outputs: &[RunDir::PREFLIGHT, SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY],
         work: train::stage,
@@ -118,14 +119,30 @@ pub const STAGES: &[Stage] = &[
     },
 ];
 
+/// What a training depends on, the machine left out.
+fn training_settings(plan: &Plan) -> Value {
+    let (settings, decided) = (&plan.settings, &plan.decided);
+    let training = json!([settings.training, decided.batch, decided.epochs]);
+    json!([settings.recipe, settings.model, training])
+}
+
+/// The hash of everything that a training of this name depends on, the machine left out: one that
+/// began on a machine may go on on another.
+pub(super) fn training_key(name: &str, plan: &Plan) -> String {
+    hash(&json!([name, STAGES[0].key(plan), training_settings(plan)]))
+}
+
+fn hash(value: &Value) -> String {
+    blake3::hash(value.to_string().as_bytes()).to_hex().to_string()
+}
+
 impl Stage {
     /// The hash of everything that this stage's files depend on.
     fn key(&self, plan: &Plan) -> String {
         let before = STAGES.iter().filter(|stage| self.after.contains(&stage.name));
         let inputs: Vec<String> = before.map(|stage| stage.key(plan)).collect();
         let version = env!("CARGO_PKG_VERSION");
-        let all = json!([self.name, version, inputs, (self.settings)(plan)]);
-        blake3::hash(all.to_string().as_bytes()).to_hex().to_string()
+        hash(&json!([self.name, version, inputs, (self.settings)(plan)]))
     }
 
     /// Does the work unless its stamp says that it is done.
@@ -145,9 +162,30 @@ impl Stage {
 /// Writes the plan and runs the stages up to and with `last`, passing over those whose stamps match.
 /// Stages that do not wait for each other run side by side.
 ///
+/// Where a graphics device fails that `--backend auto` had chosen, what is left is done on the
+/// processor, training from its last checkpoint on. Gives the plan as it was carried out.
+///
 /// # Errors
 /// What a stage returns; the stages before it are finished and stamped.
-pub fn execute(context: &Context, last: &str) -> Result<()> {
+pub fn execute(context: &Context, last: &str) -> Result<Plan> {
+    let error = match bring_up_to(context, last) {
+        Ok(()) => return Ok(context.plan.clone()),
+        Err(error) => error,
+    };
+    let Plan { settings, decided, .. } = context.plan;
+    let chosen_for_the_user = (settings.backend, decided.backend) == (Backend::Auto, Backend::Wgpu);
+    if error.kind() != Kind::Device || !chosen_for_the_user {
+        return Err(error);
+    }
+    context.progress.note(&format!("{}: going on on the CPU", error.message()));
+    let facts = Facts::new(context.dataset, Backend::Cpu, None);
+    let plan = Plan::resolve(settings.clone(), facts)?;
+    let (device, interrupt) = (&Device::flex(), Arc::clone(&context.interrupt));
+    bring_up_to(&Context { plan: &plan, device, interrupt, ..*context }, last)?;
+    Ok(plan)
+}
+
+fn bring_up_to(context: &Context, last: &str) -> Result<()> {
     context.plan.write(context.dir.path())?;
     let wanted =
         STAGES.iter().position(|stage| stage.name == last).map_or(STAGES.len(), |at| at + 1);
@@ -158,8 +196,14 @@ pub fn execute(context: &Context, last: &str) -> Result<()> {
         std::thread::scope(|scope| {
             let running: Vec<_> =
                 ready.iter().map(|stage| scope.spawn(|| stage.bring_up_to_date(context))).collect();
-            let join = |stage: ScopedJoinHandle<Result<()>>| {
-                stage.join().unwrap_or_else(|panic| resume_unwind(panic))
+            let join = |stage: ScopedJoinHandle<Result<()>>| match stage.join() {
+                // burn panics where a graphics device fails.
+                Err(panic) if context.plan.decided.backend == Backend::Wgpu => {
+                    let why = panic_text(&*panic);
+                    Err(Error::device(format!("the graphics device failed: {why}"))
+                        .help("try again, or use --backend cpu"))
+                }
+                joined => joined.unwrap_or_else(|panic| resume_unwind(panic)),
             };
             running.into_iter().map(join).fold(Ok(()), Result::and)
         })?;

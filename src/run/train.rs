@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::Device;
 use ndarray::{Array2, ArrayView2};
 
+use super::stage::training_key;
 use super::{Context, Plan, Progress, RunDir, Task, interruptible, prior};
 use crate::audit::findings::Preflight;
 use crate::audit::preflight::certify;
@@ -14,8 +15,8 @@ use crate::error::Result;
 use crate::fused::Member;
 use crate::model::{ModelCard, Parameters, SavedModel};
 use crate::train::{
-    EpochRecord, Job, Observer, refuse_wrong_adapter, restart_seed, train, train_members,
-    write_history,
+    Checkpoints, EpochRecord, Job, Observer, refuse_wrong_adapter, restart_seed, train,
+    train_members, write_history,
 };
 use crate::vae::Model;
 
@@ -28,11 +29,19 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         context.device,
     )?;
     let (settings, epochs) = (&context.plan.settings.training, context.plan.decided.epochs);
-    let seed = best_seed(context, training, held_out)?;
-    let (history, saved) = fit(context, "training", seed, training, held_out, settings, epochs);
+    let checkpoints = checkpoints(context, RunDir::CHECKPOINTS, "train", epochs);
+    let card = model_card(context.plan, context.plan.settings.training_seed(), training);
+    // A checkpoint is of the restart that was the best.
+    let seed = match checkpoints.newest(&card.architecture)? {
+        Some((_, checkpoint)) => checkpoint.seed(),
+        None => best_seed(context, training, held_out)?,
+    };
+    let fit = Fit { name: "training", seed, settings, epochs, checkpoints: &checkpoints };
+    let (history, saved) = fit.train(context, training, held_out);
     // The epochs that were finished are kept, also where the run was stopped or diverged.
     write_history(&context.dir.file(RunDir::HISTORY), &history)?;
-    saved?.save(context.dir.path())
+    saved?.save(context.dir.path())?;
+    Checkpoints::clear(&context.dir.file(RunDir::CHECKPOINTS))
 }
 
 /// Says whether training is to be expected to collapse, before its first step.
@@ -74,7 +83,7 @@ fn best_seed(context: &Context, training: &Table, held_out: ArrayView2<f32>) -> 
             seed,
             beta: settings.training.beta,
             learning_rate: settings.training.learning_rate,
-            start: Parameters::initialise(architecture, sigma, rows.view(), seed)?,
+            start: Parameters::initialise(architecture, sigma, rows.view(), seed)?.into(),
         })
     };
     let members: Vec<Member> = (0..restarts).map(member).collect::<Result<_>>()?;
@@ -104,44 +113,64 @@ pub(super) fn model_card(plan: &Plan, seed: u64, training: &Table) -> ModelCard 
     ModelCard::untrained(settings, seed, training.columns(), scaling, decided.batch)
 }
 
-/// Trains a model as the plan says on these rows, given in the data's own units, and settles the
-/// prior that samples are drawn from; beside it, or the error, the epochs that were finished.
-pub(super) fn fit(
+/// The checkpoints of the training of this name, in a folder of the run.
+pub(super) fn checkpoints(
     context: &Context,
+    folder: &str,
     name: &str,
-    seed: u64,
-    training: &Table,
-    held_out: ArrayView2<f32>,
-    settings: &TrainingSettings,
     epochs: usize,
-) -> (Vec<EpochRecord>, Result<SavedModel>) {
-    let steps = training.len().div_ceil(context.plan.decided.batch) * epochs;
-    let mut watcher = Watcher::new(context.progress.begin(name, steps as u64));
-    let card = model_card(context.plan, seed, training);
-    let trained = fit_parameters(context, card, training, held_out, settings, epochs, &mut watcher);
-    let Watcher { history, task, .. } = watcher;
-    drop(task);
-    let Context { plan, device, progress, interrupt, .. } = context;
-    let settle =
-        |saved| settle_prior(saved, training.rows(), &plan.settings, device, *progress, interrupt);
-    (history, trained.and_then(settle))
+) -> Checkpoints {
+    let (path, safety) = (context.dir.file(folder), &context.plan.settings.safety);
+    Checkpoints::new(path, training_key(name, context.plan), safety, epochs)
 }
 
-fn fit_parameters(
-    context: &Context,
-    card: ModelCard,
-    training: &Table,
-    held_out: ArrayView2<f32>,
-    settings: &TrainingSettings,
-    epochs: usize,
-    watcher: &mut Watcher,
-) -> Result<SavedModel> {
-    let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
-    let sigma = context.plan.settings.model.sigma;
-    let start = Parameters::initialise(card.architecture.clone(), sigma, rows.view(), card.seed)?;
-    let job = job(context, &card, settings, epochs, &rows, &held_out);
-    let parameters = train(job, &start, &context.interrupt, watcher)?.parameters;
-    Ok(SavedModel { card, parameters })
+/// A training of the plan's model.
+pub(super) struct Fit<'a> {
+    /// What the user sees of it.
+    pub name: &'a str,
+    pub seed: u64,
+    pub settings: &'a TrainingSettings,
+    pub epochs: usize,
+    pub checkpoints: &'a Checkpoints,
+}
+
+impl Fit<'_> {
+    /// Trains on these rows, given in the data's own units, and settles the prior that samples are
+    /// drawn from; beside it, or the error, the epochs that were finished.
+    pub(super) fn train(
+        &self,
+        context: &Context,
+        training: &Table,
+        held_out: ArrayView2<f32>,
+    ) -> (Vec<EpochRecord>, Result<SavedModel>) {
+        let Context { plan, device, progress, interrupt, .. } = context;
+        let steps = training.len().div_ceil(plan.decided.batch) * self.epochs;
+        let mut watcher = Watcher::new(*progress, progress.begin(self.name, steps as u64));
+        let trained = self.parameters(context, training, held_out, &mut watcher);
+        let Watcher { history, task, .. } = watcher;
+        drop(task);
+        let settle = |saved| {
+            settle_prior(saved, training.rows(), &plan.settings, device, *progress, interrupt)
+        };
+        (history, trained.and_then(settle))
+    }
+
+    fn parameters(
+        &self,
+        context: &Context,
+        training: &Table,
+        held_out: ArrayView2<f32>,
+        watcher: &mut Watcher,
+    ) -> Result<SavedModel> {
+        let card = model_card(context.plan, self.seed, training);
+        let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
+        let (architecture, sigma) = (&card.architecture, context.plan.settings.model.sigma);
+        let start = Parameters::initialise(architecture.clone(), sigma, rows.view(), self.seed)?;
+        let job = job(context, &card, self.settings, self.epochs, &rows, &held_out);
+        let checkpoints = Some(self.checkpoints);
+        let parameters = train(job, &start, checkpoints, &context.interrupt, watcher)?.parameters;
+        Ok(SavedModel { card, parameters })
+    }
 }
 
 /// The training of `card` on these rows in scaled units.
@@ -183,20 +212,21 @@ pub(super) fn settle_prior(
 }
 
 /// Shows training and keeps its history.
-struct Watcher {
+struct Watcher<'a> {
+    progress: &'a dyn Progress,
     task: Box<dyn Task>,
     steps: u64,
     line: String,
     history: Vec<EpochRecord>,
 }
 
-impl Watcher {
-    fn new(task: Box<dyn Task>) -> Self {
-        Self { task, steps: 0, line: String::new(), history: Vec::new() }
+impl<'a> Watcher<'a> {
+    fn new(progress: &'a dyn Progress, task: Box<dyn Task>) -> Self {
+        Self { progress, task, steps: 0, line: String::new(), history: Vec::new() }
     }
 }
 
-impl Observer for Watcher {
+impl Observer for Watcher<'_> {
     fn on_step(&mut self, steps: usize) {
         self.steps = steps as u64;
         self.task.update(self.steps, &self.line);
@@ -209,6 +239,11 @@ impl Observer for Watcher {
              σ {sigma:.3}  active {active_units}"
         );
         self.task.update(self.steps, &self.line);
+        self.history.truncate(record.epoch);
         self.history.push(record.clone());
+    }
+
+    fn on_note(&mut self, note: &str) {
+        self.progress.note(note);
     }
 }

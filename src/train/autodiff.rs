@@ -1,29 +1,32 @@
 //! The reference trainer: burn's automatic differentiation and burn's Adam, on any backend.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor};
+use burn::optim::{Adam, AdamConfig, AdamState, AdaptiveMomentumState, GradientsParams, Optimizer};
+use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::ArrayView2;
 
 use crate::config::TrainingSettings;
-use crate::error::{Error, Result};
-use crate::model::{ModelCard, Objective, Parameters};
+use crate::error::Result;
+use crate::model::{Architecture, ModelCard, Objective, Parameters, TrainingState};
 use crate::vae::{Losses, Vae, losses, to_tensor, to_vec};
 
 /// A model in training: weights, their average and Adam's moments.
 pub struct Autodiff {
     vae: Vae,
+    architecture: Architecture,
     average: Option<Average>,
-    optimizer: ModuleOptimizer,
+    adam: Adam,
+    moments: Moments,
+    steps: u64,
     objective: Objective,
     gradient_clip: Option<f64>,
     device: Device,
 }
 
 impl Autodiff {
-    /// Starts from `start` with Adam (Kingma and Ba, "Adam", ICLR 2015) as the settings say.
+    /// Goes on from `start` with Adam (Kingma and Ba, "Adam", ICLR 2015) as the settings say.
     pub fn new(
-        start: &Parameters,
+        start: &TrainingState,
         objective: Objective,
         settings: &TrainingSettings,
         device: &Device,
@@ -33,11 +36,22 @@ impl Autodiff {
             .with_beta_1(settings.adam_beta1 as f32)
             .with_beta_2(settings.adam_beta2 as f32)
             .with_epsilon(settings.adam_epsilon as f32);
-        let vae = Vae::new(start, &device);
+        let vae = Vae::new(&start.parameters, &device);
+        let weights = vae.valid();
+        let average = |decay| {
+            let values = start.average.as_ref().unwrap_or(&start.parameters.values);
+            Average { vae: weights.clone().map(&mut Assign(spread(&weights, values))), decay }
+        };
         Self {
-            average: settings.ema.map(|decay| Average { vae: vae.valid(), decay, steps: 0 }),
+            average: settings.ema.map(average),
+            moments: Moments {
+                first: spread(&weights, &start.first_moments),
+                second: spread(&weights, &start.second_moments),
+            },
+            architecture: start.parameters.architecture.clone(),
             vae,
-            optimizer: adam.init(),
+            adam: adam.build(),
+            steps: start.steps,
             objective,
             gradient_clip: settings.gradient_clip,
             device,
@@ -54,6 +68,25 @@ impl Autodiff {
         self.average.as_ref().map_or_else(|| self.vae.valid(), |average| average.vae.clone())
     }
 
+    /// Where the training stands.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn state(&self) -> Result<TrainingState> {
+        let weights = self.vae.valid();
+        let average = self.average.as_ref().filter(|_| self.steps > 0);
+        Ok(TrainingState {
+            parameters: weights.parameters(&self.architecture)?,
+            steps: self.steps,
+            first_moments: flatten(&weights, &self.moments.first)?,
+            second_moments: flatten(&weights, &self.moments.second)?,
+            average: average
+                .map(|average| average.vae.parameters(&self.architecture))
+                .transpose()?
+                .map(|average| average.values),
+        })
+    }
+
     /// One Adam step with learning rate `rate` on rows `x` (n × features, scaled units) with
     /// standard normal `noise` (n × (draws · latent)) and weight `beta` on the KL divergence a row.
     ///
@@ -64,9 +97,11 @@ impl Autodiff {
         if let Some(limit) = self.gradient_clip {
             gradients = clip(&self.vae, gradients, limit);
         }
-        self.vae = self.optimizer.step(rate, self.vae.clone(), gradients);
+        let (adam, moments, time) = (&self.adam, &mut self.moments, self.steps as usize);
+        self.vae = self.vae.clone().map(&mut Update { adam, moments, gradients, time, rate });
+        self.steps += 1;
         if let Some(average) = &mut self.average {
-            average.update(&self.vae.valid());
+            average.update(&self.vae.valid(), self.steps);
         }
         losses.inner()
     }
@@ -103,34 +138,97 @@ pub fn gradient(
     let (x, noise) = (to_tensor(x, &device), to_tensor(noise, &device));
     let losses = losses(&vae, x, noise, &card.objective, beta);
     let gradients = GradientsParams::from_grads(losses.loss.clone().backward(), &vae);
-    let mut flat = Flatten { gradients: &gradients, values: Vec::new(), error: None };
-    vae.visit(&mut flat);
     let scalar = |tensor: Tensor<1>| to_vec(tensor.inner()).map(|values| values[0]);
-    match flat.error {
-        Some(error) => Err(error),
-        None => Ok(Gradient {
-            loss: scalar(losses.loss)?,
-            reconstruction: scalar(losses.reconstruction)?,
-            kl: scalar(losses.kl)?,
-            values: flat.values,
-        }),
+    Ok(Gradient {
+        loss: scalar(losses.loss)?,
+        reconstruction: scalar(losses.reconstruction)?,
+        kl: scalar(losses.kl)?,
+        values: flatten(&vae, &gradients)?,
+    })
+}
+
+/// The tensors of each parameter of `vae`, in the flat order. One that is missing is zero: a gradient
+/// of what the loss does not reach.
+fn flatten(vae: &Vae, tensors: &GradientsParams) -> Result<Vec<f32>> {
+    struct Flatten<'a>(&'a GradientsParams, Result<Vec<f32>>);
+    impl ModuleVisitor for Flatten<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let zeros = || Ok(vec![0.0; param.val().shape().num_elements()]);
+            let new = self.0.get::<D>(param.id).map_or_else(zeros, to_vec);
+            match (&mut self.1, new) {
+                (Ok(values), Ok(new)) => values.extend(new),
+                (flat @ Ok(_), Err(error)) => *flat = Err(error),
+                (Err(_), _) => {}
+            }
+        }
+    }
+    let mut flat = Flatten(tensors, Ok(Vec::new()));
+    vae.visit(&mut flat);
+    flat.1
+}
+
+/// Values in the flat order as tensors of the shapes of `vae`, on its device: the inverse of
+/// [`flatten`].
+fn spread(vae: &Vae, values: &[f32]) -> GradientsParams {
+    struct Spread<'a>(&'a [f32], GradientsParams);
+    impl ModuleVisitor for Spread<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let value = param.val();
+            let (own, rest) = self.0.split_at(value.shape().num_elements());
+            let data = TensorData::new(own.to_vec(), value.dims());
+            self.1.register::<D>(param.id, Tensor::from_data(data, &value.device()));
+            self.0 = rest;
+        }
+    }
+    let mut spread = Spread(values, GradientsParams::new());
+    vae.visit(&mut spread);
+    spread.1
+}
+
+/// Puts tensors in the place of the parameters.
+struct Assign(GradientsParams);
+
+impl ModuleMapper for Assign {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, value, mapper) = param.consume();
+        Param::from_mapped_value(id, self.0.remove(id).unwrap_or(value), mapper)
     }
 }
 
-struct Flatten<'a> {
-    gradients: &'a GradientsParams,
-    values: Vec<f32>,
-    error: Option<Error>,
+/// Adam's moments of each parameter.
+struct Moments {
+    first: GradientsParams,
+    second: GradientsParams,
 }
 
-impl ModuleVisitor for Flatten<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        // A parameter that the loss does not reach has no gradient: zero.
-        let zeros = || Ok(vec![0.0; param.val().shape().num_elements()]);
-        match self.gradients.get::<D>(param.id).map_or_else(zeros, to_vec) {
-            Ok(values) => self.values.extend(values),
-            Err(error) => self.error = Some(error),
+/// Takes one Adam step with every parameter. burn's own driver of its optimisers does the same, but
+/// does not let a saved state be put back on a device of choice.
+struct Update<'a> {
+    adam: &'a Adam,
+    moments: &'a mut Moments,
+    gradients: GradientsParams,
+    /// Steps before this one.
+    time: usize,
+    rate: f64,
+}
+
+impl ModuleMapper for Update<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (id, tensor, mapper) = param.consume();
+        let Moments { first, second } = &mut *self.moments;
+        let (Some(gradient), Some(first_moment), Some(second_moment)) =
+            (self.gradients.remove::<D>(id), first.remove(id), second.remove(id))
+        else {
+            return Param::from_mapped_value(id, tensor, mapper);
+        };
+        let state = AdaptiveMomentumState::new(self.time, first_moment, second_moment);
+        let state = Some(AdamState::new(state));
+        let (stepped, state) = self.adam.step(self.rate, tensor.inner(), gradient, state);
+        if let Some(AdamState { momentum }) = state {
+            first.register(id, momentum.moment_1);
+            second.register(id, momentum.moment_2);
         }
+        Param::from_mapped_value(id, Tensor::from_inner(stepped).require_grad(), mapper)
     }
 }
 
@@ -138,12 +236,11 @@ impl ModuleVisitor for Flatten<'_> {
 struct Average {
     vae: Vae,
     decay: f64,
-    steps: usize,
 }
 
 impl Average {
-    /// Takes in the weights after a step.
-    fn update(&mut self, vae: &Vae) {
+    /// Takes in the weights after step number `step`, from 1.
+    fn update(&mut self, vae: &Vae, step: u64) {
         struct Collect(GradientsParams);
         impl ModuleVisitor for Collect {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -161,8 +258,7 @@ impl Average {
                 Param::from_mapped_value(id, blended, mapper)
             }
         }
-        self.steps += 1;
-        let rising = (1.0 + self.steps as f64) / (10.0 + self.steps as f64);
+        let rising = (1.0 + step as f64) / (10.0 + step as f64);
         let mut new = Collect(GradientsParams::new());
         vae.visit(&mut new);
         self.vae = self.vae.clone().map(&mut Blend(new.0, self.decay.min(rising)));
@@ -227,8 +323,8 @@ mod tests {
         let device = crate::device::open(crate::config::Backend::Cpu).unwrap().device;
         let settings = TrainingSettings { ema: Some(0.25), ..TrainingSettings::default() };
         let plain = TrainingSettings::default();
-        let mut averaged = Autodiff::new(&start(), OBJECTIVE, &settings, &device);
-        let mut followed = Autodiff::new(&start(), OBJECTIVE, &plain, &device);
+        let mut averaged = Autodiff::new(&start().into(), OBJECTIVE, &settings, &device);
+        let mut followed = Autodiff::new(&start().into(), OBJECTIVE, &plain, &device);
         let values =
             |trainer: &Autodiff| trainer.model().parameters(&start().architecture).unwrap().values;
         let mut expected = values(&followed);
@@ -247,6 +343,31 @@ mod tests {
         assert!(found.iter().zip(values(&followed)).any(|(a, b)| (a - b).abs() > 1e-3));
     }
 
+    /// Also where the average has begun, and where not.
+    #[test]
+    fn a_training_goes_on_from_its_state_to_the_same_bits() {
+        let device = crate::device::open(crate::config::Backend::Cpu).unwrap().device;
+        let settings = TrainingSettings { ema: Some(0.9), ..TrainingSettings::default() };
+        let take = |trainer: &mut Autodiff, steps: std::ops::Range<usize>| {
+            for step in steps {
+                let x = Array2::from_elem((4, 3), step as f32);
+                let x = to_tensor(x.view(), trainer.device());
+                let noise = to_tensor(Array2::from_elem((4, 2), 0.5).view(), trainer.device());
+                trainer.step(x, noise, 1.0, 0.1);
+            }
+        };
+        let mut whole = Autodiff::new(&start().into(), OBJECTIVE, &settings, &device);
+        take(&mut whole, 0..5);
+        let mut from = TrainingState::from(start());
+        for stop in [0, 3, 5] {
+            let mut trainer = Autodiff::new(&from, OBJECTIVE, &settings, &device);
+            take(&mut trainer, from.steps as usize..stop);
+            from = trainer.state().unwrap();
+        }
+        assert_eq!(from, whole.state().unwrap());
+        assert!(from.average.is_some());
+    }
+
     #[test]
     fn clipping_shortens_the_whole_gradient_and_keeps_its_direction() {
         let device = crate::device::open(crate::config::Backend::Cpu).unwrap().device.autodiff();
@@ -257,9 +378,7 @@ mod tests {
             let loss = losses(&vae, x.clone(), noise.clone(), &OBJECTIVE, 1.0).loss;
             let gradients = GradientsParams::from_grads(loss.backward(), &vae);
             let gradients = clip(&vae, gradients, limit);
-            let mut flat = Flatten { gradients: &gradients, values: Vec::new(), error: None };
-            vae.visit(&mut flat);
-            flat.values
+            flatten(&vae, &gradients).unwrap()
         };
         let norm = |g: &[f32]| g.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
         let whole = clipped(1e9);

@@ -1,7 +1,5 @@
 //! Whether a backend computes a training step as the CPU does.
 
-use std::sync::atomic::AtomicBool;
-
 use burn::tensor::Device;
 use ndarray::{Array2, Axis};
 use serde::Serialize;
@@ -70,7 +68,7 @@ pub fn refuse_wrong_adapter(backend: Backend, engine: Engine, device: &Device) -
 fn refuse_wrong(checkup: &Checkup) -> Result<()> {
     match checkup.worst().filter(|_| !checkup.is_right()) {
         None => Ok(()),
-        Some(Compared { tensor, difference }) => Err(Error::failed(format!(
+        Some(Compared { tensor, difference }) => Err(Error::device(format!(
             "a training step on this graphics device is wrong: {tensor} differs from the CPU's by \
              {difference:.1e} of its size"
         ))
@@ -129,12 +127,12 @@ fn by_fused(job: Job, start: &Parameters) -> Result<Gradient> {
         seed: SEED,
         beta: job.card.objective.beta,
         learning_rate: job.settings.learning_rate,
-        start: start.clone(),
+        start: start.clone().into(),
     };
     let mut fused = fused_trainer(&job, &[member])?;
     let mut steps = job.steps(0);
     steps.iter_mut().for_each(|step| step.beta = 1.0);
-    fused.steps(&steps, false, &AtomicBool::new(false), &mut |_| ())?;
+    fused.steps(&steps, false, &mut |_| true)?;
     let nothing = || Error::failed("the step left nothing");
     let losses = fused.collect()?.pop().and_then(|outcome| outcome.losses.concat().pop());
     let losses = losses.ok_or_else(nothing)?;

@@ -1,6 +1,6 @@
 //! Several trainings of one shape on the same rows: the restarts of a run, the members of a sweep.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
@@ -124,8 +124,14 @@ fn all_epochs(
             read = Instant::now();
         }
         let (steps, last) = (job.steps(epoch), epoch + 1 == job.epochs);
-        fused.steps(&steps, last, interrupt, &mut |count| on_steps(taken + count))?;
-        taken += steps.len();
+        let now = fused.steps(&steps, last, &mut |count| {
+            on_steps(taken + count);
+            !interrupt.load(Ordering::Relaxed)
+        })?;
+        if now < steps.len() {
+            return Err(Error::interrupted(format!("training stopped in epoch {epoch}")));
+        }
+        taken += now;
     }
     Ok(fused.collect()?.pop().map(|outcome| outcome.parameters).unwrap_or_default())
 }
@@ -154,7 +160,7 @@ fn one_after_another(
             rows,
             held_out,
         };
-        weights.push(match train(own, &member.start, interrupt, &mut ()) {
+        weights.push(match train(own, &member.start.parameters, None, interrupt, &mut ()) {
             Ok(trained) => Some(trained.parameters),
             Err(error) if error.kind() == Kind::Diverged => None,
             Err(error) => return Err(error),

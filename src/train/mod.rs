@@ -1,17 +1,22 @@
 //! Training: the loop, who takes the steps, its schedules, what is measured after each epoch, and the history of it.
 
 mod autodiff;
+mod checkpoint;
 mod checkup;
-mod epochs;
 mod evaluate;
 mod history;
+mod job;
 mod members;
+mod recorder;
 mod schedule;
 mod trainer;
+mod training;
 
 pub use autodiff::{Autodiff, Gradient, gradient};
+pub use checkpoint::{Checkpoint, Checkpoints};
 pub use checkup::{Checkup, Compared, check_up, refuse_wrong_adapter};
-pub use epochs::{Job, Observer, Trained, train};
 pub use history::{EpochRecord, read_history, write_history};
+pub use job::{Job, Observer, Trained};
 pub use members::{TrainedMember, restart_seed, time_members, train_members};
 pub use schedule::{beta_share, learning_rate};
+pub use training::train;

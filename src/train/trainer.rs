@@ -1,53 +1,73 @@
 //! Who takes the steps: burn's automatic differentiation or the fused trainer.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 use super::{Autodiff, Job};
 use crate::config::{Backend, Engine};
 use crate::data::epoch_order;
 use crate::error::{Error, Result};
-use crate::fused::{self, Cpu, Fused, Gpu, Member, Network, Step};
-use crate::model::Parameters;
+use crate::fused::{self, BatchLosses, Cpu, Fused, Gpu, Member, Network, Step};
+use crate::model::{Parameters, TrainingState};
 use crate::random::{Generator, Stream};
 use crate::vae::{Vae, to_tensor, to_vec};
 
-/// What an epoch left.
-pub(super) struct Epoch {
-    /// Means over the rows of the epoch.
+/// The losses of a step's batch, or means over many: see [`Losses`](crate::vae::Losses).
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct StepLosses {
     pub(super) loss: f64,
     pub(super) reconstruction: f64,
     pub(super) kl: f64,
-    /// The model after it, in evaluation mode.
-    pub(super) model: Vae,
+}
+
+impl StepLosses {
+    /// Adds losses with a weight.
+    pub(super) fn add(&mut self, losses: &Self, weight: f64) {
+        self.loss += losses.loss * weight;
+        self.reconstruction += losses.reconstruction * weight;
+        self.kl += losses.kl * weight;
+    }
+
+    /// Each divided by a sum of weights.
+    pub(super) fn over(&self, weight: f64) -> Self {
+        let Self { loss, reconstruction, kl } = self;
+        Self { loss: loss / weight, reconstruction: reconstruction / weight, kl: kl / weight }
+    }
+}
+
+/// What a call of [`Trainer::steps`] left.
+pub(super) struct Outcome {
+    /// Of each step that was taken.
+    pub(super) losses: Vec<StepLosses>,
+    /// The model after the last of them in evaluation mode, where all were taken.
+    pub(super) model: Option<Vae>,
 }
 
 /// A model in training.
 pub(super) trait Trainer: Send {
-    /// Takes the steps of one epoch. `on_steps` hears how many of them were taken.
-    fn epoch(
-        &mut self,
-        steps: &[Step],
-        interrupt: &AtomicBool,
-        on_steps: &mut dyn FnMut(usize),
-    ) -> Result<()>;
+    /// Takes steps, all of one epoch, until there are no more of them or `go_on`, which hears now and
+    /// then how many were taken, says no. Returns how many were taken.
+    fn steps(&mut self, steps: &[Step], go_on: &mut dyn FnMut(usize) -> bool) -> Result<usize>;
 
-    /// What the epochs since the last call left, the oldest first.
-    fn collect(&mut self) -> Result<Vec<Epoch>>;
+    /// What the calls of [`steps`](Self::steps) since the last of this one left.
+    fn collect(&mut self) -> Result<Vec<Outcome>>;
 
-    /// Time that should pass between two calls of [`collect`](Self::collect), so that nobody waits
-    /// for the reader.
+    /// Where the training stands.
+    fn state(&mut self) -> Result<TrainingState>;
+
+    /// Time that should pass between two calls of [`collect`](Self::collect) where nothing else asks
+    /// for one, so that nobody waits for the reader.
     fn read_interval(&self) -> Duration;
 }
 
-/// The trainer that the job asks for, at the weights `start`, and the device that its models are
+/// The trainer that the job asks for, going on from `start`, and the device that its models are
 /// evaluated on.
 pub(super) fn trainer<'a>(
     job: Job<'a>,
-    start: &Parameters,
+    start: TrainingState,
 ) -> Result<(Box<dyn Trainer + 'a>, Device)> {
     match job.engine {
         Engine::Fused => {
@@ -56,7 +76,7 @@ pub(super) fn trainer<'a>(
             Ok((Box::new(fused), device))
         }
         Engine::Autodiff | Engine::Auto => {
-            Ok((Box::new(ByAutodiff::new(job, start)), job.device.clone()))
+            Ok((Box::new(ByAutodiff::new(job, &start)), job.device.clone()))
         }
     }
 }
@@ -87,56 +107,47 @@ pub(super) fn fused_trainer(job: &Job, members: &[Member]) -> Result<Fused> {
 struct ByFused<'a> {
     job: Job<'a>,
     fused: Fused,
-    /// Steps of the epochs that were not collected yet.
-    waiting: Vec<Vec<Step>>,
     /// Where snapshots are evaluated: the processor, so that a GPU goes on meanwhile.
     device: Device,
 }
 
 impl<'a> ByFused<'a> {
-    fn new(job: Job<'a>, start: &Parameters) -> Result<Self> {
+    fn new(job: Job<'a>, start: TrainingState) -> Result<Self> {
         let member = Member {
             seed: job.card.seed,
             beta: job.card.objective.beta,
             learning_rate: job.settings.learning_rate,
-            start: start.clone(),
+            start,
         };
         let fused = fused_trainer(&job, &[member])?;
-        Ok(Self { job, fused, waiting: Vec::new(), device: Device::flex() })
+        Ok(Self { job, fused, device: Device::flex() })
     }
 }
 
 impl Trainer for ByFused<'_> {
-    fn epoch(
-        &mut self,
-        steps: &[Step],
-        interrupt: &AtomicBool,
-        on_steps: &mut dyn FnMut(usize),
-    ) -> Result<()> {
-        self.waiting.push(steps.to_vec());
-        self.fused.steps(steps, true, interrupt, on_steps)
+    fn steps(&mut self, steps: &[Step], go_on: &mut dyn FnMut(usize) -> bool) -> Result<usize> {
+        self.fused.steps(steps, true, go_on)
     }
 
-    fn collect(&mut self) -> Result<Vec<Epoch>> {
-        let outcomes = self.fused.collect()?.into_iter().zip(std::mem::take(&mut self.waiting));
-        let epoch = |(mut outcome, steps): (fused::Outcome, Vec<Step>)| {
-            let rows: usize = steps.iter().map(|step| step.count).sum();
-            let mean = |value: fn(&fused::BatchLosses) -> f32| {
-                let of_step = |(losses, step): (&Vec<fused::BatchLosses>, &Step)| {
-                    f64::from(value(&losses[0])) * step.count as f64
-                };
-                outcome.losses.iter().zip(&steps).map(of_step).sum::<f64>() / rows as f64
-            };
-            let (loss, reconstruction) =
-                (mean(fused::BatchLosses::loss), mean(|losses| losses.reconstruction));
-            let kl = mean(|losses| losses.kl);
-            let parameters = Parameters {
-                architecture: self.job.card.architecture.clone(),
-                values: outcome.parameters.swap_remove(0),
-            };
-            Epoch { loss, reconstruction, kl, model: Vae::new(&parameters, &self.device) }
+    fn collect(&mut self) -> Result<Vec<Outcome>> {
+        let of_step = |losses: &Vec<BatchLosses>| StepLosses {
+            loss: losses[0].loss().into(),
+            reconstruction: losses[0].reconstruction.into(),
+            kl: losses[0].kl.into(),
         };
-        Ok(outcomes.map(epoch).collect())
+        let outcome = |mut outcome: fused::Outcome| {
+            let architecture = &self.job.card.architecture;
+            let model = outcome.parameters.pop().map(|values| {
+                let parameters = Parameters { architecture: architecture.clone(), values };
+                Vae::new(&parameters, &self.device)
+            });
+            Outcome { losses: outcome.losses.iter().map(of_step).collect(), model }
+        };
+        Ok(self.fused.collect()?.into_iter().map(outcome).collect())
+    }
+
+    fn state(&mut self) -> Result<TrainingState> {
+        self.fused.states()?.pop().ok_or_else(|| Error::failed("there is no model in training"))
     }
 
     fn read_interval(&self) -> Duration {
@@ -151,77 +162,92 @@ struct ByAutodiff<'a> {
     job: Job<'a>,
     rows: Tensor<2>,
     model: Autodiff,
-    epochs: Vec<Epoch>,
+    /// The epoch that steps are taken in.
+    epoch: Option<EpochRows>,
+    /// Losses of steps that were not collected yet: loss, reconstruction, KL divergence. They stay on
+    /// the device, because reading each of them would stall a GPU.
+    losses: Vec<Tensor<1>>,
+    /// Steps and model of each call that was not collected yet.
+    calls: Vec<(usize, Option<Vae>)>,
+}
+
+/// What the batches of an epoch are cut from.
+struct EpochRows {
+    number: u64,
+    /// n × features, in the order of the epoch.
+    rows: Tensor<2>,
+    /// n × (draws · latent).
+    noise: Tensor<2>,
 }
 
 impl<'a> ByAutodiff<'a> {
-    fn new(job: Job<'a>, start: &Parameters) -> Self {
+    fn new(job: Job<'a>, start: &TrainingState) -> Self {
         let model = Autodiff::new(start, job.card.objective, job.settings, job.device);
         let rows = to_tensor(job.rows, model.device());
-        Self { rows, model, job, epochs: Vec::new() }
+        Self { rows, model, job, epoch: None, losses: Vec::new(), calls: Vec::new() }
     }
 
-    /// The epoch's noise, n × (draws · latent).
-    fn noise(&self, epoch: u64) -> Tensor<2> {
-        let card = self.job.card;
+    fn epoch_rows(&self, number: u64) -> EpochRows {
+        let (card, n) = (self.job.card, self.job.rows.nrows());
         let of_row = card.objective.importance_samples * card.architecture.latent;
-        let mut noise = Array2::zeros((self.job.rows.nrows(), of_row));
+        let mut noise = Array2::zeros((n, of_row));
         if let Some(values) = noise.as_slice_mut() {
-            Generator::new(card.seed, Stream::PosteriorNoise, epoch).normal(values);
+            Generator::new(card.seed, Stream::PosteriorNoise, number).normal(values);
         }
-        to_tensor(noise.view(), self.model.device())
-    }
-
-    /// The rows in this order, gathered on the device.
-    fn in_order(&self, order: &[usize]) -> Tensor<2> {
-        let indices: Vec<i32> = order.iter().map(|&row| row as i32).collect();
-        let data = TensorData::new(indices, [order.len()]);
-        self.rows.clone().select(0, Tensor::<1, Int>::from_data(data, self.model.device()))
+        let order = epoch_order(n, card.seed, number);
+        let order: Vec<i32> = order.into_iter().map(|row| row as i32).collect();
+        let order = TensorData::new(order, [n]);
+        let order = Tensor::<1, Int>::from_data(order, self.model.device());
+        let noise = to_tensor(noise.view(), self.model.device());
+        EpochRows { number, rows: self.rows.clone().select(0, order), noise }
     }
 }
 
 impl Trainer for ByAutodiff<'_> {
-    fn epoch(
-        &mut self,
-        steps: &[Step],
-        interrupt: &AtomicBool,
-        on_steps: &mut dyn FnMut(usize),
-    ) -> Result<()> {
-        let Some(first) = steps.first() else {
-            return Err(Error::input("there are no rows to train on"));
-        };
-        let (n, card) = (self.job.rows.nrows(), self.job.card);
-        let noise = self.noise(first.epoch);
-        let rows = self.in_order(&epoch_order(n, card.seed, first.epoch));
-
-        // The sums stay on the device until the epoch ends: reading them back would stall a GPU.
-        let mut sums: Option<Tensor<1>> = None;
-        for (taken, step) in steps.iter().enumerate() {
-            if interrupt.load(Ordering::Relaxed) {
-                return Err(Error::interrupted(format!("stopped in epoch {}", step.epoch)));
-            }
+    fn steps(&mut self, steps: &[Step], go_on: &mut dyn FnMut(usize) -> bool) -> Result<usize> {
+        let card = self.job.card;
+        let mut taken = 0;
+        for step in steps {
+            let of_epoch = match self.epoch.take().filter(|epoch| epoch.number == step.epoch) {
+                Some(epoch) => epoch,
+                None => self.epoch_rows(step.epoch),
+            };
             let batch = |all: &Tensor<2>| all.clone().narrow(0, step.first, step.count);
             let beta = step.beta * card.objective.beta_per_row(step.count);
             let rate = step.rate * self.job.settings.learning_rate;
-            let terms = self.model.step(batch(&rows), batch(&noise), beta, rate);
-            let parts = vec![terms.loss, terms.reconstruction, terms.kl];
-            let weighted = Tensor::cat(parts, 0) * step.count as f64;
-            sums = Some(sums.map_or(weighted.clone(), |sums| sums + weighted));
-            on_steps(taken + 1);
+            let (rows, noise) = (batch(&of_epoch.rows), batch(&of_epoch.noise));
+            let terms = self.model.step(rows, noise, beta, rate);
+            self.losses.push(Tensor::cat(vec![terms.loss, terms.reconstruction, terms.kl], 0));
+            self.epoch = Some(of_epoch);
+            taken += 1;
+            if !go_on(taken) {
+                break;
+            }
         }
-        let sums = sums.map(to_vec).transpose()?.unwrap_or_default();
-        let mean = |sum: f32| f64::from(sum) / n as f64;
-        self.epochs.push(Epoch {
-            loss: mean(sums[0]),
-            reconstruction: mean(sums[1]),
-            kl: mean(sums[2]),
-            model: self.model.model(),
-        });
-        Ok(())
+        let model = (taken == steps.len()).then(|| self.model.model());
+        self.calls.push((taken, model));
+        Ok(taken)
     }
 
-    fn collect(&mut self) -> Result<Vec<Epoch>> {
-        Ok(std::mem::take(&mut self.epochs))
+    fn collect(&mut self) -> Result<Vec<Outcome>> {
+        let losses = std::mem::take(&mut self.losses);
+        let values = match losses.is_empty() {
+            true => Vec::new(),
+            false => to_vec(Tensor::cat(losses, 0))?,
+        };
+        let mut losses = values.chunks_exact(3).map(|of_step| StepLosses {
+            loss: of_step[0].into(),
+            reconstruction: of_step[1].into(),
+            kl: of_step[2].into(),
+        });
+        let calls = std::mem::take(&mut self.calls).into_iter();
+        let outcome =
+            |(steps, model)| Outcome { losses: losses.by_ref().take(steps).collect(), model };
+        Ok(calls.map(outcome).collect())
+    }
+
+    fn state(&mut self) -> Result<TrainingState> {
+        self.model.state()
     }
 
     fn read_interval(&self) -> Duration {

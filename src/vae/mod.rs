@@ -31,7 +31,7 @@ pub fn to_tensor(rows: ArrayView2<f32>, device: &Device) -> Tensor<2> {
 /// # Errors
 /// Where the device fails to give it back.
 pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let lost = |error: String| Error::failed(format!("reading from the device: {error}"));
+    let lost = |error: String| Error::device(format!("reading from the device: {error}"));
     let data = tensor.try_into_data().map_err(|error| lost(format!("{error:?}")))?;
     data.try_into_vec().map_err(|error| lost(format!("{error:?}")))
 }

@@ -3,11 +3,11 @@
 // Each test program uses a part of it.
 #![allow(dead_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -148,4 +148,33 @@ pub fn two_groups(columns: &[&str], rows: usize) -> String {
         writeln!(text, "{}", ["left", "right"][row % 2]).unwrap();
     }
     text
+}
+
+/// The files of a place, folders left out.
+pub fn file_names(place: &Place) -> BTreeSet<PathBuf> {
+    place
+        .contents()
+        .into_iter()
+        .filter(|(_, bytes)| bytes.is_some())
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// When a file was last written.
+pub fn modified(place: &Place, name: impl AsRef<Path>) -> SystemTime {
+    std::fs::metadata(place.path(name)).unwrap().modified().unwrap()
+}
+
+/// The rows of a CSV file, header first.
+pub fn rows(text: &str) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+    reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+}
+
+/// The history without its seconds, which no two runs share.
+pub fn history(place: &Place, run: &str) -> Vec<Vec<String>> {
+    let mut rows = rows(&place.read(Path::new(run).join("history.csv")));
+    assert_eq!(rows[0].last().unwrap(), "seconds");
+    rows.iter_mut().for_each(|row| row.truncate(row.len() - 1));
+    rows
 }

@@ -16,8 +16,6 @@ mod posterior_backward;
 mod product;
 mod update;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -29,12 +27,12 @@ use self::posterior::MixtureTerms;
 use self::update::Moments;
 use super::{BatchLosses, Job, Member, Network, Outcome, Step, Update};
 use crate::config::{Likelihood, TrainingSettings};
-use crate::error::{Error, Result};
+use crate::model::{Architecture, Parameters, TrainingState};
 use crate::random::{Generator, Shuffle, Stream};
 
 /// Rows that one thread computes at a time.
 const BLOCK_ROWS: usize = 128;
-/// Rows × parameters between looks at the interrupt: some hundredths of a second.
+/// Rows × parameters between two looks at whether to go on: some hundredths of a second.
 const WORK_AT_ONCE: usize = 1 << 27;
 /// Steps of a member before the next one's turn, where they are short: its state then stays in the
 /// cache for a while.
@@ -50,6 +48,7 @@ pub struct Cpu {
 /// What all members share.
 struct Task {
     arch: Arch,
+    architecture: Architecture,
     network: Network,
     layout: Layout,
     settings: TrainingSettings,
@@ -78,11 +77,15 @@ struct State {
 }
 
 impl Cpu {
-    /// Makes everything ready for the first step.
+    /// Makes everything ready for the next step.
+    ///
+    /// # Panics
+    /// Where there are no members, or a member's state is not of the job's network.
     pub fn new(job: Job, members: &[Member]) -> Self {
         let layout = Layout::new(job.network);
         let task = Task {
             arch: Arch::new(),
+            architecture: members[0].start.parameters.architecture.clone(),
             network: job.network.clone(),
             settings: job.settings.clone(),
             rows: job.rows.iter().copied().collect(),
@@ -94,27 +97,19 @@ impl Cpu {
         Self { task, members, outcomes: Vec::new() }
     }
 
-    /// Takes `steps`; with `snapshot` the weights after them are kept for
-    /// [`collect`](Self::collect). `on_steps` hears now and then how many of them were taken.
-    ///
-    /// # Errors
-    /// Where `interrupt` is set.
+    /// As [`Fused::steps`](super::Fused::steps).
     pub fn steps(
         &mut self,
         steps: &[Step],
         snapshot: bool,
-        interrupt: &AtomicBool,
-        on_steps: &mut dyn FnMut(usize),
-    ) -> Result<()> {
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> usize {
         let task = &self.task;
         let work = (task.batch * task.network.parameters).max(1);
         let of_all = WORK_AT_ONCE / (work * self.members.len()).max(1);
         let at_once = of_all.max(STEPS_AT_ONCE.min(WORK_AT_ONCE / work)).max(1);
         let mut losses = Vec::with_capacity(steps.len());
         for steps in steps.chunks(at_once) {
-            if interrupt.load(Ordering::Relaxed) {
-                return Err(Error::interrupted("stopped in training"));
-            }
             let of_member =
                 |state: &mut State| steps.iter().map(|step| state.step(task, step)).collect();
             let of_members: Vec<Vec<BatchLosses>> = match &mut self.members[..] {
@@ -123,14 +118,17 @@ impl Cpu {
             };
             let of_step = |step| of_members.iter().map(|losses| losses[step]).collect();
             losses.extend((0..steps.len()).map(of_step));
-            on_steps(losses.len());
+            if !go_on(losses.len()) {
+                break;
+            }
         }
-        let parameters = match snapshot {
+        let taken = losses.len();
+        let parameters = match snapshot && taken == steps.len() {
             true => self.parameters(),
             false => Vec::new(),
         };
         self.outcomes.push(Outcome { losses, parameters });
-        Ok(())
+        taken
     }
 
     /// What every call of [`steps`](Self::steps) since the last of this one left.
@@ -147,6 +145,23 @@ impl Cpu {
         self.members.iter().map(of_member).collect()
     }
 
+    /// Where the training of each member stands.
+    pub fn states(&self) -> Vec<TrainingState> {
+        let Task { architecture, layout, network, .. } = &self.task;
+        let flat = |values: &[f32]| layout.flatten(values, network.parameters);
+        let of_member = |state: &State| TrainingState {
+            parameters: Parameters {
+                architecture: architecture.clone(),
+                values: flat(&state.parameters),
+            },
+            steps: state.steps,
+            first_moments: flat(state.moments.first()),
+            second_moments: flat(state.moments.second()),
+            average: state.moments.average().map(|average| flat(average)),
+        };
+        self.members.iter().map(of_member).collect()
+    }
+
     /// The gradient of each member's last step before clipping, in the flat order.
     pub fn gradients(&self) -> Vec<Vec<f32>> {
         let parameters = self.task.network.parameters;
@@ -158,7 +173,8 @@ impl Cpu {
 impl State {
     fn new(task: &Task, member: &Member) -> Self {
         let Task { network, layout, batch, .. } = task;
-        let parameters = layout.arrange(&member.start.values);
+        let start = &member.start;
+        let parameters = layout.arrange(&start.parameters.values);
         let transposed = |layers: &[layout::PanelLayer], skip: usize| {
             let buffer = |(index, layer)| match index < skip {
                 true => Buffer::zeros(0),
@@ -173,8 +189,8 @@ impl State {
             seed: member.seed,
             beta: member.beta,
             learning_rate: member.learning_rate,
-            steps: 0,
-            moments: Moments::new(&parameters, task.settings.ema.is_some()),
+            steps: start.steps,
+            moments: Moments::new(layout, start, task.settings.ema.is_some()),
             gradient: Buffer::zeros(layout.len),
             transposed: [transposed(&layout.encoder, 1), transposed(&layout.decoder, 0)],
             prior: MixtureTerms::new(network),

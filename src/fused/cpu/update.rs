@@ -3,8 +3,10 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::buffer::Buffer;
+use super::layout::Layout;
 use crate::config::TrainingSettings;
 use crate::fused::Update;
+use crate::model::TrainingState;
 
 /// What the optimiser keeps of a member.
 #[derive(Clone, Debug)]
@@ -15,9 +17,21 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    pub(super) fn new(parameters: &Buffer, averages: bool) -> Self {
-        let zeros = Buffer::zeros(parameters.len());
-        Self { first: zeros.clone(), second: zeros, average: averages.then(|| parameters.clone()) }
+    pub(super) fn new(layout: &Layout, start: &TrainingState, averages: bool) -> Self {
+        let average = start.average.as_ref().unwrap_or(&start.parameters.values);
+        Self {
+            first: layout.arrange(&start.first_moments),
+            second: layout.arrange(&start.second_moments),
+            average: averages.then(|| layout.arrange(average)),
+        }
+    }
+
+    pub(super) fn first(&self) -> &Buffer {
+        &self.first
+    }
+
+    pub(super) fn second(&self) -> &Buffer {
+        &self.second
     }
 
     /// The averaged parameters, where there are any.

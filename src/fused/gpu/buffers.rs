@@ -125,7 +125,7 @@ pub(super) fn check_groups(plan: &Plan) -> Result<()> {
 }
 
 fn too_large(what: &str) -> Error {
-    Error::input(format!("the fused trainer on the GPU: {what}")).help(
+    Error::device(format!("the fused trainer on the GPU: {what}")).help(
         "lower training.batch, model.hidden or the number of rows, train fewer members together, or \
          use --backend cpu",
     )
@@ -192,15 +192,14 @@ impl Buffers {
         let of_members: Vec<MemberSettings> = members.iter().map(of_member).collect();
         queue.write_buffer(&settings, 0, bytemuck::cast_slice(&of_members));
         let vector = 4 * sizes.parameters;
-        let zeros = vec![0; vector];
-        for (index, member) in members.iter().enumerate() {
-            let start: &[u8] = bytemuck::cast_slice(&member.start.values);
-            queue.write_buffer(&parameters, (index * vector) as u64, start);
-            for (state, values) in
-                [&zeros, &zeros, start].into_iter().take(sizes.states).enumerate()
-            {
+        for (index, Member { start, .. }) in members.iter().enumerate() {
+            let weights = &start.parameters.values;
+            queue.write_buffer(&parameters, (index * vector) as u64, bytemuck::cast_slice(weights));
+            let average = start.average.as_ref().unwrap_or(weights);
+            let states = [&start.first_moments, &start.second_moments, average];
+            for (state, values) in states.into_iter().take(sizes.states).enumerate() {
                 let place = (index * sizes.states + state) * vector;
-                queue.write_buffer(&moments, place as u64, values);
+                queue.write_buffer(&moments, place as u64, bytemuck::cast_slice(values));
             }
         }
 

@@ -8,7 +8,6 @@ mod stages;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
@@ -23,6 +22,7 @@ use super::{BatchLosses, Job, Member, Outcome, Step, Update};
 use crate::config::TrainingSettings;
 use crate::device;
 use crate::error::{Error, Result};
+use crate::model::{Architecture, Parameters, TrainingState};
 
 /// The fused trainer on burn's wgpu device.
 ///
@@ -32,6 +32,7 @@ use crate::error::{Error, Result};
 pub struct Gpu {
     setup: &'static WgpuSetup,
     settings: TrainingSettings,
+    architecture: Architecture,
     latent: usize,
     sums_kl: bool,
     /// β of each member.
@@ -74,18 +75,18 @@ struct StepUniform {
 }
 
 impl Gpu {
-    /// The trainer at the members' first weights.
+    /// The trainer where the members' trainings begin, all after as many steps.
     ///
     /// # Errors
     /// Where there is no adapter, the job does not fit it, or the device fails.
     ///
     /// # Panics
-    /// Where a member's first weights are not of the job's network.
+    /// Where a member's state is not of the job's network.
     pub fn new(job: Job, members: &[Member]) -> Result<Self> {
         if members.is_empty() || job.rows.is_empty() || job.batch == 0 {
             return Err(Error::input("there is nothing to train"));
         }
-        let fits = |member: &Member| member.start.values.len() == job.network.parameters;
+        let fits = |m: &Member| m.start.parameters.values.len() == job.network.parameters;
         assert!(members.iter().all(fits), "members of one shape");
         let setup = device::wgpu_setup()?;
         let device = &setup.device;
@@ -103,41 +104,37 @@ impl Gpu {
         Ok(Self {
             setup,
             settings: job.settings.clone(),
+            architecture: members[0].start.parameters.architecture.clone(),
             latent: job.network.latent,
             sums_kl: job.network.sums_kl,
             betas: members.iter().map(|member| member.beta as f32).collect(),
             sizes,
             buffers,
             dispatches,
-            taken: 0,
+            taken: members[0].start.steps,
             pace: Pace::default(),
             in_flight: None,
             waiting: Waiting::default(),
         })
     }
 
-    /// Takes `steps`; with `snapshot` the weights after them are kept for
-    /// [`collect`](Self::collect).
+    /// As [`Fused::steps`](super::Fused::steps).
     ///
-    /// After each submission `on_step` hears how many of the steps were handed to the device, which
-    /// is at most two submissions, some 40 ms, behind. It may still be at work on return.
+    /// After each submission `go_on` hears how many of the steps were handed to the device, which is
+    /// at most two submissions, some 40 ms, behind. It may still be at work on return.
     ///
     /// # Errors
-    /// An interrupt, or a device that fails.
+    /// Where the device fails.
     pub fn steps(
         &mut self,
         steps: &[Step],
         snapshot: bool,
-        interrupt: &AtomicBool,
-        on_step: &mut dyn FnMut(usize),
-    ) -> Result<()> {
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<usize> {
         self.waiting.begin();
         self.stop_clock();
         let mut begun = 0;
         while begun < steps.len() {
-            if interrupt.load(Ordering::Relaxed) {
-                return Err(Error::interrupted(format!("stopped in epoch {}", steps[begun].epoch)));
-            }
             if self.waiting.slots == self.sizes.slots {
                 self.drain()?;
             }
@@ -151,12 +148,14 @@ impl Gpu {
                 self.wait(previous)?;
             }
             begun += count;
-            on_step(begun);
+            if !go_on(begun) {
+                break;
+            }
         }
-        if snapshot {
+        if snapshot && begun == steps.len() {
             self.keep_snapshot()?;
         }
-        Ok(())
+        Ok(begun)
     }
 
     /// What every call of [`steps`](Self::steps) since the last one of this left behind.
@@ -174,22 +173,33 @@ impl Gpu {
     /// # Errors
     /// Where the device fails.
     pub fn gradients(&mut self) -> Result<Vec<Vec<f32>>> {
-        let device = &self.setup.device;
-        let bytes = self.sizes.snapshot() as u64;
-        let copy = caught(device, "reading the gradients", || {
-            let staging = device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("gradients read back"),
-                size: bytes,
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
-            let mut encoder = device.create_command_encoder(&Default::default());
-            encoder.copy_buffer_to_buffer(&self.buffers.gradients, 0, &staging, 0, bytes);
-            self.setup.queue.submit([encoder.finish()]);
-            staging
-        })?;
-        let values = read::floats(device, &copy, 0..bytes)?;
+        let values = self.read(&self.buffers.gradients, "reading the gradients")?;
         Ok(values.chunks(self.sizes.parameters).map(<[f32]>::to_vec).collect())
+    }
+
+    /// Where the training of each member stands.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn states(&mut self) -> Result<Vec<TrainingState>> {
+        let parameters = self.read(&self.buffers.parameters, "reading the weights")?;
+        let moments = self.read(&self.buffers.moments, "reading Adam's state")?;
+        let count = self.sizes.parameters;
+        let of_member = |(values, kept): (&[f32], &[f32])| {
+            let mut kept = kept.chunks(count).map(<[f32]>::to_vec);
+            TrainingState {
+                parameters: Parameters {
+                    architecture: self.architecture.clone(),
+                    values: values.to_vec(),
+                },
+                steps: self.taken,
+                first_moments: kept.next().unwrap_or_default(),
+                second_moments: kept.next().unwrap_or_default(),
+                average: kept.next(),
+            }
+        };
+        let members = parameters.chunks(count).zip(moments.chunks(count * self.sizes.states));
+        Ok(members.map(of_member).collect())
     }
 
     /// Hands these steps to the device in one command buffer.
@@ -267,7 +277,7 @@ fn caught<T>(device: &wgpu::Device, doing: &str, work: impl FnOnce() -> T) -> Re
     match errors.fold(None, Option::or) {
         None => Ok(done),
         Some(wgpu::Error::OutOfMemory { .. }) => {
-            Err(Error::failed(format!("{doing}: the graphics device is out of memory"))
+            Err(Error::device(format!("{doing}: the graphics device is out of memory"))
                 .help("lower training.batch, train fewer members together, or use --backend cpu"))
         }
         Some(error) => Err(lost(doing, error)),
@@ -275,6 +285,6 @@ fn caught<T>(device: &wgpu::Device, doing: &str, work: impl FnOnce() -> T) -> Re
 }
 
 fn lost(doing: &str, error: impl std::fmt::Display) -> Error {
-    Error::failed(format!("{doing}: the graphics device failed: {error}"))
+    Error::device(format!("{doing}: the graphics device failed: {error}"))
         .help("try again, or use --backend cpu")
 }

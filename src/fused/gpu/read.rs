@@ -127,6 +127,25 @@ impl Gpu {
         self.waiting.fill(&values, losses as usize / 4, self.sizes.snapshot() / 4);
         Ok(())
     }
+
+    /// Everything that a buffer holds, after every step that was handed to the device.
+    pub(super) fn read(&self, from: &wgpu::Buffer, doing: &str) -> Result<Vec<f32>> {
+        let WgpuSetup { device, queue, .. } = self.setup;
+        let bytes = from.size();
+        let copy = caught(device, doing, || {
+            let staging = device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("read back"),
+                size: bytes,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            let mut encoder = device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(from, 0, &staging, 0, bytes);
+            queue.submit([encoder.finish()]);
+            staging
+        })?;
+        floats(device, &copy, 0..bytes)
+    }
 }
 
 /// The values in these bytes of a buffer that can be mapped, after all that was submitted.

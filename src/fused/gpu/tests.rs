@@ -3,8 +3,6 @@
 mod draws;
 mod shaders;
 
-use std::sync::atomic::AtomicBool;
-
 use ndarray::{Array2, ArrayView2, Axis};
 use serde_json::{Value, json};
 
@@ -90,7 +88,7 @@ impl Case {
 
     fn member(&self, seed: u64) -> Member {
         let beta = self.card.objective.beta;
-        Member { seed, beta, learning_rate: 1e-3, start: self.start.clone() }
+        Member { seed, beta, learning_rate: 1e-3, start: self.start.clone().into() }
     }
 
     /// The batch of a step and its noise, as the reference sees them.
@@ -175,7 +173,7 @@ const STEP: Step = Step { epoch: 3, first: 0, count: 5, rate: 1.0, beta: 1.0 };
 
 /// Takes steps that must succeed.
 fn take(gpu: &mut Gpu, steps: &[Step], snapshot: bool) {
-    gpu.steps(steps, snapshot, &AtomicBool::new(false), &mut |_| {}).unwrap();
+    assert_eq!(gpu.steps(steps, snapshot, &mut |_| true).unwrap(), steps.len());
 }
 
 /// The steps of whole epochs over `rows` rows, with shares that change.
@@ -224,7 +222,8 @@ fn a_step_equals_autodiff_on_odd_shapes() {
 /// Parameters after a run of the reference.
 fn reference_run(case: &Case, settings: &TrainingSettings, steps: &[Step]) -> Vec<f32> {
     let device = device::open(Backend::Cpu).unwrap().device;
-    let mut trainer = Autodiff::new(&case.start, case.card.objective, settings, &device);
+    let mut trainer =
+        Autodiff::new(&case.start.clone().into(), case.card.objective, settings, &device);
     for step in steps {
         let (x, noise) = case.batch(7, step);
         let tensor = |rows: ArrayView2<f32>| to_tensor(rows, trainer.device());
@@ -310,18 +309,30 @@ fn nothing_is_lost_where_the_room_for_what_waits_is_small() {
 }
 
 #[test]
-fn an_interrupt_stops_between_submissions() {
+fn training_stops_between_submissions_and_goes_on_to_the_same_bits() {
     let case = Case::drawn(json!({"hidden": [4]}), (30, 3), 8);
-    let settings = TrainingSettings::default();
-    let mut gpu = Gpu::new(case.job(&settings), &[case.member(7)]).unwrap();
-    let interrupt = AtomicBool::new(false);
+    let settings = TrainingSettings { ema: Some(0.9), ..TrainingSettings::default() };
+    let members = [case.member(7), case.member(8)];
+    let steps = epochs(30, 8, 100);
+    let mut whole = Gpu::new(case.job(&settings), &members).unwrap();
+    take(&mut whole, &steps, true);
+
+    let mut gpu = Gpu::new(case.job(&settings), &members).unwrap();
     let mut heard = 0;
-    let stop = &mut |steps| {
-        heard = steps;
-        interrupt.store(true, Ordering::Relaxed);
+    let stop = &mut |taken| {
+        heard = taken;
+        false
     };
-    let error = gpu.steps(&epochs(30, 8, 100), false, &interrupt, stop).unwrap_err();
-    assert_eq!((error.kind(), heard), (crate::error::Kind::Interrupted, 1));
+    let taken = gpu.steps(&steps, true, stop).unwrap();
+    assert_eq!((taken, heard), (1, 1));
+    assert!(gpu.collect().unwrap()[0].parameters.is_empty());
+    let on = |(member, start): (&Member, _)| Member { start, ..member.clone() };
+    let members: Vec<Member> = members.iter().zip(gpu.states().unwrap()).map(on).collect();
+    let mut resumed = Gpu::new(case.job(&settings), &members).unwrap();
+    take(&mut resumed, &steps[taken..], true);
+    assert_eq!(resumed.states().unwrap(), whole.states().unwrap());
+    let last = |gpu: &mut Gpu| gpu.collect().unwrap().remove(0).parameters;
+    assert_eq!(last(&mut resumed), last(&mut whole));
 }
 
 #[test]
@@ -337,7 +348,7 @@ fn what_does_not_fit_the_adapter_is_refused_in_words() {
     };
     sizes.check(&limits(128 << 20)).unwrap();
     let error = sizes.check(&limits(1 << 20)).unwrap_err();
-    assert_eq!(error.kind(), crate::error::Kind::Input);
+    assert_eq!(error.kind(), crate::error::Kind::Device);
     assert!(error.message().contains("need 4 MiB, the adapter allows 1"), "{error}");
     assert!(Sizes { members: 70_000, ..sizes }.check(&limits(1 << 40)).is_err());
 }

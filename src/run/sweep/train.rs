@@ -174,7 +174,8 @@ impl Bench<'_> {
                 settings.model.sigma,
                 rows.view(),
                 seed,
-            )?,
+            )?
+            .into(),
         })
     }
 

@@ -1,0 +1,106 @@
+//! safetensors files that hold the tensors of models, once or several times over.
+
+use std::collections::HashMap;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+
+use super::Architecture;
+use crate::error::{Error, Result};
+
+/// A file being read: each tensor is taken out once, so that what is left is what nobody knows.
+pub struct TensorFile<'a> {
+    tensors: HashMap<String, TensorView<'a>>,
+    metadata: HashMap<String, String>,
+}
+
+impl<'a> TensorFile<'a> {
+    /// A file of flat values in the layout of `architecture`, each part under a prefix to the names of
+    /// its tensors, with pairs of words beside them.
+    ///
+    /// # Errors
+    /// Where values do not fill the layout.
+    pub fn encode(
+        architecture: &Architecture,
+        parts: &[(&str, &[f32])],
+        metadata: HashMap<String, String>,
+    ) -> Result<Vec<u8>> {
+        let failed = |error| Error::failed(format!("encoding tensors: {error}"));
+        let to_bytes = |(_, values): &(_, &[f32])| -> Vec<u8> {
+            values.iter().flat_map(|value| value.to_le_bytes()).collect()
+        };
+        let bytes: Vec<Vec<u8>> = parts.iter().map(to_bytes).collect();
+        let layout = architecture.layout();
+        let mut views = Vec::new();
+        for ((prefix, _), bytes) in parts.iter().zip(&bytes) {
+            for spec in &layout {
+                let range = spec.range();
+                let slice = &bytes[4 * range.start..4 * range.end];
+                let view =
+                    TensorView::new(Dtype::F32, spec.shape.clone(), slice).map_err(failed)?;
+                views.push((format!("{prefix}{}", spec.name), view));
+            }
+        }
+        serialize(views, (!metadata.is_empty()).then_some(metadata)).map_err(failed)
+    }
+
+    /// Opens the bytes of a file.
+    ///
+    /// # Errors
+    /// Where they are no safetensors file, in words.
+    pub fn parse(bytes: &'a [u8]) -> std::result::Result<Self, String> {
+        let wrong = |error| format!("not a safetensors file: {error}");
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(wrong)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(wrong)?;
+        Ok(Self {
+            tensors: tensors.tensors().into_iter().collect(),
+            metadata: header.metadata().clone().unwrap_or_default(),
+        })
+    }
+
+    /// What the file says under a name.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        self.metadata.get(name).map(String::as_str)
+    }
+
+    /// Whether there are tensors under this prefix.
+    pub fn holds(&self, prefix: &str) -> bool {
+        self.tensors.keys().any(|name| name.starts_with(prefix))
+    }
+
+    /// The flat values of the part under this prefix, every one of them finite.
+    ///
+    /// # Errors
+    /// Where a tensor is missing, of another type or shape, or not finite, in words.
+    pub fn take(
+        &mut self,
+        architecture: &Architecture,
+        prefix: &str,
+    ) -> std::result::Result<Vec<f32>, String> {
+        let mut values = Vec::new();
+        for spec in architecture.layout() {
+            let name = format!("{prefix}{}", spec.name);
+            let tensor = self.tensors.remove(&name).ok_or_else(|| format!("no tensor {name}"))?;
+            let (dtype, shape, wanted) = (tensor.dtype(), tensor.shape(), &spec.shape);
+            if dtype != Dtype::F32 || shape != wanted {
+                return Err(format!("{name} is {dtype:?} {shape:?}, not F32 {wanted:?}"));
+            }
+            let (words, _) = tensor.data().as_chunks::<4>();
+            values.extend(words.iter().map(|word| f32::from_le_bytes(*word)));
+            if values[spec.range()].iter().any(|value| !value.is_finite()) {
+                return Err(format!("{name} holds values that are not finite"));
+            }
+        }
+        Ok(values)
+    }
+
+    /// Checks that every tensor was taken.
+    ///
+    /// # Errors
+    /// The first by name that was not, in words.
+    pub fn check_empty(&self) -> std::result::Result<(), String> {
+        match self.tensors.keys().min() {
+            Some(name) => Err(format!("unexpected tensor {name}")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a training is of, and who watches it.
+
+use burn::tensor::Device;
+use ndarray::ArrayView2;
+
+use super::{EpochRecord, beta_share, learning_rate};
+use crate::config::{Backend, Engine, TrainingSettings};
+use crate::fused::Step;
+use crate::model::{ModelCard, Parameters};
+
+/// What a training run needs beside its first weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The model; its objective's batch is the rows of a step.
+    pub card: &'a ModelCard,
+    /// Rates and options.
+    pub settings: &'a TrainingSettings,
+    /// Passes over the rows.
+    pub epochs: usize,
+    /// Who takes the steps.
+    pub engine: Engine,
+    /// The backend behind `device`.
+    pub backend: Backend,
+    /// Where burn computes.
+    pub device: &'a Device,
+    /// Training rows in scaled units, n × features.
+    pub rows: ArrayView2<'a, f32>,
+    /// Held-out rows in scaled units; may be none.
+    pub held_out: ArrayView2<'a, f32>,
+}
+
+/// Who watches a training run.
+pub trait Observer: Send {
+    /// `steps` steps have been taken in all.
+    fn on_step(&mut self, steps: usize);
+    /// An epoch has ended. One that ended before, in a training that diverged later, may end again.
+    fn on_epoch(&mut self, record: &EpochRecord);
+    /// Something worth reading: that training goes on from a checkpoint, or again with a lower rate.
+    fn on_note(&mut self, note: &str);
+}
+
+/// Nobody watches.
+impl Observer for () {
+    fn on_step(&mut self, _: usize) {}
+    fn on_epoch(&mut self, _: &EpochRecord) {}
+    fn on_note(&mut self, _: &str) {}
+}
+
+/// What training gives.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The last weights, or the best by held-out ELBO where early stopping is on.
+    pub parameters: Parameters,
+    /// One record an epoch.
+    pub history: Vec<EpochRecord>,
+}
+
+impl Job<'_> {
+    pub(super) fn steps_of_epoch(&self) -> usize {
+        self.rows.nrows().div_ceil(self.card.objective.batch)
+    }
+
+    /// Steps in all.
+    pub fn step_count(&self) -> usize {
+        self.steps_of_epoch() * self.epochs
+    }
+
+    /// The steps of an epoch.
+    pub fn steps(&self, epoch: usize) -> Vec<Step> {
+        (0..self.steps_of_epoch()).map(|index| self.step(epoch, index)).collect()
+    }
+
+    /// Step number `index` of an epoch.
+    pub(super) fn step(&self, epoch: usize, index: usize) -> Step {
+        let (n, batch) = (self.rows.nrows(), self.card.objective.batch);
+        let (number, all) = (epoch * self.steps_of_epoch() + index, self.step_count());
+        Step {
+            epoch: epoch as u64,
+            first: index * batch,
+            count: batch.min(n - index * batch),
+            rate: learning_rate(self.settings, number, all) / self.settings.learning_rate,
+            beta: beta_share(self.settings, number, all),
+        }
+    }
+}

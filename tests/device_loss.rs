@@ -1,0 +1,109 @@
+//! A graphics device that is lost in the middle of a training. A test program of its own, because
+//! nothing else can compute on the device afterwards.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use modescope::audit::findings::Findings;
+use modescope::config::{Backend, Layers, Settings};
+use modescope::device;
+use modescope::error::{Kind, Result};
+use modescope::run::{Context, Dataset, Existing, Facts, Plan, Progress, RunDir, Task, execute};
+use modescope::train::read_history;
+
+/// Destroys the device after some steps of the training, and keeps what is said.
+#[derive(Default)]
+struct Saboteur {
+    destroy_at: Option<u64>,
+    notes: Mutex<Vec<String>>,
+}
+
+struct Watched {
+    destroy_at: Option<u64>,
+}
+
+impl Progress for Saboteur {
+    fn note(&self, line: &str) {
+        self.notes.lock().unwrap().push(line.into());
+    }
+
+    fn begin(&self, name: &str, _: u64) -> Box<dyn Task> {
+        let destroy_at = self.destroy_at.filter(|_| name == "training");
+        Box::new(Watched { destroy_at })
+    }
+}
+
+impl Task for Watched {
+    fn update(&self, done: u64, _: &str) {
+        if self.destroy_at.is_some_and(|at| done >= at) {
+            device::wgpu_setup().unwrap().device.destroy();
+        }
+    }
+}
+
+struct Ended {
+    result: Result<Plan>,
+    notes: Vec<String>,
+    folder: tempfile::TempDir,
+}
+
+impl Ended {
+    fn captured(&self) -> usize {
+        let text = std::fs::read(self.folder.path().join(RunDir::AUDIT)).unwrap();
+        serde_json::from_slice::<Findings>(&text).unwrap().samples.unwrap().counts.captured
+    }
+}
+
+/// A run whose settings say `asked` and whose plan decided for `decided`.
+fn run(asked: &str, decided: Backend, destroy_at: Option<u64>) -> Ended {
+    let folder = tempfile::tempdir().unwrap();
+    let assignments = [
+        &format!("backend={asked}"),
+        "training.epochs=60",
+        "safety.checkpoint_epochs=5",
+        "samples=4000",
+        "analysis.restarts=2",
+        "analysis.max_clusters=4",
+        "analysis.perplexities=[]",
+    ]
+    .map(String::from);
+    let layers = Layers { assignments: &assignments, ..Layers::default() };
+    let settings = Settings::resolve(&layers).unwrap();
+    let dataset = Dataset::prepare(None, &settings).unwrap();
+    let chosen = device::open(decided).unwrap();
+    let facts = Facts::new(&dataset, decided, chosen.adapter);
+    let plan = Plan::resolve(settings, facts).unwrap();
+    let dir = RunDir::create(folder.path(), Existing::Refuse).unwrap();
+    let progress = Saboteur { destroy_at, ..Saboteur::default() };
+    let context = Context {
+        dir: &dir,
+        plan: &plan,
+        dataset: &dataset,
+        device: &chosen.device,
+        progress: &progress,
+        interrupt: Arc::new(AtomicBool::new(false)),
+    };
+    let result = execute(&context, "audit");
+    Ended { result, notes: progress.notes.into_inner().unwrap(), folder }
+}
+
+#[test]
+fn a_lost_device_is_replaced_by_the_processor_only_where_auto_chose_it() {
+    let on_cpu = run("cpu", Backend::Cpu, None);
+    on_cpu.result.as_ref().unwrap();
+
+    let lost = run("auto", Backend::Wgpu, Some(400));
+    let plan = lost.result.as_ref().unwrap();
+    assert_eq!(plan.decided.backend, Backend::Cpu);
+    let said = |word: &str| lost.notes.iter().any(|note| note.contains(word));
+    assert!(said("going on on the CPU") && said("training goes on in epoch "), "{:?}", lost.notes);
+    assert!(Plan::read(lost.folder.path()).unwrap().difference(plan).unwrap().is_none());
+    let history = read_history(&lost.folder.path().join(RunDir::HISTORY)).unwrap();
+    assert!(history.iter().map(|record| record.epoch).eq(0..60));
+    assert!(lost.captured().abs_diff(on_cpu.captured()) <= 1);
+
+    let refused = run("wgpu", Backend::Wgpu, None);
+    let error = refused.result.unwrap_err();
+    assert_eq!(error.kind(), Kind::Device);
+    assert!(error.remedy().unwrap().contains("--backend cpu"), "{error}");
+}

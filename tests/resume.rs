@@ -1,0 +1,386 @@
+//! Runs that were stopped, killed or went wrong, and what becomes of them.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use common::{Place, QUICK, file_names, modified, two_groups};
+
+#[test]
+fn resuming_a_finished_run_changes_nothing() {
+    let place = Place::new();
+    place.succeed(&format!("run --out run {QUICK}"));
+    let is_lock = |name: &PathBuf| name.ends_with(".lock");
+    let products: Vec<PathBuf> =
+        file_names(&place).into_iter().filter(|name| !is_lock(name)).collect();
+    let times = || products.iter().map(|name| modified(&place, name)).collect::<Vec<_>>();
+    let (before, before_times) = (place.contents(), times());
+    for line in ["run --resume --out run", &format!("run --resume --out run {QUICK}")] {
+        place.succeed(line);
+        assert!(place.contents() == before, "modescope {line}");
+        assert_eq!(times(), before_times, "modescope {line}");
+    }
+
+    std::fs::remove_file(place.path("run/.stamps/report")).unwrap();
+    place.succeed("run --resume --out run");
+    assert!(place.contents() == before);
+    for (name, (now, then)) in products.iter().zip(times().into_iter().zip(before_times)) {
+        let again = name.ends_with("report.html") || name.ends_with("report");
+        assert_eq!(now != then, again, "{}", name.display());
+    }
+
+    let ran = place.run("run --resume --out run --seed 2");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("seed is 2, not 1"), "{}", ran.stderr);
+    assert!(place.contents() == before);
+}
+
+#[test]
+fn a_trained_model_is_resumed_to_a_report() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    let names: BTreeSet<PathBuf> = file_names(&place);
+    let written = [
+        "config.toml",
+        "data.csv",
+        "history.csv",
+        "model.json",
+        "model.safetensors",
+        "preflight.json",
+    ];
+    let own = [".lock", ".stamps/data", ".stamps/train"];
+    let expected = written.iter().chain(&own).map(|name| Path::new("run").join(name));
+    assert_eq!(names, expected.chain(["my.csv".into()]).collect());
+
+    let trained = modified(&place, "run/model.safetensors");
+    place.succeed("run --resume --out run");
+    assert!(place.path("run/report.html").exists());
+    assert_eq!(modified(&place, "run/model.safetensors"), trained);
+}
+
+#[test]
+fn a_run_is_resumed_from_its_folder_alone() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    std::fs::remove_file(place.path("my.csv")).unwrap();
+    place.succeed("run --resume --out run");
+    assert!(place.read("run/report.html").contains("my.csv"));
+}
+
+#[test]
+fn a_stage_whose_file_is_missing_is_done_again() {
+    let place = Place::new();
+    place.succeed(&format!("run --out run {QUICK}"));
+    let samples = place.read("run/samples.csv");
+    std::fs::remove_file(place.path("run/samples.csv")).unwrap();
+    place.succeed("run --resume --out run");
+    assert_eq!(place.read("run/samples.csv"), samples);
+}
+
+#[test]
+fn a_run_stopped_before_it_kept_its_data_goes_on_with_them() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    for name in ["run/data.csv", "run/.stamps/data", "run/.stamps/train"] {
+        std::fs::remove_file(place.path(name)).unwrap();
+    }
+    place.succeed("run --resume --out run");
+    assert!(place.read("run/data.csv").starts_with("a,b,kind"));
+}
+
+/// Names every setting that differs, and takes those that change no result.
+#[test]
+fn a_run_is_resumed_with_its_own_settings_and_data_only() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    place.write("other.csv", two_groups(&["a", "b"], 42));
+    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    let ran = place.run("run --resume --out run --seed 2 --samples 300");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("samples is 300, not 200, seed is 2, not 1"), "{}", ran.stderr);
+    let ran = place.run(&format!("run other.csv --labels kind --resume --out run {QUICK}"));
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("run.source.hash is "), "{}", ran.stderr);
+    place.succeed("run --resume --out run --set safety.checkpoints_kept=5 --on-divergence retry");
+}
+
+/// A training that ends in NaN: what is said, and that it is begun again three times where that is
+/// asked for.
+#[test]
+fn training_that_leaves_the_finite_numbers_exits_with_3() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    let line = format!(
+        "train my.csv --labels kind --out run {QUICK} --set training.learning_rate=1e30 \
+         --set training.schedule=constant --set training.warm_up=0"
+    );
+    for (engine, retry, tries) in
+        [("fused", "", 0), ("autodiff", "", 0), ("fused", "--on-divergence retry", 3)]
+    {
+        let ran = place.run(&format!("{line} --engine {engine} {retry} --force"));
+        assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+        let end = ran.stderr.split("error: ").last().unwrap();
+        for words in [
+            "training diverged: the loss is ",
+            " in epoch 0, step 1; the first tensor that is no longer finite is encoder.",
+            "; no checkpoint had been written yet",
+            "\n  help: try a lower training.learning_rate",
+        ] {
+            assert!(end.contains(words), "no {words:?} in {}", ran.stderr);
+        }
+        assert_eq!(ran.stderr.matches("again from epoch 0 with ").count(), tries);
+        assert!(!place.path("run/model.safetensors").exists());
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::io::{BufRead, BufReader};
+    use std::path::PathBuf;
+    use std::process::{Child, Command, ExitStatus, Stdio};
+    use std::time::{Duration, Instant};
+
+    use modescope::random::{Generator, Stream};
+
+    use super::common::{Place, QUICK, history, rows, two_groups};
+
+    /// A training run that outlasts every test, ended with the test whatever happens.
+    struct Endless(Child);
+
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            // Both fail where it has ended already.
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    impl Endless {
+        /// Starts a training in the folder `run`.
+        fn start(place: &Place, text: &str) -> Self {
+            place.write("my.csv", two_groups(&["a", "b"], 40));
+            let line = format!("train my.csv --labels kind --out run {QUICK}");
+            Self::spawn(place.command(&line.replace("--epochs 3", "--epochs 100000")), text)
+        }
+
+        /// Starts a command; returns once `stderr` has a line with this text.
+        fn spawn(mut command: Command, text: &str) -> Self {
+            let mut child =
+                Self(command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap());
+            let mut lines = BufReader::new(child.0.stderr.take().unwrap()).lines();
+            assert!(lines.any(|line| line.unwrap().contains(text)), "it ended early");
+            // Someone must go on reading, or the program could not go on writing.
+            std::thread::spawn(move || lines.for_each(drop));
+            child
+        }
+
+        /// Sends a signal and waits for the end, far shorter than the training would take.
+        fn stop(mut self, signal: &str) -> ExitStatus {
+            let pid = self.0.id().to_string();
+            assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+            let start = Instant::now();
+            loop {
+                if let Some(status) = self.0.try_wait().unwrap() {
+                    return status;
+                }
+                assert!(start.elapsed() < Duration::from_secs(20), "{signal} was not heeded");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
+    /// The checkpoints of a run, the oldest first.
+    fn checkpoints(place: &Place, run: &str) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(place.path(run).join("checkpoints")) else {
+            return Vec::new();
+        };
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let mut found: Vec<PathBuf> =
+            paths.filter(|path| path.extension().is_some_and(|e| e == "safetensors")).collect();
+        found.sort();
+        found
+    }
+
+    fn wait_for_checkpoints(place: &Place, run: &str, count: usize) {
+        while checkpoints(place, run).len() < count {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Returns once the program has taken the folder and written the data, then trains.
+    fn wait_for_data(place: &Place) {
+        while !place.path("run/data.csv").exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn an_interrupt_keeps_what_is_done() {
+        let place = Place::new();
+        // The first line that shows an epoch comes after seconds of training.
+        let status = Endless::start(&place, "epoch ").stop("-INT");
+        assert_eq!(status.code(), Some(130));
+        assert!(place.read("run/config.toml").contains("epochs = 100000"));
+        assert_eq!(rows(&place.read("run/data.csv")).len(), 41);
+        let text = place.read("run/history.csv");
+        let history = rows(&text);
+        assert!(text.ends_with('\n') && history.len() > 1);
+        for (epoch, row) in history[1..].iter().enumerate() {
+            assert_eq!(row[0], epoch.to_string());
+            assert!(row.iter().all(|cell| cell.parse::<f64>().is_ok()), "{row:?}");
+        }
+        let names = place.contents().into_keys();
+        let is_leftover = |name: &PathBuf| name.to_string_lossy().contains(".modescope-");
+        assert_eq!(names.filter(is_leftover).count(), 0);
+        assert!(!place.path("run/model.safetensors").exists());
+    }
+
+    #[test]
+    fn termination_is_an_interrupt() {
+        let place = Place::new();
+        let endless = Endless::start(&place, "as asked");
+        wait_for_data(&place);
+        assert_eq!(endless.stop("-TERM").code(), Some(130));
+        // The finished stage is kept, and the run can go on with its own settings only.
+        let ran = place.run("train --resume --out run --epochs 3");
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains("training.epochs is 3, not 100000"), "{}", ran.stderr);
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused() {
+        let place = Place::new();
+        let endless = Endless::start(&place, "as asked");
+        wait_for_data(&place);
+        let line = format!("train my.csv --labels kind --out run {QUICK}");
+        for (line, word) in [
+            (format!("{line} --force"), "another process"),
+            ("report run".to_owned(), "another process"),
+            (line, "run already holds"),
+        ] {
+            let ran = place.run(&line);
+            assert_eq!(ran.code, Some(2), "modescope {line}\n{}", ran.stderr);
+            assert!(ran.stderr.contains(word), "modescope {line}\n{}", ran.stderr);
+            assert!(ran.stderr.contains("\n  help: "), "modescope {line}\n{}", ran.stderr);
+        }
+        assert!(place.path("run/data.csv").exists());
+        drop(endless);
+    }
+
+    /// What must not depend on stops: everything but times and pictures.
+    fn results(place: &Place, run: &str) -> Vec<(String, Vec<u8>)> {
+        let names = [
+            "model.safetensors",
+            "model.json",
+            "samples.csv",
+            "latents.csv",
+            "tsne.csv",
+            "audit.json",
+        ];
+        let bytes = |name: &str| std::fs::read(place.path(format!("{run}/{name}"))).unwrap();
+        let mut all: Vec<_> = names.map(|name| (name.to_owned(), bytes(name))).into();
+        all.push(("history.csv".into(), format!("{:?}", history(place, run)).into_bytes()));
+        all
+    }
+
+    fn assert_same(place: &Place, run: &str, expected: &[(String, Vec<u8>)]) {
+        for (found, expected) in results(place, run).iter().zip(expected) {
+            assert!(found == expected, "{} of {run} differs", found.0);
+        }
+    }
+
+    /// Stopped in the middle of an epoch or between two, with another number of threads afterwards.
+    #[test]
+    fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
+        let place = Place::new();
+        for engine in ["fused", "autodiff"] {
+            let epochs = if engine == "fused" { 4000 } else { 160 };
+            let line = QUICK.replace("--epochs 3", &format!("--epochs {epochs}"));
+            let every = epochs / 8;
+            let line = format!(
+                "run {line} --engine {engine} --set training.ema=0.99 \
+                 --set safety.checkpoint_epochs={every}"
+            );
+            let whole = format!("whole-{engine}");
+            place.succeed(&format!("{line} --out {whole}"));
+            let expected = results(&place, &whole);
+
+            let run = format!("stopped-{engine}");
+            let mut command = place.command(&format!("{line} --out {run}"));
+            command.env("RAYON_NUM_THREADS", "1");
+            let endless = Endless::spawn(command, "as asked");
+            wait_for_checkpoints(&place, &run, 1);
+            assert_eq!(endless.stop("-TERM").code(), Some(130));
+            assert!(!checkpoints(&place, &run).is_empty());
+            let ran = place.succeed(&format!("run --resume --out {run}"));
+            assert!(ran.stderr.contains("training goes on in epoch "), "{}", ran.stderr);
+            assert_same(&place, &run, &expected);
+            assert!(!place.path(format!("{run}/checkpoints")).exists());
+        }
+    }
+
+    /// The process is killed at random moments and resumed until it ends: 20 times, or as often as
+    /// the variable `KILLS` says (`scripts/kill`).
+    #[test]
+    fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
+        let kills: usize = std::env::var("KILLS").map_or(20, |text| text.parse().unwrap());
+        let place = Place::new();
+        let line = QUICK.replace("--epochs 3", "--epochs 1500");
+        let line = format!("run {line} --set safety.checkpoint_epochs=50");
+        place.succeed(&format!("{line} --out whole"));
+        let expected = results(&place, "whole");
+
+        let moments = Generator::new(1, Stream::MixtureRows, 0);
+        let (mut killed, mut finished) = (0, 0);
+        while killed < kills || finished == 0 {
+            let threads = ["1", "2"][killed % 2];
+            let mut command = place.command(&format!("{line} --resume --out run"));
+            command.env("RAYON_NUM_THREADS", threads).stderr(Stdio::null()).stdout(Stdio::null());
+            let mut child = Endless(command.spawn().unwrap());
+            let moment = moments.words(killed as u32)[0] % 1500;
+            let deadline = Instant::now() + Duration::from_millis(moment.into());
+            let mut ended = None;
+            while ended.is_none() && (killed >= kills || Instant::now() < deadline) {
+                ended = child.0.try_wait().unwrap();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            drop(child);
+            match ended {
+                None => killed += 1,
+                Some(status) => {
+                    assert_eq!(status.code(), Some(0), "after {killed} kills");
+                    assert_same(&place, "run", &expected);
+                    std::fs::remove_dir_all(place.path("run")).unwrap();
+                    finished += 1;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_is_named_and_the_one_before_it_serves() {
+        let place = Place::new();
+        let line = QUICK.replace("--epochs 3", "--epochs 100000");
+        let line = format!("run {line} --set safety.checkpoint_epochs=200");
+        let mut endless = Endless::spawn(place.command(&format!("{line} --out run")), "as asked");
+        wait_for_checkpoints(&place, "run", 2);
+        endless.0.kill().unwrap();
+        drop(endless);
+        let newest = checkpoints(&place, "run").pop().unwrap();
+        let whole = std::fs::read(&newest).unwrap();
+        std::fs::write(&newest, &whole[..whole.len() - 7]).unwrap();
+        let ran = place.run("run --resume --out run");
+        assert_eq!(ran.code, Some(2));
+        let name = newest.file_name().unwrap().to_str().unwrap();
+        assert!(ran.stderr.contains(name), "{}", ran.stderr);
+        assert!(ran.stderr.contains("help: remove the file"), "{}", ran.stderr);
+        std::fs::remove_file(newest).unwrap();
+        let goes_on = "training goes on in epoch ";
+        let resumed = Endless::spawn(place.command("run --resume --out run"), goes_on);
+        assert_eq!(resumed.stop("-TERM").code(), Some(130));
+    }
+}

@@ -11,7 +11,8 @@ Rebuilds the VAE from model.safetensors and model.json of the folder, encodes th
 holds the posteriors against latents.csv. Prints the largest differences, and exits with 1 where one is
 above 1e-5 of the largest value there (of 1 where all are smaller: means of a collapsed posterior are
 little but what rounding leaves of larger numbers, and 1 is the prior's standard deviation). `modescope
-encode RUN DATA --out RUN/latents.csv` makes a latents.csv for a folder that has none.
+encode RUN DATA --out RUN/latents.csv` makes a latents.csv where there is none (add --force where it has
+only some rows of large data).
 
 As a module, with `scripts` on the path:
 

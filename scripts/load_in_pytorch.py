@@ -119,7 +119,7 @@ def load(run):
     run = Path(run)
     card = json.loads((run / "model.json").read_text())
     if card["format"] != 2:
-        sys.exit(f"{run / 'model.json'}: format {card['format']}; this script reads format 2")
+        raise ValueError(f"{run / 'model.json'}: format {card['format']}; this script reads format 2")
     tensors = load_file(run / "model.safetensors")
     vae = Vae(card)
     with torch.no_grad():
@@ -136,13 +136,11 @@ def load(run):
 
 def read(path, columns):
     """These columns of a CSV file, as a tensor."""
-    if not path.is_file():
-        sys.exit(f"{path} is missing: see the first lines of this script")
     with path.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
         missing = [column for column in columns if column not in (rows.fieldnames or [])]
         if missing:
-            sys.exit(f"{path} has no column {missing[0]}")
+            raise ValueError(f"{path} has no column {missing[0]}")
         return torch.tensor([[float(row[column]) for column in columns] for row in rows])
 
 
@@ -154,18 +152,15 @@ def agree(name, found, expected):
 
 
 @torch.no_grad()
-def main():
-    parser = argparse.ArgumentParser(description="Holds a run's model in PyTorch against its latents.csv.")
-    parser.add_argument("run", type=Path, help="folder of a trained run")
-    parser.add_argument("data", type=Path, nargs="?", help="CSV file of the rows of latents.csv")
-    arguments = parser.parse_args()
-    vae = load(arguments.run)
-    rows = read(arguments.data or arguments.run / "data.csv", vae.columns)
+def compare(run, data):
+    """Whether the model in PyTorch encodes the rows of `data` as the latents.csv of the run has them."""
+    vae = load(run)
+    rows = read(data, vae.columns)
     mean, log_variance = vae.encode(rows)
     names = [f"{name}{unit}" for name in ("mean", "log_variance") for unit in range(mean.shape[1])]
-    latents = read(arguments.run / "latents.csv", names)
+    latents = read(run / "latents.csv", names)
     if len(latents) != len(rows):
-        sys.exit(f"latents.csv has {len(latents)} rows, the data {len(rows)}: name the file it was made of")
+        raise ValueError(f"{run / 'latents.csv'} has {len(latents)} rows, {data} {len(rows)}")
     expected_mean, expected_log_variance = latents.chunk(2, dim=1)
     print(f"{len(rows)} rows, {mean.shape[1]} latent units")
     agreed = [
@@ -175,7 +170,19 @@ def main():
     residual = vae.decode(mean) - rows
     print(f"decoded means: {residual.square().mean().sqrt():.4g} from the rows (root mean square)")
     print(f"noise of the likelihood: {(vae.sigma * vae.scale).square().mean().sqrt():.4g}")
-    sys.exit(not all(agreed))
+    return all(agreed)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Holds a run's model in PyTorch against its latents.csv.")
+    parser.add_argument("run", type=Path, help="folder of a trained run")
+    parser.add_argument("data", type=Path, nargs="?", help="CSV file of the rows of latents.csv")
+    arguments = parser.parse_args()
+    try:
+        agreed = compare(arguments.run, arguments.data or arguments.run / "data.csv")
+    except (OSError, ValueError) as error:
+        sys.exit(f"{error}: see the first lines of this script")
+    sys.exit(not agreed)
 
 
 if __name__ == "__main__":

@@ -451,6 +451,19 @@ fn every_command_has_help_with_an_example() {
     }
 }
 
+#[test]
+fn completions_and_manual_pages_are_of_every_command() {
+    let place = Place::new();
+    let script = place.succeed("completions bash").stdout;
+    assert!(script.contains("complete -F _modescope") && script.contains("--on-divergence"));
+    place.succeed("man pages");
+    let page = place.read("pages/modescope-sweep.1");
+    assert!(page.starts_with(".ie \\n(.g") && page.contains("\\-\\-shard"), "{page}");
+    let pages = file_names(&place).len();
+    let commands = place.read("pages/modescope.1").matches("modescope\\-").count();
+    assert!(pages > 15 && commands + 1 >= pages, "{pages} pages of {commands} commands");
+}
+
 /// Software adapters count: where there is none at all, this fails and says so.
 #[test]
 fn a_run_on_wgpu_names_its_adapter() {

@@ -126,7 +126,7 @@ fn training_that_leaves_the_finite_numbers_exits_with_3() {
         let end = ran.stderr.split("error: ").last().unwrap();
         for words in [
             "training diverged: the loss is ",
-            " in epoch 0, step 1; the first tensor that is no longer finite is encoder.",
+            " in epoch 0, step 1; the first weights that are no longer finite are encoder.",
             "; no checkpoint had been written yet",
             "\n  help: try a lower training.learning_rate",
         ] {
@@ -135,6 +135,17 @@ fn training_that_leaves_the_finite_numbers_exits_with_3() {
         assert_eq!(ran.stderr.matches("again from epoch 0 with ").count(), tries);
         assert!(!place.path("run/model.safetensors").exists());
     }
+
+    // A rate that is too high, and a quarter of it is not.
+    let line = line.replace("1e30", "30").replace("my.csv", "my.csv --on-divergence retry");
+    let model = |_| {
+        let ran = place.succeed(&format!("{line} --force"));
+        let again = "again from epoch 0 with 0.25 of the learning rate, try 1 of 3";
+        assert!(ran.stderr.contains(again), "{}", ran.stderr);
+        std::fs::read(place.path("run/model.safetensors")).unwrap()
+    };
+    let models = [0, 1].map(model);
+    assert!(models[0] == models[1]);
 }
 
 #[cfg(unix)]

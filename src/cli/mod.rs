@@ -3,9 +3,11 @@
 mod audit;
 mod bench;
 mod compare;
+mod completions;
 mod devices;
 mod doctor;
 mod encode;
+mod man;
 mod mixture;
 mod output;
 mod progress;
@@ -14,6 +16,7 @@ mod report;
 mod run;
 mod sample;
 mod shared;
+mod sparkline;
 mod sweep;
 mod train;
 mod tsne;
@@ -60,6 +63,8 @@ enum Command {
     Bench(bench::Arguments),
     Devices(devices::Arguments),
     Doctor(doctor::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Parses the arguments of the process, runs the command, prints the error if there is one.
@@ -91,6 +96,8 @@ fn execute(command: Command, output: &Output) -> Result<()> {
         Command::Bench(arguments) => bench::run(&arguments, output, interrupt_flag()?),
         Command::Devices(_) => devices::run(output),
         Command::Doctor(arguments) => doctor::run(&arguments, output),
+        Command::Completions(arguments) => completions::run(&arguments, output),
+        Command::Man(arguments) => man::run(&arguments, output),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::run::{
     Context, Dataset, Decided, Existing, Facts, Plan, Progress, RunDir, Source, execute,
 };
+use crate::train::read_history;
 
 /// Do the whole job: data, training, samples, analysis, pictures, report
 ///
@@ -79,7 +80,9 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let finished = arguments.job.execute(output, interrupt, flags, "report")?;
     let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
     let report = finished.dir.file(RunDir::REPORT);
-    let text = format!("{}\n\nReport: {}", verdict::show(&findings), report.display());
+    let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
+    let curves = verdict::curves(&history);
+    let text = format!("{curves}\n\n{}\n\nReport: {}", verdict::show(&findings), report.display());
     let json = json!({
         "run": finished.dir.path(),
         "report": report,

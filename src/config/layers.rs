@@ -106,6 +106,10 @@ fn merge(under: &mut Table, over: Table) {
 
 /// Sets a dotted key, refusing one that no setting has.
 fn set(table: &mut Table, dotted: &str, value: Value) -> Result<()> {
+    if dotted == "recipe" {
+        return Err(Error::input("a recipe is no setting to lay over another")
+            .help("name it with --recipe NAME, or as `recipe` in the file of --config"));
+    }
     if !keys().iter().any(|key| key == dotted) {
         let error = Error::input(format!("there is no setting \"{dotted}\""));
         let known = keys();
@@ -202,6 +206,8 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_a_remedy() {
+        let recipe = resolve(&["recipe=classic"]).unwrap_err();
+        assert!(recipe.remedy().unwrap().contains("--recipe"), "{recipe}");
         let unknown = resolve(&["training.epoch=5"]).unwrap_err();
         assert_eq!(unknown.message(), "there is no setting \"training.epoch\"");
         assert_eq!(unknown.remedy(), Some("did you mean training.epochs?"));

@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView2;
 
-use super::{Architecture, Role};
+use super::{Architecture, Role, TensorSpec};
 use crate::error::{Error, Result};
 use crate::random::{Generator, Stream};
 
@@ -66,6 +66,13 @@ impl Parameters {
         let layout = self.architecture.layout();
         let spec = layout.iter().find(|spec| spec.role == role);
         spec.map_or(&[], |spec| &self.values[spec.range()])
+    }
+
+    /// The first tensor that holds a value which is not finite.
+    pub fn first_broken_tensor(&self) -> Option<String> {
+        let is_broken =
+            |spec: &TensorSpec| self.values[spec.range()].iter().any(|value| !value.is_finite());
+        self.architecture.layout().into_iter().find(is_broken).map(|spec| spec.name)
     }
 
     /// Variance of the likelihood in each column; see [`Architecture::likelihood_variances`].

@@ -49,6 +49,9 @@ impl SavedModel {
         let values = file.take(&card.architecture, "").map_err(wrong)?;
         file.check_empty().map_err(wrong)?;
         let parameters = Parameters { architecture: card.architecture.clone(), values };
+        if let Some(name) = parameters.first_broken_tensor() {
+            return Err(wrong(format!("{name} holds values that are not finite")));
+        }
         Ok(Self { card, parameters })
     }
 }

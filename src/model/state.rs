@@ -30,26 +30,3 @@ impl From<Parameters> for TrainingState {
         }
     }
 }
-
-impl TrainingState {
-    /// The first tensor, of the weights before those of the optimiser, that holds a value which is not
-    /// finite.
-    pub fn first_broken_tensor(&self) -> Option<String> {
-        let layout = self.parameters.architecture.layout();
-        let parts = [
-            ("", Some(&self.parameters.values)),
-            (" (Adam's first moments)", Some(&self.first_moments)),
-            (" (Adam's second moments)", Some(&self.second_moments)),
-            (" (average)", self.average.as_ref()),
-        ];
-        let broken = |(part, values): (&str, Option<&Vec<f32>>)| {
-            let values = values?;
-            let is_broken = |range: std::ops::Range<usize>| {
-                values[range].iter().any(|value: &f32| !value.is_finite())
-            };
-            let spec = layout.iter().find(|spec| is_broken(spec.range()))?;
-            Some(format!("{}{part}", spec.name))
-        };
-        parts.into_iter().find_map(broken)
-    }
-}

@@ -167,7 +167,7 @@ impl<'a> Training<'a> {
     /// Writes a checkpoint of what is finite.
     fn save(&mut self, checkpoints: &Checkpoints) -> Result<()> {
         let state = self.stepper.trainer.state()?;
-        if let Some(tensor) = state.first_broken_tensor() {
+        if let Some(tensor) = state.parameters.first_broken_tensor() {
             return Err(self.stepper.diverged(&format!("{tensor} is no longer finite")));
         }
         let (history, best) = self.recorder.kept();
@@ -271,11 +271,11 @@ impl<'a> Stepper<'a> {
     fn diverged_in(&mut self, step: &Step, losses: &StepLosses) -> Error {
         let number = step.first / self.job.card.objective.batch;
         let broken = match self.trainer.state() {
-            Ok(state) => state.first_broken_tensor(),
+            Ok(state) => state.parameters.first_broken_tensor(),
             Err(error) => return error,
         };
         let tensor = match broken {
-            Some(tensor) => format!("the first tensor that is no longer finite is {tensor}"),
+            Some(tensor) => format!("the first weights that are no longer finite are {tensor}"),
             None => "every weight is still finite".into(),
         };
         Error::diverged(format!(

@@ -1,0 +1,30 @@
+//! `modescope man`: the manual pages.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory};
+use serde_json::json;
+
+use super::Cli;
+use super::output::Output;
+use crate::error::{Error, Result};
+
+/// Write the manual pages, one a command
+#[derive(Args)]
+#[command(after_help = "Examples:
+  modescope man ~/.local/share/man/man1    then: man modescope-run")]
+pub struct Arguments {
+    /// Folder for the pages; pages of this program that are there already are replaced
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
+    let folder = &arguments.folder;
+    let io = |error| Error::io("writing", folder, error);
+    std::fs::create_dir_all(folder).map_err(io)?;
+    clap_mangen::generate_to(Cli::command(), folder).map_err(io)?;
+    let text = format!("Manual pages: {}", folder.display());
+    output.result(&text, &json!({ "folder": folder }));
+    Ok(())
+}

@@ -7,7 +7,7 @@ use std::path::Path;
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, Trim, WriterBuilder};
 
 use super::Table;
-use super::read::{Cell, Choice, Flaw, NO_ROWS, ReadOptions, Rows, positional};
+use super::read::{Cell, Choice, Flaw, NO_ROWS, ReadOptions, Rows, check_width, positional};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 
@@ -19,6 +19,11 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     let mut file = BufReader::with_capacity(1 << 16, file);
     let start = file.fill_buf().map_err(|error| Error::io("reading", path, error))?;
     let (delimiter, quoted) = (delimiter(start), only_first_line_quoted(start));
+    if let Some(byte) = open_quote(path, delimiter)? {
+        let place = format!("{}, line {}", path.display(), line(path, byte));
+        return Err(Error::input(format!("{place}: a double quote is never closed"))
+            .help("close it, or write the cell without quotes"));
+    }
     let mut records = ReaderBuilder::new()
         .delimiter(delimiter)
         .has_headers(false)
@@ -31,6 +36,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     let Some(first) = records.next().transpose().map_err(unreadable)? else {
         return Err(Error::input(format!("{}: the file is empty", path.display())).help(NO_ROWS));
     };
+    check_width(path, first.len())?;
     let second = records.peek().and_then(|record| record.as_ref().ok());
     let headless = !quoted && is_data(path, &first, second, options);
     if !headless && records.peek().is_none() {
@@ -50,7 +56,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     let label = rows.choice().label;
     for record in headless.then_some(Ok(first)).into_iter().chain(records) {
         let record = record.map_err(unreadable)?;
-        let place = || format!("line {}", line(path, record.position()));
+        let place = || format!("line {}", line(path, start_of(record.position())));
         if record.len() != width {
             // A line of white space is as good as an empty one, which is skipped.
             if record.len() == 1 && record[0].is_empty() {
@@ -133,17 +139,47 @@ fn parse(cell: &str) -> Cell {
     }
 }
 
-/// The line, from 1, of the record at this position. The csv crate counts empty lines to the record
-/// after them, so the line is counted anew in the file.
-fn line(path: &Path, position: Option<&csv::Position>) -> u64 {
-    let (Some(position), Ok(file)) = (position, File::open(path)) else {
+/// The place of the double quote that is open where the file ends: what follows it would all be one
+/// cell. As in the csv crate, a quote opens only at the start of a cell, or behind one that just closed.
+fn open_quote(path: &Path, delimiter: u8) -> Result<Option<u64>> {
+    let reading = |error| Error::io("reading", path, error);
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(reading)?);
+    let (mut opened, mut may_open, mut offset) = (None, true, 0_u64);
+    loop {
+        let bytes = file.fill_buf().map_err(reading)?;
+        if bytes.is_empty() {
+            return Ok(opened);
+        }
+        for (place, &byte) in (offset..).zip(bytes) {
+            let is_quote = byte == b'"';
+            match opened {
+                Some(_) if is_quote => (opened, may_open) = (None, true),
+                Some(_) => {}
+                None if is_quote && may_open => opened = Some(place),
+                None => may_open = byte == delimiter || matches!(byte, b'\n' | b'\r'),
+            }
+        }
+        let length = bytes.len();
+        offset += length as u64;
+        file.consume(length);
+    }
+}
+
+/// Where a record starts; the csv crate counts empty lines before it to the record.
+fn start_of(position: Option<&csv::Position>) -> u64 {
+    position.map_or(0, csv::Position::byte)
+}
+
+/// The line, from 1, of the first byte from this one on that ends no line.
+fn line(path: &Path, start: u64) -> u64 {
+    let Ok(file) = File::open(path) else {
         return 1;
     };
     let bytes = BufReader::new(file).bytes().map_while(std::io::Result::ok);
     let (mut line, mut previous) = (1, b' ');
     for (offset, byte) in (0..).zip(bytes) {
         let ends = matches!(byte, b'\n' | b'\r');
-        if offset >= position.byte() && !ends {
+        if offset >= start && !ends {
             break;
         }
         line += u64::from(ends && (previous, byte) != (b'\r', b'\n'));
@@ -154,7 +190,7 @@ fn line(path: &Path, position: Option<&csv::Position>) -> u64 {
 
 /// What the csv crate could not read: in practice the disk, or text that is not UTF-8.
 fn unreadable(path: &Path, error: csv::Error) -> Error {
-    let place = format!("{}, line {}", path.display(), line(path, error.position()));
+    let place = format!("{}, line {}", path.display(), line(path, start_of(error.position())));
     match error.into_kind() {
         csv::ErrorKind::Io(error) => Error::io("reading", path, error),
         csv::ErrorKind::Utf8 { err, .. } => {
@@ -200,6 +236,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::data::table::LabelColumn;
     use crate::data::{Labels, Loaded, read as read_table};
 
     fn load(bytes: impl AsRef<[u8]>, options: &ReadOptions) -> Result<Loaded> {
@@ -211,6 +248,12 @@ mod tests {
 
     fn table(text: &str) -> Table {
         load(text, &ReadOptions::default()).unwrap().table
+    }
+
+    fn label_column(column: impl Into<String>, cells: &[String]) -> Labels {
+        let mut labels = LabelColumn::default();
+        cells.iter().for_each(|cell| labels.push(cell));
+        labels.named(column)
     }
 
     fn labelled(label: &str) -> ReadOptions {
@@ -386,7 +429,7 @@ mod tests {
             prop_assume!(names.len() == 4 && rows.rows().into_iter().any(|r| r != rows.row(0)));
             let label = names.pop().unwrap();
             let options = ReadOptions { labels: Some(label.clone()), ..ReadOptions::default() };
-            let labels = Labels::from_text(label, &labels);
+            let labels = label_column(label, &labels);
             for (labels, options) in [(Some(labels), options), (None, ReadOptions::default())] {
                 let table = Table::new(names.clone(), rows.clone(), labels).unwrap();
                 let folder = tempfile::tempdir().unwrap();
@@ -402,7 +445,7 @@ mod tests {
     fn values_are_written_in_their_shortest_form() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data.csv");
-        let labels = Labels::from_text("kind", &["b".into(), "a, c".into()]);
+        let labels = label_column("kind", &["b".into(), "a, c".into()]);
         let rows = array![[0.1, 1e-40], [16_777_216.0, f32::MAX]];
         let table = Table::new(vec!["x0".into(), "x1".into()], rows, Some(labels)).unwrap();
         write_csv(&path, &table).unwrap();

@@ -135,13 +135,14 @@ impl RunDir {
     /// Checks that the run was finished up to its report.
     ///
     /// # Errors
-    /// The first file that is missing.
+    /// The first file that is missing or empty.
     pub fn check_finished(&self) -> Result<()> {
         let needed = [Self::HISTORY, Self::SAMPLES, Self::LATENTS, Self::TSNE, Self::AUDIT];
-        match needed.iter().find(|name| !self.file(name).is_file()) {
+        let is_there = |name: &&&str| self.file(name).metadata().is_ok_and(|file| file.len() > 0);
+        match needed.iter().find(|name| !is_there(name)) {
             Some(name) => {
                 let folder = self.path.display();
-                Err(Error::input(format!("{folder} is unfinished: it has no {name}"))
+                Err(Error::input(format!("{folder} is unfinished: it has no {name}, or an empty one"))
                     .help(format!("`modescope run --resume --out {folder}` finishes it")))
             }
             None => Ok(()),

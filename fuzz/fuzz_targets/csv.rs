@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| modescope_fuzz::read_table("data.csv", bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    modescope_fuzz::call("csv", bytes);
+});

@@ -142,8 +142,10 @@ impl RunDir {
         match needed.iter().find(|name| !is_there(name)) {
             Some(name) => {
                 let folder = self.path.display();
-                Err(Error::input(format!("{folder} is unfinished: it has no {name}, or an empty one"))
-                    .help(format!("`modescope run --resume --out {folder}` finishes it")))
+                Err(Error::input(format!(
+                    "{folder} is unfinished: it has no {name}, or an empty one"
+                ))
+                .help(format!("`modescope run --resume --out {folder}` finishes it")))
             }
             None => Ok(()),
         }

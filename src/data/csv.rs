@@ -1,11 +1,14 @@
 //! Comma-separated values.
 
+mod raw;
+
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, Trim, WriterBuilder};
 
+use self::raw::{delimiter, line, only_first_line_quoted, open_quote};
 use super::Table;
 use super::read::{Cell, Choice, Flaw, NO_ROWS, ReadOptions, Rows, check_width, positional};
 use crate::error::{Error, Result};
@@ -74,34 +77,6 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     Ok(rows)
 }
 
-/// The separator that the first line has most of, outside quotes; the comma where there is none.
-fn delimiter(start: &[u8]) -> u8 {
-    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
-    let mut quoted = false;
-    let ends = |byte: &&u8| matches!(byte, b'\n' | b'\r');
-    for &byte in start.iter().skip_while(ends).take_while(|byte| !ends(byte)) {
-        quoted ^= byte == b'"';
-        for (delimiter, count) in &mut counts {
-            *count += usize::from(!quoted && byte == *delimiter);
-        }
-    }
-    // `max_by_key` gives the last of equals.
-    counts
-        .into_iter()
-        .rev()
-        .max_by_key(|(_, count)| *count)
-        .map_or(b',', |(delimiter, _)| delimiter)
-}
-
-/// Whether the first line starts with a quoted cell and the second does not: then what is quoted
-/// are names, though they be numbers.
-fn only_first_line_quoted(start: &[u8]) -> bool {
-    let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
-    let mut lines = start.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|l| !l.is_empty());
-    let quoted = |line: Option<&[u8]>| line.is_some_and(|line| line.starts_with(b"\""));
-    quoted(lines.next()) && !quoted(lines.next())
-}
-
 /// Whether the first record is a row of data and not a header.
 fn is_data(
     path: &Path,
@@ -139,53 +114,9 @@ fn parse(cell: &str) -> Cell {
     }
 }
 
-/// The place of the double quote that is open where the file ends: what follows it would all be one
-/// cell. As in the csv crate, a quote opens only at the start of a cell, or behind one that just closed.
-fn open_quote(path: &Path, delimiter: u8) -> Result<Option<u64>> {
-    let reading = |error| Error::io("reading", path, error);
-    let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(reading)?);
-    let (mut opened, mut may_open, mut offset) = (None, true, 0_u64);
-    loop {
-        let bytes = file.fill_buf().map_err(reading)?;
-        if bytes.is_empty() {
-            return Ok(opened);
-        }
-        for (place, &byte) in (offset..).zip(bytes) {
-            let is_quote = byte == b'"';
-            match opened {
-                Some(_) if is_quote => (opened, may_open) = (None, true),
-                Some(_) => {}
-                None if is_quote && may_open => opened = Some(place),
-                None => may_open = byte == delimiter || matches!(byte, b'\n' | b'\r'),
-            }
-        }
-        let length = bytes.len();
-        offset += length as u64;
-        file.consume(length);
-    }
-}
-
 /// Where a record starts; the csv crate counts empty lines before it to the record.
 fn start_of(position: Option<&csv::Position>) -> u64 {
     position.map_or(0, csv::Position::byte)
-}
-
-/// The line, from 1, of the first byte from this one on that ends no line.
-fn line(path: &Path, start: u64) -> u64 {
-    let Ok(file) = File::open(path) else {
-        return 1;
-    };
-    let bytes = BufReader::new(file).bytes().map_while(std::io::Result::ok);
-    let (mut line, mut previous) = (1, b' ');
-    for (offset, byte) in (0..).zip(bytes) {
-        let ends = matches!(byte, b'\n' | b'\r');
-        if offset >= start && !ends {
-            break;
-        }
-        line += u64::from(ends && (previous, byte) != (b'\r', b'\n'));
-        previous = byte;
-    }
-    line
 }
 
 /// What the csv crate could not read: in practice the disk, or text that is not UTF-8.

@@ -75,8 +75,8 @@ fn check(case: &Case, line: &str, file: &str) {
     }
 }
 
-/// Refuses a command in a place where this file is as the case says, in memory that is no multiple of
-/// what whole files of the size need.
+/// Refuses a command in a place where this file is as the case says, in 4 GB of address space: no file
+/// here is a reason to ask for more.
 fn check_in(place: &Place, case: &Case, line: &str, file: &str) {
     place.write(file, &case.content);
     let words: Vec<&str> = case.words.iter().map(String::as_str).collect();

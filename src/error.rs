@@ -124,12 +124,16 @@ impl std::error::Error for Error {}
 /// Nearness is the Damerau–Levenshtein distance; names further than a third of their length are
 /// no suggestion.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let furthest = |name: &str| 1 + name.len() / 3;
+    // The distance of long texts takes long, and is at least what their lengths differ by.
+    let apart = |name: &str| typed.chars().count().abs_diff(name.chars().count());
     known
         .into_iter()
+        .filter(|name| apart(name) <= furthest(name))
         .map(|name| {
             (strsim::damerau_levenshtein(&typed.to_lowercase(), &name.to_lowercase()), name)
         })
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
+        .filter(|(distance, name)| *distance <= furthest(name))
         .min()
         .map(|(_, name)| name)
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
+use crate::input;
 
 /// Writes a file through `write` into a temporary file in the same folder, syncs it, renames it
 /// to `path` and syncs the folder. On any error the file that was there before is untouched.
@@ -68,6 +69,18 @@ pub fn write_records(path: &Path, records: impl IntoIterator<Item = impl Seriali
 /// Where the file is missing or holds other records.
 pub fn read_records<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let wrong = |error: csv::Error| Error::damaged(path, error);
-    let mut reader = csv::Reader::from_path(path).map_err(wrong)?;
+    let mut reader = csv::Reader::from_reader(input::open(path)?);
     reader.deserialize().map(|row| row.map_err(wrong)).collect()
+}
+
+/// Refuses to write into what is no folder, or lies in no folder.
+///
+/// # Errors
+/// Where there is something else of the name.
+pub fn check_folder(path: &Path) -> Result<()> {
+    match path.ancestors().find(|above| above.exists() && !above.is_dir()) {
+        Some(file) => Err(Error::input(format!("{} is a file", file.display()))
+            .help("give --out the name of a folder")),
+        None => Ok(()),
+    }
 }

@@ -23,6 +23,7 @@ pub mod device;
 pub mod error;
 pub mod files;
 pub mod fused;
+pub mod input;
 pub mod model;
 pub mod plot;
 pub mod random;

@@ -16,7 +16,7 @@ use crate::audit::samples::{Options, Samples, audit, ticks};
 use crate::config::AnalysisSettings;
 use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note, read};
 use crate::error::{Error, Result};
-use crate::files::write_bytes;
+use crate::files::{check_folder, write_bytes};
 use crate::run::{Progress, RunDir, interruptible};
 
 /// Say which modes of real data the samples of any generator hold, and which are lost
@@ -92,12 +92,9 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
 
 /// The files to write into `folder`, which must be free unless told otherwise.
 fn check_targets(folder: &Path, force: bool) -> Result<[PathBuf; 2]> {
-    if folder.exists() && !folder.is_dir() {
-        return Err(Error::input(format!("{} is a file", folder.display()))
-            .help("give --out the name of a folder"));
-    }
+    check_folder(folder)?;
     let targets = [RunDir::AUDIT, RunDir::AUDIT_TEXT].map(|name| folder.join(name));
-    match targets.iter().find(|target| target.exists() && !force) {
+    match targets.iter().find(|target| target.symlink_metadata().is_ok() && !force) {
         Some(there) => Err(Error::input(format!("{} is already there", there.display()))
             .help("--force replaces it, --out names another folder")),
         None => Ok(targets),

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::error::Error;
 
+/// Characters of a line that are shown.
+const LONGEST_LINE: usize = 2000;
+
 /// Options that say how much is printed.
 #[derive(Args)]
 pub struct Options {
@@ -41,7 +44,7 @@ impl Output {
 
     /// The result: `text` for people, or `json` where that was asked for.
     pub fn result(&self, text: &str, json: &Value) {
-        let line = if self.json { json.to_string() } else { text.to_owned() };
+        let line = if self.json { json.to_string() } else { plain(text) };
         // A reader that has gone away, such as `head`, is no error of ours.
         let _ = writeln!(std::io::stdout(), "{line}");
     }
@@ -60,5 +63,28 @@ impl Output {
 
 /// A line on stderr. A reader that has gone away is no error of ours.
 pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", plain(line));
+}
+
+/// Text as a terminal may show it: names and cells of a file are part of it, so control characters
+/// are written out, and a line that would fill the screen is cut.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 {
+            plain.push('\n');
+        }
+        for (place, character) in line.chars().enumerate() {
+            match character {
+                _ if place == LONGEST_LINE => {
+                    plain.push('…');
+                    break;
+                }
+                '\t' => plain.push('\t'),
+                control if control.is_control() => plain.extend(control.escape_default()),
+                character => plain.push(character),
+            }
+        }
+    }
+    plain
 }

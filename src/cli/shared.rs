@@ -11,6 +11,7 @@ use toml::Value;
 use crate::config::{Backend, Engine, Layers, OnDivergence, Settings};
 use crate::device::{adapters, automatic};
 use crate::error::{Error, Result};
+use crate::files::check_folder;
 
 /// Parses the whole numbers that a setting can hold: TOML's integers from 0.
 pub fn count() -> RangedI64ValueParser<i64> {
@@ -163,7 +164,13 @@ pub fn check_target(path: &Path, force: bool) -> Result<()> {
 
 /// Refuses to write over a file that is there, unless told to.
 pub fn check_free(path: &Path, force: bool) -> Result<()> {
-    if path.exists() && !force {
+    if path.is_dir() {
+        return Err(Error::input(format!("{} is a folder", path.display()))
+            .help("give --out the name of a file"));
+    }
+    path.parent().map_or(Ok(()), check_folder)?;
+    // A link counts although nothing is there that it points to.
+    if path.symlink_metadata().is_ok() && !force {
         return Err(Error::input(format!("{} is already there", path.display()))
             .help("--force replaces it, --out names another"));
     }

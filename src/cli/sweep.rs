@@ -13,6 +13,7 @@ use super::shared::{SettingsArguments, TableArguments, aligned, default_out};
 use crate::config::Grid;
 use crate::device::{self, Chosen};
 use crate::error::{Error, Kind, Result};
+use crate::files::check_folder;
 use crate::run::{
     Context, Dataset, Existing, Facts, Mean, Plan, Progress, Ranking, RunDir, Shard, ShardFile,
     Sweep, SweepDir, execute,
@@ -71,6 +72,9 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     };
     let settings = resolve(Vec::new())?;
     let grid = arguments.grid.as_deref().map(Grid::read).transpose()?.unwrap_or_default();
+    if let Some(folder) = &arguments.out {
+        check_folder(folder)?;
+    }
     let dataset = Dataset::prepare(arguments.data.as_deref(), &settings)?;
     let chosen = device::open(settings.backend)?;
     let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());

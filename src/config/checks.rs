@@ -7,7 +7,10 @@ use crate::error::{Error, Result};
 
 impl Settings {
     /// Checks every range that the types do not express.
-    pub(super) fn validate(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// The first setting out of its range.
+    pub fn validate(&self) -> Result<()> {
         self.mixture.validate()?;
         let Self { model, training, analysis, safety, .. } = self;
         let mut perplexities = analysis.perplexities.clone();
@@ -17,7 +20,11 @@ impl Settings {
             ("samples", "in [2, 10^8]", (2..=MOST_ROWS).contains(&self.samples)),
             ("data.held_out", "in [0, 0.9]", (0.0..=0.9).contains(&self.data.held_out)),
             ("model.latent", "at least 1", model.latent != Some(0)),
-            ("model.hidden", "a list of widths of at least 1", !model.hidden.contains(&0)),
+            (
+                "model.hidden",
+                "a list of at most 100 widths of at least 1",
+                model.hidden.len() <= 100 && !model.hidden.contains(&0),
+            ),
             ("model.sigma", "in [1e-6, 1e6]", (1e-6..=1e6).contains(&model.sigma)),
             (
                 "model.prior_components",
@@ -137,7 +144,7 @@ impl MixtureSettings {
     /// The first setting out of its range.
     pub fn validate(&self) -> Result<()> {
         check(&[
-            ("mixture.components", "at least 1", self.components >= 1),
+            ("mixture.components", "in [1, 10^6]", (1..=1_000_000).contains(&self.components)),
             ("mixture.dimensions", "at least 1", self.dimensions >= 1),
             ("mixture.rows", "in [2, 10^8]", (2..=MOST_ROWS).contains(&self.rows)),
             (

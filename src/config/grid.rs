@@ -1,11 +1,13 @@
 //! The grid of a sweep: which settings vary, and how often each combination is trained.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+use crate::input;
 
 /// Combinations × seeds of a sweep at most.
 const MOST_MEMBERS: usize = 100_000;
@@ -58,7 +60,7 @@ impl Grid {
         let wrong = |what: &str| {
             Error::input(format!("grid {}: {}", path.display(), what.trim_end())).help(HELP)
         };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(&error.to_string()))?;
+        let text = input::toml(path)?;
         let file: File = toml::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
         let mut axes = Vec::new();
         collect_axes("", file.grid, &mut axes).map_err(|what| wrong(&what))?;
@@ -68,12 +70,17 @@ impl Grid {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
+        let of_axes = self.axes.iter().map(|(_, values)| values.len());
+        let members = of_axes.chain([self.seed_count()]).try_fold(1, usize::checked_mul);
+        if members.is_none_or(|members| members > MOST_MEMBERS) {
+            return Err(format!("more than {MOST_MEMBERS} combinations and seeds"));
+        }
         match &self.seeds {
             Seeds::Count(0) => return Err("seeds must be at least 1".into()),
             Seeds::List(list) if list.is_empty() => return Err("the list of seeds is empty".into()),
             Seeds::List(list) => {
-                let repeated = list.iter().enumerate().find(|(i, seed)| list[..*i].contains(seed));
-                if let Some((_, seed)) = repeated {
+                let mut known = HashSet::new();
+                if let Some(seed) = list.iter().find(|&&seed| !known.insert(seed)) {
                     return Err(format!("seed {seed} is listed twice"));
                 }
                 if let Some(seed) = list.iter().find(|&&seed| i64::try_from(seed).is_err()) {
@@ -82,12 +89,7 @@ impl Grid {
             }
             Seeds::Count(_) => {}
         }
-        let of_axes = self.axes.iter().map(|(_, values)| values.len());
-        let members = of_axes.chain([self.seed_count()]).try_fold(1, usize::checked_mul);
-        match members.filter(|&members| members <= MOST_MEMBERS) {
-            Some(_) => Ok(()),
-            None => Err(format!("more than {MOST_MEMBERS} combinations and seeds")),
-        }
+        self.axes.iter().try_for_each(|(key, values)| check_axis(key, values))
     }
 
     /// Number of seeds.
@@ -100,12 +102,12 @@ impl Grid {
 
     /// Every combination of values, the last setting varying fastest; one without settings where the
     /// grid has none.
-    pub fn combinations(&self) -> Vec<Vec<(&str, Value)>> {
+    pub fn combinations(&self) -> Vec<Vec<(&str, &Value)>> {
         self.axes.iter().fold(vec![Vec::new()], |shorter, (key, values)| {
             let longer = |combination: &Vec<(_, _)>| {
-                let with = |value: &Value| {
+                let with = |value| {
                     let mut combination = combination.clone();
-                    combination.push((key.as_str(), value.clone()));
+                    combination.push((key.as_str(), value));
                     combination
                 };
                 values.iter().map(with).collect::<Vec<_>>()
@@ -128,10 +130,7 @@ fn collect_axes(
             Value::Array(values) if values.is_empty() => {
                 return Err(format!("{key} has no values"));
             }
-            Value::Array(values) => {
-                check_axis(&key, &values)?;
-                axes.push((key, values));
-            }
+            Value::Array(values) => axes.push((key, values)),
             _ => return Err(format!("{key} must be a list of values")),
         }
     }
@@ -149,8 +148,9 @@ fn check_axis(key: &str, values: &[Value]) -> std::result::Result<(), String> {
     if key == "training.seed" {
         return Err("training.seed cannot vary: seeds are named by `seeds`".into());
     }
-    match values.iter().enumerate().find(|(i, value)| values[..*i].contains(value)) {
-        Some((_, value)) => Err(format!("{key} lists {value} twice")),
+    let mut known = HashSet::new();
+    match values.iter().find(|value| !known.insert(value.to_string())) {
+        Some(value) => Err(format!("{key} lists {value} twice")),
         None => Ok(()),
     }
 }

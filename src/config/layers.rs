@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use super::{RECIPES, Recipe, Settings};
 use crate::error::{Error, Result, nearest};
+use crate::input;
 
 /// The layers above the defaults, weakest first.
 #[derive(Clone, Debug, Default)]
@@ -63,10 +64,7 @@ const HELP: &str =
 ///
 /// A run's own `config.toml` serves too: its table `run` records what was decided and sets nothing.
 fn read_file(path: &Path) -> Result<Table> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Error::input(format!("reading settings from {}: {error}", path.display()))
-            .help("give --config the path of a TOML file; `modescope recipes NAME` prints one to start from")
-    })?;
+    let text = input::toml(path)?;
     let place = |error: toml::de::Error| {
         Error::input(format!("{}: {}", path.display(), error.to_string().trim_end())).help(HELP)
     };
@@ -87,6 +85,7 @@ fn parse_assignment(assignment: &str) -> Result<(String, Value)> {
     let (key, value) = (key.trim(), value.trim());
     let parsed = format!("value = {value}").parse::<Table>().ok();
     let value = parsed
+        .filter(|table| table.len() == 1)
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| Value::String(value.into()));
     Ok((key.into(), value))

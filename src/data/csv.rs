@@ -1,13 +1,16 @@
 //! Comma-separated values.
 
+mod raw;
+
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, Trim, WriterBuilder};
 
+use self::raw::{delimiter, line, only_first_line_quoted, open_quote};
 use super::Table;
-use super::read::{Cell, Choice, Flaw, NO_ROWS, ReadOptions, Rows, positional};
+use super::read::{Cell, Choice, Flaw, NO_ROWS, ReadOptions, Rows, check_width, positional};
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 
@@ -19,6 +22,11 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     let mut file = BufReader::with_capacity(1 << 16, file);
     let start = file.fill_buf().map_err(|error| Error::io("reading", path, error))?;
     let (delimiter, quoted) = (delimiter(start), only_first_line_quoted(start));
+    if let Some(byte) = open_quote(path, delimiter)? {
+        let place = format!("{}, line {}", path.display(), line(path, byte));
+        return Err(Error::input(format!("{place}: a double quote is never closed"))
+            .help("close it, or write the cell without quotes"));
+    }
     let mut records = ReaderBuilder::new()
         .delimiter(delimiter)
         .has_headers(false)
@@ -31,6 +39,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     let Some(first) = records.next().transpose().map_err(unreadable)? else {
         return Err(Error::input(format!("{}: the file is empty", path.display())).help(NO_ROWS));
     };
+    check_width(path, first.len())?;
     let second = records.peek().and_then(|record| record.as_ref().ok());
     let headless = !quoted && is_data(path, &first, second, options);
     if !headless && records.peek().is_none() {
@@ -50,7 +59,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     let label = rows.choice().label;
     for record in headless.then_some(Ok(first)).into_iter().chain(records) {
         let record = record.map_err(unreadable)?;
-        let place = || format!("line {}", line(path, record.position()));
+        let place = || format!("line {}", line(path, start_of(record.position())));
         if record.len() != width {
             // A line of white space is as good as an empty one, which is skipped.
             if record.len() == 1 && record[0].is_empty() {
@@ -66,34 +75,6 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         rows.push(place, values, label.map(|column| &record[column]))?;
     }
     Ok(rows)
-}
-
-/// The separator that the first line has most of, outside quotes; the comma where there is none.
-fn delimiter(start: &[u8]) -> u8 {
-    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
-    let mut quoted = false;
-    let ends = |byte: &&u8| matches!(byte, b'\n' | b'\r');
-    for &byte in start.iter().skip_while(ends).take_while(|byte| !ends(byte)) {
-        quoted ^= byte == b'"';
-        for (delimiter, count) in &mut counts {
-            *count += usize::from(!quoted && byte == *delimiter);
-        }
-    }
-    // `max_by_key` gives the last of equals.
-    counts
-        .into_iter()
-        .rev()
-        .max_by_key(|(_, count)| *count)
-        .map_or(b',', |(delimiter, _)| delimiter)
-}
-
-/// Whether the first line starts with a quoted cell and the second does not: then what is quoted
-/// are names, though they be numbers.
-fn only_first_line_quoted(start: &[u8]) -> bool {
-    let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
-    let mut lines = start.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|l| !l.is_empty());
-    let quoted = |line: Option<&[u8]>| line.is_some_and(|line| line.starts_with(b"\""));
-    quoted(lines.next()) && !quoted(lines.next())
 }
 
 /// Whether the first record is a row of data and not a header.
@@ -133,28 +114,14 @@ fn parse(cell: &str) -> Cell {
     }
 }
 
-/// The line, from 1, of the record at this position. The csv crate counts empty lines to the record
-/// after them, so the line is counted anew in the file.
-fn line(path: &Path, position: Option<&csv::Position>) -> u64 {
-    let (Some(position), Ok(file)) = (position, File::open(path)) else {
-        return 1;
-    };
-    let bytes = BufReader::new(file).bytes().map_while(std::io::Result::ok);
-    let (mut line, mut previous) = (1, b' ');
-    for (offset, byte) in (0..).zip(bytes) {
-        let ends = matches!(byte, b'\n' | b'\r');
-        if offset >= position.byte() && !ends {
-            break;
-        }
-        line += u64::from(ends && (previous, byte) != (b'\r', b'\n'));
-        previous = byte;
-    }
-    line
+/// Where a record starts; the csv crate counts empty lines before it to the record.
+fn start_of(position: Option<&csv::Position>) -> u64 {
+    position.map_or(0, csv::Position::byte)
 }
 
 /// What the csv crate could not read: in practice the disk, or text that is not UTF-8.
 fn unreadable(path: &Path, error: csv::Error) -> Error {
-    let place = format!("{}, line {}", path.display(), line(path, error.position()));
+    let place = format!("{}, line {}", path.display(), line(path, start_of(error.position())));
     match error.into_kind() {
         csv::ErrorKind::Io(error) => Error::io("reading", path, error),
         csv::ErrorKind::Utf8 { err, .. } => {
@@ -200,6 +167,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::data::table::LabelColumn;
     use crate::data::{Labels, Loaded, read as read_table};
 
     fn load(bytes: impl AsRef<[u8]>, options: &ReadOptions) -> Result<Loaded> {
@@ -211,6 +179,12 @@ mod tests {
 
     fn table(text: &str) -> Table {
         load(text, &ReadOptions::default()).unwrap().table
+    }
+
+    fn label_column(column: impl Into<String>, cells: &[String]) -> Labels {
+        let mut labels = LabelColumn::default();
+        cells.iter().for_each(|cell| labels.push(cell));
+        labels.named(column)
     }
 
     fn labelled(label: &str) -> ReadOptions {
@@ -386,7 +360,7 @@ mod tests {
             prop_assume!(names.len() == 4 && rows.rows().into_iter().any(|r| r != rows.row(0)));
             let label = names.pop().unwrap();
             let options = ReadOptions { labels: Some(label.clone()), ..ReadOptions::default() };
-            let labels = Labels::from_text(label, &labels);
+            let labels = label_column(label, &labels);
             for (labels, options) in [(Some(labels), options), (None, ReadOptions::default())] {
                 let table = Table::new(names.clone(), rows.clone(), labels).unwrap();
                 let folder = tempfile::tempdir().unwrap();
@@ -402,7 +376,7 @@ mod tests {
     fn values_are_written_in_their_shortest_form() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data.csv");
-        let labels = Labels::from_text("kind", &["b".into(), "a, c".into()]);
+        let labels = label_column("kind", &["b".into(), "a, c".into()]);
         let rows = array![[0.1, 1e-40], [16_777_216.0, f32::MAX]];
         let table = Table::new(vec!["x0".into(), "x1".into()], rows, Some(labels)).unwrap();
         write_csv(&path, &table).unwrap();

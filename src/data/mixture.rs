@@ -17,6 +17,7 @@ use self::parameters::Parameters;
 use super::{Labels, Table};
 use crate::error::{Error, Result};
 use crate::files::write_bytes;
+use crate::input;
 use crate::random::{Draws, Generator, Stream};
 
 /// Rows evaluated at once.
@@ -218,10 +219,7 @@ impl Mixture {
     /// Where the file cannot be read, is not such JSON (the message has line and column), or is no
     /// valid mixture (see [`new`](Self::new)).
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|error| {
-            Error::input(format!("reading the mixture from {}: {error}", path.display()))
-                .help("give the path of a mixture.json, as `modescope mixture` writes it")
-        })?;
+        let bytes = input::bytes(path)?;
         let help = "a mixture is {\"weights\": [K], \"means\": [K][D], \"covariances\": [K][D][D]}";
         let parameters: Parameters = serde_json::from_slice(&bytes)
             .map_err(|error| Error::input(format!("{}: {error}", path.display())).help(help))?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
 
-use super::read::{DAMAGED, ReadOptions, Rows, narrow, positional};
+use super::read::{DAMAGED, ReadOptions, Rows, check_width, narrow, positional};
 use crate::error::{Error, Result};
 
 /// Longer headers belong to structured arrays with very many fields.
@@ -33,6 +33,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
                 .help("save it as a two-dimensional array, one row an observation"));
         }
     };
+    check_width(path, columns.try_into().unwrap_or(usize::MAX))?;
     let dtype = npy.dtype();
     let kind = match &dtype {
         DType::Plain(kind) => Some((kind.type_char(), kind.size_field())),

@@ -10,7 +10,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaData;
 
-use super::read::{DAMAGED, Flaw, ReadOptions, Rows, narrow, text_help};
+use super::read::{DAMAGED, Flaw, ReadOptions, Rows, check_width, narrow, text_help};
+use crate::config::MOST_VALUES;
 use crate::error::{Error, Result};
 
 /// Reads the chosen columns of a Parquet file: features of any numeric type or booleans, labels of
@@ -28,6 +29,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         return Err(unreadable(&"its columns reach beyond its end"));
     }
     let schema = builder.schema().clone();
+    check_width(path, schema.fields().len())?;
     let names = schema.fields().iter().map(|field| field.name().trim().to_owned()).collect();
     let mut rows = Rows::new(path, names, true, options)?;
     let features = rows.choice().features.clone();
@@ -41,6 +43,12 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         }
     }
 
+    // Equal values take next to nothing in the file, whatever their number.
+    let claimed = usize::try_from(builder.metadata().file_metadata().num_rows()).ok();
+    if claimed.and_then(|rows| rows.checked_mul(features.len())).is_none_or(|n| n > MOST_VALUES) {
+        return Err(bad(format!("it holds more than {MOST_VALUES} values"))
+            .help("write fewer rows or columns to a file of their own"));
+    }
     let mut chosen: Vec<usize> = features.iter().copied().chain(label).collect();
     chosen.sort_unstable();
     let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.iter().copied());

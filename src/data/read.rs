@@ -1,19 +1,27 @@
 //! Reading a table: the format by the file's ending, and what all formats share — the choice of
 //! columns, missing values and what makes a file unusable.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Seek;
 use std::path::Path;
 
 use ndarray::Array2;
 
-use super::{Labels, Table, csv, npy};
+use super::table::LabelColumn;
+use super::{Table, csv, npy};
 use crate::error::{Error, Result, nearest};
+use crate::input;
 
 /// The remedy for a file without rows.
 pub(super) const NO_ROWS: &str = "name a file that holds at least one row of numbers";
 /// The remedy for a file that is not what its ending says.
 pub(super) const DAMAGED: &str = "the file is damaged or of another format: write it again";
+
+/// Most columns of a file. The covariances of an audit have the square of their number.
+const MOST_COLUMNS: usize = 10_000;
+/// Characters of a cell that a message shows.
+const SHOWN: usize = 40;
 
 /// Which columns to read and what to do about missing values.
 #[derive(Clone, Debug, Default)]
@@ -95,22 +103,12 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
 }
 
 fn open(path: &Path) -> Result<File> {
-    let bad = |what: &str| Error::input(format!("{}: {what}", path.display()));
-    let metadata = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => bad("there is no such file")
-            .help("check the path; it is relative to the current folder"),
-        _ => bad(&error.to_string()),
-    })?;
-    if metadata.is_dir() {
-        return Err(bad("this is a folder").help("give the path of a .csv, .parquet or .npy file"));
+    let file = input::open(path)?;
+    let length = file.metadata().map_err(|error| Error::io("reading", path, error))?.len();
+    match length {
+        0 => Err(Error::input(format!("{}: the file is empty", path.display())).help(NO_ROWS)),
+        _ => Ok(file),
     }
-    if !metadata.is_file() {
-        return Err(bad("this is not a regular file").help("save the data to a file first"));
-    }
-    if metadata.len() == 0 {
-        return Err(bad("the file is empty").help(NO_ROWS));
-    }
-    File::open(path).map_err(|error| bad(&error.to_string()))
 }
 
 /// The chosen columns, as indices into the columns of the file.
@@ -124,8 +122,9 @@ impl Choice {
     /// Finds the columns that the options name among `names`.
     pub(super) fn new(path: &Path, names: &[String], options: &ReadOptions) -> Result<Self> {
         let file = path.display();
+        let mut known = HashMap::new();
         for (i, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            if let Some(first) = names[..i].iter().position(|other| other == name) {
+            if let Some(first) = known.insert(name, i) {
                 return Err(Error::input(format!(
                     "{file}: columns {} and {} are both called \"{name}\"",
                     first + 1,
@@ -180,6 +179,15 @@ impl Choice {
     }
 }
 
+/// Refuses a file with so many columns before anything is set aside for each.
+pub(super) fn check_width(path: &Path, columns: usize) -> Result<()> {
+    if columns <= MOST_COLUMNS {
+        return Ok(());
+    }
+    Err(Error::input(format!("{}: {columns} columns are more than {MOST_COLUMNS}", path.display()))
+        .help("write the columns to model to a file of their own; rows are observations"))
+}
+
 /// The names of columns that have none: `x0`, `x1`, …
 pub(super) fn positional(columns: usize) -> Vec<String> {
     (0..columns).map(|i| format!("x{i}")).collect()
@@ -211,6 +219,14 @@ pub(super) fn text_help(name: &str) -> String {
     format!("if it is a label, say --labels {name}; else choose the numeric columns with --columns")
 }
 
+/// A cell as a message shows it: its start where it is long.
+fn shown(cell: &str) -> String {
+    match cell.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &cell[..end]),
+        None => cell.to_owned(),
+    }
+}
+
 /// Collects the rows that a reader finds and makes the table of them.
 pub(super) struct Rows<'a> {
     path: &'a Path,
@@ -219,7 +235,7 @@ pub(super) struct Rows<'a> {
     named: bool,
     choice: Choice,
     values: Vec<f32>,
-    labels: Vec<String>,
+    labels: LabelColumn,
     count: usize,
     dropped: usize,
 }
@@ -239,7 +255,7 @@ impl<'a> Rows<'a> {
             names,
             named,
             values: Vec::new(),
-            labels: Vec::new(),
+            labels: LabelColumn::default(),
             count: 0,
             dropped: 0,
         })
@@ -264,7 +280,7 @@ impl<'a> Rows<'a> {
         }
         if let (Some(column), Some(label)) = (self.choice.label, label.map(str::trim)) {
             match label.is_empty() {
-                false if complete => self.labels.push(label.to_owned()),
+                false if complete => self.labels.push(label),
                 false => {}
                 true if self.drop_missing => complete = false,
                 true => {
@@ -292,8 +308,10 @@ impl<'a> Rows<'a> {
         match flaw {
             Flaw::Missing(cell) if cell.is_empty() => bad("the value is missing").help(drop),
             Flaw::Missing(cell) => bad(&format!("the value is {cell}")).help(drop),
-            Flaw::Text(cell) => bad(&format!("\"{cell}\" is not a number")).help(text_help(name)),
-            Flaw::Range(cell) => bad(&format!("{cell} is too large for a 32-bit float"))
+            Flaw::Text(cell) => {
+                bad(&format!("\"{}\" is not a number", shown(cell))).help(text_help(name))
+            }
+            Flaw::Range(cell) => bad(&format!("{} is too large for a 32-bit float", shown(cell)))
                 .help("rescale the column to within ±3.4e38, or choose others with --columns"),
         }
     }
@@ -317,7 +335,7 @@ impl<'a> Rows<'a> {
         let columns: Vec<String> = choice.features.iter().map(|&i| names[i].clone()).collect();
         let rows = Array2::from_shape_vec((count, columns.len()), values)
             .map_err(|error| Error::failed(format!("reading {file}: {error}")))?;
-        let labels = choice.label.map(|column| Labels::from_text(&names[column], &labels));
+        let labels = choice.label.map(|column| labels.named(&names[column]));
         Ok(Loaded { table: Table::new(columns, rows, labels)?, named, dropped, hash })
     }
 }

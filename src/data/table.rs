@@ -1,5 +1,7 @@
 //! A table of numbers: named columns, rows of `f32`, and optionally a label for each row.
 
+use std::collections::{HashMap, HashSet};
+
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
@@ -27,22 +29,42 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// Labels from the text of each row's cell.
-    pub fn from_text(column: impl Into<String>, cells: &[String]) -> Self {
-        let mut names: Vec<String> = cells.to_vec();
-        names.sort();
-        names.dedup();
-        if names.iter().all(|name| name.parse::<i64>().is_ok()) {
-            names.sort_by_key(|name| name.parse::<i64>().unwrap_or_default());
-        }
-        let index: std::collections::HashMap<&str, usize> =
-            names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
-        let of_row = cells.iter().map(|cell| index[cell.as_str()]).collect();
-        Self { column: column.into(), names, of_row }
-    }
-
     fn select(&self, rows: &[usize]) -> Self {
         Self { of_row: rows.iter().map(|&row| self.of_row[row]).collect(), ..self.clone() }
+    }
+}
+
+/// The labels of rows as they are read, each text kept once.
+#[derive(Debug, Default)]
+pub(super) struct LabelColumn {
+    index: HashMap<String, usize>,
+    of_row: Vec<usize>,
+}
+
+impl LabelColumn {
+    /// Adds the label of one more row.
+    pub(super) fn push(&mut self, label: &str) {
+        let known = self.index.get(label).copied();
+        let index = known.unwrap_or_else(|| {
+            let new = self.index.len();
+            self.index.insert(label.to_owned(), new);
+            new
+        });
+        self.of_row.push(index);
+    }
+
+    /// The labels in order, as a column of this name.
+    pub(super) fn named(self, column: impl Into<String>) -> Labels {
+        let mut found: Vec<(String, usize)> = self.index.into_iter().collect();
+        found.sort();
+        if found.iter().all(|(name, _)| name.parse::<i64>().is_ok()) {
+            found.sort_by_key(|(name, _)| name.parse::<i64>().unwrap_or_default());
+        }
+        let mut places = vec![0; found.len()];
+        found.iter().enumerate().for_each(|(place, (_, index))| places[*index] = place);
+        let of_row = self.of_row.into_iter().map(|index| places[index]).collect();
+        let names = found.into_iter().map(|(name, _)| name).collect();
+        Labels { column: column.into(), names, of_row }
     }
 }
 
@@ -60,11 +82,10 @@ impl Table {
             let (names, width) = (columns.len(), rows.ncols());
             return Err(Error::input(format!("{names} column names for {width} columns")));
         }
-        for (i, name) in columns.iter().enumerate() {
-            if columns[..i].contains(name) {
-                return Err(Error::input(format!("two columns are called \"{name}\""))
-                    .help("rename one of them"));
-            }
+        let mut known = HashSet::new();
+        if let Some(name) = columns.iter().find(|name| !known.insert(*name)) {
+            return Err(Error::input(format!("two columns are called \"{name}\""))
+                .help("rename one of them"));
         }
         if let Some(((row, column), _)) = rows.indexed_iter().find(|(_, value)| !value.is_finite())
         {

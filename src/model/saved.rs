@@ -1,11 +1,12 @@
 //! A trained model on disk: `model.safetensors` and `model.json`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::{ModelCard, Parameters, Prior, TensorFile};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::input;
 
 /// A model that can be used: its card and its weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,10 +58,7 @@ impl SavedModel {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| {
-        Error::input(format!("reading {}: {error}", path.display()))
-            .help("name the folder of a finished training run")
-    })
+    input::bytes(path).map_err(|error| error.help("name the folder of a finished training run"))
 }
 
 fn read_card(path: &Path) -> Result<ModelCard> {
@@ -77,6 +75,10 @@ fn read_card(path: &Path) -> Result<ModelCard> {
         || card.scaling.scale.len() != features
     {
         return Err(wrong(format!("columns and scaling do not fit {features} features")));
+    }
+    let names: HashSet<&String> = card.columns.iter().collect();
+    if names.len() != features {
+        return Err(wrong("two columns have one name".into()));
     }
     card.architecture.parameter_count().map_err(|error| wrong(error.message().into()))?;
     let latent = card.architecture.latent;

@@ -102,6 +102,18 @@ impl Dataset {
     /// # Errors
     /// Where the files are missing, or the original has changed since.
     pub fn load(folder: &Path, plan: &Plan) -> Result<Self> {
+        let dataset = Self::find(folder, plan)?;
+        let (found, decided) = (dataset.training.len(), plan.decided.training_rows);
+        if found != decided {
+            return Err(Error::damaged(
+                &folder.join(RunDir::CONFIG),
+                format!("the run trains on {decided} rows, its data have {found} for that"),
+            ));
+        }
+        Ok(dataset)
+    }
+
+    fn find(folder: &Path, plan: &Plan) -> Result<Self> {
         let Source::File { path, hash, .. } = &plan.decided.source else {
             let truth = folder.join(RunDir::MIXTURE);
             if !truth.exists() {

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::files;
+use crate::input;
 use crate::model::SavedModel;
 use crate::train::Checkpoints;
 
@@ -105,8 +106,9 @@ impl RunDir {
         Ok(run)
     }
 
-    /// Refuses a folder whose files must not be touched.
+    /// Refuses what is no folder, and a folder whose files must not be touched.
     fn check(path: &Path, existing: Existing) -> Result<()> {
+        files::check_folder(path)?;
         let is_run = path.join(Self::CONFIG).exists() || path.join(Self::STAMPS).exists();
         let held = Self::FILES.into_iter().find(|name| path.join(name).exists());
         let folder = path.display();
@@ -138,14 +140,17 @@ impl RunDir {
     /// Checks that the run was finished up to its report.
     ///
     /// # Errors
-    /// The first file that is missing.
+    /// The first file that is missing or empty.
     pub fn check_finished(&self) -> Result<()> {
         let needed = [Self::HISTORY, Self::SAMPLES, Self::LATENTS, Self::TSNE, Self::AUDIT];
-        match needed.iter().find(|name| !self.file(name).is_file()) {
+        let is_there = |name: &&&str| self.file(name).metadata().is_ok_and(|file| file.len() > 0);
+        match needed.iter().find(|name| !is_there(name)) {
             Some(name) => {
                 let folder = self.path.display();
-                Err(Error::input(format!("{folder} is unfinished: it has no {name}"))
-                    .help(format!("`modescope run --resume --out {folder}` finishes it")))
+                Err(Error::input(format!(
+                    "{folder} is unfinished: it has no {name}, or an empty one"
+                ))
+                .help(format!("`modescope run --resume --out {folder}` finishes it")))
             }
             None => Ok(()),
         }
@@ -153,8 +158,11 @@ impl RunDir {
 
     fn lock(path: &Path) -> Result<Self> {
         let lock_path = path.join(Self::LOCK);
+        // Never cut short: in a folder from outside it may be a link to another file.
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false);
         let lock =
-            File::create(&lock_path).map_err(|error| Error::io("opening", &lock_path, error))?;
+            options.open(&lock_path).map_err(|error| Error::io("opening", &lock_path, error))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { path: path.into(), _lock: lock }),
             Err(TryLockError::WouldBlock) => {
@@ -221,8 +229,7 @@ impl RunDir {
     /// Where the file is missing or does not hold such a value.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         let path = self.file(name);
-        let bytes = fs::read(&path).map_err(|error| Error::io("reading", &path, error))?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::damaged(&path, error))
+        serde_json::from_slice(&input::bytes(&path)?).map_err(|error| Error::damaged(&path, error))
     }
 
     /// Whether the stage was finished with this key and its files are there.

@@ -11,6 +11,7 @@ use crate::config::{Backend, Engine, Settings};
 use crate::device::Adapter;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::input;
 use crate::model::{Architecture, Objective};
 
 /// Rows a step where the settings name none.
@@ -212,16 +213,18 @@ impl Plan {
     /// Where the file is missing or is no plan.
     pub fn read_file(path: &Path) -> Result<Self> {
         let wrong = |what: String| Error::damaged(path, what.trim_end());
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let text = input::toml(path)?;
         let mut table: Table =
             text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
         let decided = table.remove("run").ok_or_else(|| wrong("no [run] table".into()))?;
-        Ok(Self {
-            settings: table.try_into().map_err(|error| wrong(error.to_string()))?,
-            decided: decided.try_into().map_err(|error| wrong(error.to_string()))?,
-            engine_reason: String::new(),
-            notes: Vec::new(),
-        })
+        let settings: Settings = table.try_into().map_err(|error| wrong(error.to_string()))?;
+        settings.validate().map_err(|error| wrong(error.message().into()))?;
+        let decided: Decided = decided.try_into().map_err(|error| wrong(error.to_string()))?;
+        if !(1..=decided.training_rows).contains(&decided.batch) {
+            let (batch, rows) = (decided.batch, decided.training_rows);
+            return Err(wrong(format!("[run] has batches of {batch} of {rows} rows")));
+        }
+        Ok(Self { settings, decided, engine_reason: String::new(), notes: Vec::new() })
     }
 
     /// Every difference from another plan that changes what comes out, as `key is this, not that`.

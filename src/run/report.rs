@@ -1,11 +1,10 @@
 //! Stage `report`: one page from what the folder holds.
 
-use std::path::Path;
-
 use super::charts::charts;
 use super::{Context, Plan, RunDir, Source};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files;
+use crate::input;
 use crate::report::{Caption, Figure, Page};
 use crate::train::{EpochRecord, read_history};
 
@@ -28,7 +27,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         hole_share,
         facts: facts(context, &history),
         history,
-        settings: read(&context.dir.file(RunDir::CONFIG))?,
+        settings: input::text(&context.dir.file(RunDir::CONFIG))?,
         notes: dataset.notes(plan.settings.data.scaling),
         generated: dataset.mixture.is_some(),
     };
@@ -37,12 +36,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
 
 /// The picture that a caption is of.
 pub(super) fn figure(dir: &RunDir, caption: Caption) -> Result<Figure> {
-    let svg = read(&dir.file(RunDir::PLOTS).join(format!("{}.svg", caption.name)))?;
+    let svg = input::text(&dir.file(RunDir::PLOTS).join(format!("{}.svg", caption.name)))?;
     Ok(Figure { svg, caption })
-}
-
-fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| Error::io("reading", path, error))
 }
 
 /// Where the data come from, in words.

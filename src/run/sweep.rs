@@ -64,7 +64,7 @@ impl Sweep {
         let mut combinations = Vec::new();
         for values in grid.combinations() {
             let written = values.iter().map(|(_, value)| value.to_string()).collect();
-            let settings = resolve(values)?;
+            let settings = resolve(values.into_iter().map(|(k, v)| (k, v.clone())).collect())?;
             check(&settings)?;
             let plan = Plan::resolve(settings, facts.clone())?;
             combinations.push(Combination { values: written, plan });

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{MemberRecord, Sweep, SweepDir};
 use crate::error::{Error, Result};
 use crate::files::write_bytes;
+use crate::input;
 
 /// A share of a sweep's members: number `index`, from 1, of `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,9 +87,8 @@ impl ShardFile {
     }
 
     fn read(path: &Path, sweep: &Sweep) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|error| Error::io("reading", path, error))?;
-        let file: Self =
-            serde_json::from_slice(&bytes).map_err(|error| Error::damaged(path, error))?;
+        let file: Self = serde_json::from_slice(&input::bytes(path)?)
+            .map_err(|error| Error::damaged(path, error))?;
         if file.sweep != sweep.identity {
             return Err(Error::input(format!(
                 "{} is of a sweep with other data, settings or version",

@@ -1,9 +1,19 @@
 //! Bad input: the program says what is wrong, where, and what to do, exits with code 2, and leaves
 //! every file as it was.
 
+#[path = "../common/mod.rs"]
 mod common;
+#[cfg(unix)]
+mod disk;
+mod make;
+mod models;
+mod settings;
+mod tables;
 
-use common::{Place, QUICK, refused, two_groups};
+use std::panic::{RefUnwindSafe, catch_unwind};
+use std::process::Command;
+
+use common::{Place, QUICK, refused, refused_command, two_groups};
 
 /// An environment in which no graphics driver is found.
 const NO_ADAPTER: [(&str, &str); 4] = [
@@ -20,15 +30,6 @@ fn refused_job(place: &Place, line: &str, words: &[&str]) {
     refused(place, &format!("{line} --out kept"), words);
 }
 
-/// [`refused_job`] for `run` and `train` on a file with this content.
-fn refused_data(content: &str, options: &str, words: &[&str]) {
-    for command in ["run", "train"] {
-        let place = Place::new();
-        place.write("my.csv", content);
-        refused_job(&place, &format!("{command} my.csv {options}"), words);
-    }
-}
-
 /// A place with `my.csv` and a model trained on its columns a, b and c in the folder `run`.
 fn trained() -> Place {
     let place = Place::new();
@@ -37,44 +38,62 @@ fn trained() -> Place {
     place
 }
 
-/// Cuts a file in half.
-fn truncate(place: &Place, name: &str) {
-    let bytes = std::fs::read(place.path(name)).unwrap();
-    place.write(name, &bytes[..bytes.len() / 2]);
+/// A file that must be refused.
+struct Case {
+    what: &'static str,
+    content: Vec<u8>,
+    words: Vec<String>,
+    options: &'static str,
 }
 
-#[test]
-fn a_missing_file() {
-    refused_job(&Place::new(), "run absent.csv", &["absent.csv", "no such file"]);
+/// A file of this content, and what the error must say of it.
+fn case(what: &'static str, content: impl AsRef<[u8]>, words: &[&str]) -> Case {
+    let words = words.iter().map(|&word| word.to_owned()).collect();
+    Case { what, content: content.as_ref().to_vec(), words, options: "" }
 }
 
-#[test]
-fn an_empty_file() {
-    refused_data("", "", &["my.csv", "empty"]);
-}
-
-#[test]
-fn a_header_without_rows() {
-    refused_data("a,b\n", "", &["my.csv", "header", "no rows"]);
-}
-
-#[test]
-fn a_ragged_row() {
-    refused_data("a,b\n1,2\n3,4,5\n6,7\n", "", &["my.csv, line 3", "2 cells expected, 3 found"]);
-}
-
-#[test]
-fn text_in_a_feature_column() {
-    let words = ["my.csv, line 3, column 2 (\"b\")", "\"four\"", "--labels b"];
-    refused_data("a,b\n1,2\n3,four\n5,6\n", "", &words);
-}
-
-#[test]
-fn values_that_are_not_finite() {
-    for value in ["NaN", "inf", "-Infinity", ""] {
-        let words = ["my.csv, line 3, column 2 (\"b\")", "--drop-missing", value];
-        refused_data(&format!("a,b\n1,2\n3,{value}\n5,6\n"), "", &words);
+impl Case {
+    /// With more options.
+    fn with(self, options: &'static str) -> Self {
+        Self { options, ..self }
     }
+}
+
+/// Tries every case, and fails where one did.
+fn each(cases: impl IntoIterator<Item = Case>, check: impl Fn(&Case) + RefUnwindSafe) {
+    let failed = cases.into_iter().filter(|case| catch_unwind(|| check(case)).is_err());
+    let failed: Vec<&str> = failed.map(|case| case.what).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+/// Refuses a job on a file: into a folder that is not there yet, and into one that is.
+fn check(case: &Case, line: &str, file: &str) {
+    let place = Place::new();
+    place.write("kept/notes.txt", "mine");
+    for out in ["new", "kept"] {
+        check_in(&place, case, &format!("{line} {} --out {out}", case.options), file);
+    }
+}
+
+/// Refuses a command in a place where this file is as the case says, in 4 GB of address space: no file
+/// here is a reason to ask for more.
+fn check_in(place: &Place, case: &Case, line: &str, file: &str) {
+    place.write(file, &case.content);
+    let words: Vec<&str> = case.words.iter().map(String::as_str).collect();
+    let mut command = place.command(line);
+    if cfg!(target_os = "linux") {
+        command = limited(command, "ulimit -v 4000000");
+    }
+    refused_command(place, command, &format!("{line} # {}", case.what), &words);
+}
+
+/// The command in a shell that sets a limit first.
+fn limited(command: Command, limit: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{limit} && exec \"$0\" \"$@\"")]);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell.current_dir(command.get_current_dir().unwrap());
+    shell
 }
 
 #[test]
@@ -89,14 +108,6 @@ fn rows_with_missing_values_are_dropped_aloud() {
 }
 
 #[test]
-fn fewer_than_two_rows() {
-    refused_data("a,b\n1,2\n", "", &["my.csv", "1 row", "at least 2 rows"]);
-    let words = ["my.csv", "1 row", "after dropping 1"];
-    refused_data("a,b\n1,2\n3,NA\n", "--drop-missing", &words);
-    refused_data("a,b\nNA,2\n3,NA\n", "--drop-missing", &["my.csv", "all 2 rows"]);
-}
-
-#[test]
 fn a_constant_column_is_a_warning() {
     let place = Place::new();
     let text = two_groups(&["a", "b"], 30).replace("\"b\"", "b,flat").replace(",left", ",7,left");
@@ -104,11 +115,6 @@ fn a_constant_column_is_a_warning() {
     let ran = place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
     assert!(ran.stderr.contains("column \"flat\" is constant"), "{}", ran.stderr);
     assert!(place.path("run/model.safetensors").exists());
-}
-
-#[test]
-fn nothing_but_constant_columns() {
-    refused_data("a,b\n1,2\n1,2\n1,2\n", "", &["my.csv", "every row", "--columns"]);
 }
 
 #[test]
@@ -145,49 +151,6 @@ fn an_unknown_recipe() {
         "run --config mine.toml",
         &["\"fancy\"", "calibrated, two-stage, vamp, standard, classic"],
     );
-}
-
-#[test]
-fn an_unknown_setting() {
-    let place = Place::new();
-    let words = ["training.epoch", "did you mean training.epochs?"];
-    refused_job(&place, "run --set training.epoch=5", &words);
-    refused_job(&place, "run --set colour=red", &["\"colour\"", "training.epochs"]);
-    refused_job(&place, "run --set epochs", &["epochs", "key=value"]);
-    place.write("mine.toml", "seed = 3\n[training]\nepoch = 5\n");
-    refused_job(&place, "run --config mine.toml", &["mine.toml", "line 3", "column 1", "epoch"]);
-    refused_job(&place, "run --config absent.toml", &["absent.toml"]);
-}
-
-#[test]
-fn an_unknown_column() {
-    let content = two_groups(&["alpha", "beta"], 10);
-    let words = ["my.csv", "no column \"alfa\"", "did you mean \"alpha\"", "alpha, beta, kind"];
-    refused_data(&content, "--columns alfa,beta", &words);
-    let words = ["my.csv", "no column \"kinds\"", "did you mean \"kind\""];
-    refused_data(&content, "--labels kinds", &words);
-    let words = ["\"kind\"", "both as a feature and as the label"];
-    refused_data(&content, "--columns alpha,kind --labels kind", &words);
-}
-
-#[test]
-fn a_bad_value_of_a_setting() {
-    let place = Place::new();
-    for (assignment, words) in [
-        ("model.latent=0", ["model.latent", "at least 1"]),
-        ("training.epochs=many", ["epochs", "many"]),
-        ("training.learning_rate=-1", ["training.learning_rate", "positive"]),
-        ("training.beta=nan", ["training.beta", "finite"]),
-        ("model.activation=sine", ["activation", "sine"]),
-        ("data.held_out=1.5", ["data.held_out", "0.9"]),
-        ("analysis.perplexities=[0.5]", ["analysis.perplexities", "at least 1"]),
-    ] {
-        refused_job(&place, &format!("run --set {assignment}"), &words);
-    }
-    place.write("mine.toml", "[model]\nlatent = \"two\"\n");
-    refused_job(&place, "run --config mine.toml", &["mine.toml", "line 2", "column 10", "latent"]);
-    place.write("mine.toml", "[model\nlatent = 2\n");
-    refused_job(&place, "run --config mine.toml", &["mine.toml", "line 1"]);
 }
 
 #[test]
@@ -296,68 +259,8 @@ fn without_an_adapter_auto_takes_the_cpu_and_says_why() {
 }
 
 #[test]
-fn a_file_of_another_format() {
-    let place = Place::new();
-    place.write("my.xlsx", "PK");
-    place.write("noending", "1,2\n3,4\n");
-    for name in ["my.xlsx", "noending"] {
-        refused_job(&place, &format!("run {name}"), &[name, ".csv, .parquet or .npy"]);
-    }
-    // Named as what it is not.
-    for name in ["my.npy", "my.parquet"] {
-        place.write(name, "a,b\n1,2\n3,4\n");
-        refused_job(&place, &format!("run {name}"), &[name]);
-    }
-}
-
-#[test]
-fn a_folder_as_data() {
-    let place = Place::new();
-    std::fs::create_dir(place.path("folder.csv")).unwrap();
-    refused_job(&place, "run folder.csv", &["folder.csv", "folder"]);
-}
-
-#[test]
 fn no_data_to_train_on() {
     refused_job(&Place::new(), "train", &["no table to train on"]);
-}
-
-#[test]
-fn a_folder_without_a_model() {
-    let place = Place::new();
-    place.write("my.csv", two_groups(&["a", "b"], 10));
-    std::fs::create_dir(place.path("empty")).unwrap();
-    for run in ["empty", "absent"] {
-        refused(&place, &format!("sample {run} --out out.csv"), &[run, "model.json"]);
-        refused(&place, &format!("encode {run} my.csv --out out.csv"), &[run, "model.json"]);
-        refused(&place, &format!("report {run}"), &[run, "no run"]);
-    }
-}
-
-#[test]
-fn a_damaged_model() {
-    for file in ["model.json", "model.safetensors"] {
-        let place = trained();
-        truncate(&place, &format!("run/{file}"));
-        refused(&place, "sample run --backend cpu --out out.csv", &[file]);
-        refused(&place, "encode run my.csv --backend cpu --out out.csv", &[file]);
-        std::fs::remove_file(place.path("run").join(file)).unwrap();
-        refused(&place, "sample run --backend cpu --out out.csv", &[file]);
-    }
-}
-
-#[test]
-fn a_report_of_an_unfinished_or_damaged_run() {
-    let place = trained();
-    refused(&place, "report run", &["samples.csv", "--resume"]);
-    place.succeed("run --resume --out run");
-    for file in ["audit.json", "history.csv", "config.toml"] {
-        let name = format!("run/{file}");
-        let whole = std::fs::read(place.path(&name)).unwrap();
-        truncate(&place, &name);
-        refused(&place, "report run", &[file]);
-        place.write(&name, whole);
-    }
 }
 
 #[test]

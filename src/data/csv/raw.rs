@@ -1,0 +1,79 @@
+//! What is known of a CSV file from its bytes alone, before it is parsed or where parsing keeps no place.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// The separator that the first line has most of, outside quotes; the comma where there is none.
+pub(super) fn delimiter(start: &[u8]) -> u8 {
+    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
+    let mut quoted = false;
+    let ends = |byte: &&u8| matches!(byte, b'\n' | b'\r');
+    for &byte in start.iter().skip_while(ends).take_while(|byte| !ends(byte)) {
+        quoted ^= byte == b'"';
+        for (delimiter, count) in &mut counts {
+            *count += usize::from(!quoted && byte == *delimiter);
+        }
+    }
+    // `max_by_key` gives the last of equals.
+    counts
+        .into_iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .map_or(b',', |(delimiter, _)| delimiter)
+}
+
+/// Whether the first line starts with a quoted cell and the second does not: then what is quoted
+/// are names, though they be numbers.
+pub(super) fn only_first_line_quoted(start: &[u8]) -> bool {
+    let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
+    let mut lines = start.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|l| !l.is_empty());
+    let quoted = |line: Option<&[u8]>| line.is_some_and(|line| line.starts_with(b"\""));
+    quoted(lines.next()) && !quoted(lines.next())
+}
+
+/// The place of the double quote that is open where the file ends: what follows it would all be one
+/// cell. As in the csv crate, a quote opens only at the start of a cell, or behind one that just closed.
+pub(super) fn open_quote(path: &Path, delimiter: u8) -> Result<Option<u64>> {
+    let reading = |error| Error::io("reading", path, error);
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(reading)?);
+    let (mut opened, mut may_open, mut offset) = (None, true, 0_u64);
+    loop {
+        let bytes = file.fill_buf().map_err(reading)?;
+        if bytes.is_empty() {
+            return Ok(opened);
+        }
+        for (place, &byte) in (offset..).zip(bytes) {
+            let is_quote = byte == b'"';
+            match opened {
+                Some(_) if is_quote => (opened, may_open) = (None, true),
+                Some(_) => {}
+                None if is_quote && may_open => opened = Some(place),
+                None => may_open = byte == delimiter || matches!(byte, b'\n' | b'\r'),
+            }
+        }
+        let length = bytes.len();
+        offset += length as u64;
+        file.consume(length);
+    }
+}
+
+/// The line, from 1, of the first byte from this one on that ends no line.
+pub(super) fn line(path: &Path, start: u64) -> u64 {
+    let Ok(file) = File::open(path) else {
+        return 1;
+    };
+    let bytes = BufReader::new(file).bytes().map_while(std::io::Result::ok);
+    let (mut line, mut previous) = (1, b' ');
+    for (offset, byte) in (0..).zip(bytes) {
+        let ends = matches!(byte, b'\n' | b'\r');
+        if offset >= start && !ends {
+            break;
+        }
+        line += u64::from(ends && (previous, byte) != (b'\r', b'\n'));
+        previous = byte;
+    }
+    line
+}

@@ -47,7 +47,7 @@ impl Findings {
     pub const SCHEMA: u32 = 2;
 
     /// Puts together what was found, with the verdict, the cause and the answers that follow from it.
-    /// `notes` say why samples were not audited, where they were not.
+    /// The first of `notes` says why samples were not audited, where they were not.
     pub fn new(
         samples: Option<SamplesAudit>,
         latent: Option<LatentDiagnosis>,
@@ -58,7 +58,7 @@ impl Findings {
         let cause = samples.as_ref().and_then(|samples| cause::of_model(samples.causes()));
         let verdict = match &samples {
             Some(samples) => words::headline(samples, cause.as_ref()),
-            None => notes.join(" "),
+            None => notes.first().cloned().unwrap_or_default(),
         };
         let evidence = samples.as_ref().map(|samples| Evidence {
             samples,

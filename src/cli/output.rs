@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use clap::Args;
+use console::AnsiCodeIterator;
 use serde_json::Value;
 
 use crate::error::Error;
@@ -74,17 +75,40 @@ fn plain(text: &str) -> String {
         if number > 0 {
             plain.push('\n');
         }
-        for (place, character) in line.chars().enumerate() {
-            match character {
-                _ if place == LONGEST_LINE => {
-                    plain.push('…');
-                    break;
-                }
-                '\t' => plain.push('\t'),
-                control if control.is_control() => plain.extend(control.escape_default()),
-                character => plain.push(character),
+        let mut room = LONGEST_LINE;
+        for (part, is_code) in AnsiCodeIterator::new(line) {
+            // Of what commands a terminal, colours alone are harmless.
+            match is_code && part.ends_with('m') {
+                true => plain.push_str(part),
+                false => push_plain(&mut plain, part, &mut room),
             }
         }
     }
     plain
+}
+
+fn push_plain(plain: &mut String, text: &str, room: &mut usize) {
+    for character in text.chars() {
+        match *room {
+            0 => return,
+            1 => plain.push('…'),
+            _ if character.is_control() && character != '\t' => {
+                plain.extend(character.escape_default());
+            }
+            _ => plain.push(character),
+        }
+        *room -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_reach_the_terminal_and_other_commands_do_not() {
+        assert_eq!(plain("\u{1b}[32mgood\u{1b}[0m"), "\u{1b}[32mgood\u{1b}[0m");
+        assert_eq!(plain("a\u{1b}[2Jb\u{7}\n\tc"), "a\\u{1b}[2Jb\\u{7}\n\tc");
+        assert_eq!(plain(&"x".repeat(5000)).chars().count(), LONGEST_LINE);
+    }
 }

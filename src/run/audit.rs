@@ -25,13 +25,14 @@ use crate::data::{ReadOptions, read};
 use crate::error::Result;
 use crate::files::write_bytes;
 use crate::model::SavedModel;
-use crate::train::read_history;
+use crate::train::{Overfitting, read_history};
 use crate::vae::Model;
 
 /// Eigenvalues of the data that are written down.
 const EIGENVALUES: usize = 8;
 
 pub(super) fn stage(context: &Context) -> Result<()> {
+    let history = read_history(&context.dir.file(RunDir::HISTORY))?;
     let mut notes = Vec::new();
     let generated = read_rows(context, RunDir::SAMPLES)?;
     let mut audited = match check_rows(context.dataset.training.len(), generated.nrows()) {
@@ -53,7 +54,6 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             let how = if noisy { "without" } else { "with" };
             Compared::new(format!("the same latents decoded {how} the noise"), judged)
         });
-        let history = read_history(&context.dir.file(RunDir::HISTORY))?;
         let bounds: Vec<f64> = history.iter().filter_map(|epoch| epoch.held_out_elbo).collect();
         let noise = model.noise_deviations().filter(|_| noisy);
         let evidence = ModelEvidence {
@@ -77,6 +77,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     }
     let samples = audited.map(|audited| audited.audit);
     let preflight = context.dir.read_json(RunDir::PREFLIGHT)?;
+    notes.extend(Overfitting::find(&history).map(|found| found.to_string()));
     let findings = Findings::new(samples, Some(latent), Some(preflight), more_rows, notes);
     write_bytes(&context.dir.file(RunDir::AUDIT_TEXT), markdown::render(&findings).as_bytes())?;
     context.dir.write_json(RunDir::AUDIT, &findings)

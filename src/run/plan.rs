@@ -19,6 +19,10 @@ const DEFAULT_BATCH: usize = 32;
 /// Steps that training takes at least where the settings name no epochs. Whatever the number of
 /// rows, fewer leave modes in the wrong place; docs/recipes.md has what more of them bring.
 const DEFAULT_STEPS: usize = 10_000;
+/// Passes over few rows at most, but so many steps in any case: with more of them a model learns its rows
+/// by heart. docs/recipes.md has the figures.
+const MOST_EPOCHS: usize = 400;
+const FEWEST_STEPS: usize = 2000;
 
 /// Where the data come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,7 +171,7 @@ impl Plan {
             epochs: settings
                 .training
                 .epochs
-                .unwrap_or_else(|| DEFAULT_STEPS.div_ceil(rows.div_ceil(batch).max(1))),
+                .unwrap_or_else(|| default_epochs(rows.div_ceil(batch).max(1))),
             latent: architecture.latent,
             training_rows: rows,
             held_out_rows: facts.held_out_rows,
@@ -264,6 +268,12 @@ impl Plan {
     }
 }
 
+/// Passes over the rows where nobody asks for a number, given the steps of one.
+fn default_epochs(steps: usize) -> usize {
+    let most = MOST_EPOCHS.max(FEWEST_STEPS.div_ceil(steps));
+    DEFAULT_STEPS.div_ceil(steps).min(most)
+}
+
 /// Dotted keys and the text of their values.
 fn flatten(table: &Table) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
@@ -313,7 +323,9 @@ pub(super) mod tests {
     #[test]
     fn epochs_are_as_many_as_make_the_steps() {
         let epochs = |rows| Plan::resolve(Settings::default(), facts(rows)).unwrap().decided.epochs;
-        assert_eq!([20, 1000, 20_000, 1_000_000].map(epochs), [10_000, 313, 16, 1]);
+        assert_eq!([1000, 20_000, 1_000_000].map(epochs), [313, 16, 1]);
+        // Of few rows, enough steps but no more passes than they bear.
+        assert_eq!([20, 100, 300, 800].map(epochs), [2000, 500, 400, 400]);
         let mut settings = Settings::default();
         settings.training.epochs = Some(7);
         assert_eq!(Plan::resolve(settings, facts(1000)).unwrap().decided.epochs, 7);

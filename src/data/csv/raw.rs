@@ -45,19 +45,28 @@ pub(super) fn open_quote(path: &Path, delimiter: u8) -> Result<Option<u64>> {
         if bytes.is_empty() {
             return Ok(opened);
         }
-        for (place, &byte) in (offset..).zip(bytes) {
-            let is_quote = byte == b'"';
-            match opened {
-                Some(_) if is_quote => (opened, may_open) = (None, true),
-                Some(_) => {}
-                None if is_quote && may_open => opened = Some(place),
-                None => may_open = byte == delimiter || matches!(byte, b'\n' | b'\r'),
+        if opened.is_none() && !bytes.contains(&b'"') {
+            may_open = bytes.last().is_some_and(|&byte| starts_cell(byte, delimiter));
+        } else {
+            for (place, &byte) in (offset..).zip(bytes) {
+                let is_quote = byte == b'"';
+                match opened {
+                    Some(_) if is_quote => (opened, may_open) = (None, true),
+                    Some(_) => {}
+                    None if is_quote && may_open => opened = Some(place),
+                    None => may_open = starts_cell(byte, delimiter),
+                }
             }
         }
         let length = bytes.len();
         offset += length as u64;
         file.consume(length);
     }
+}
+
+/// Whether a cell starts behind this byte.
+fn starts_cell(byte: u8, delimiter: u8) -> bool {
+    byte == delimiter || matches!(byte, b'\n' | b'\r')
 }
 
 /// The line, from 1, of the first byte from this one on that ends no line.

@@ -5,7 +5,6 @@ use std::path::Path;
 use modescope::config::{Grid, Layers, Settings};
 use modescope::data::{Mixture, ReadOptions, read};
 use modescope::model::SavedModel;
-use modescope::run::Plan;
 use tempfile::TempDir;
 
 /// The readers by name. Each says whether it took the bytes for what it reads.
@@ -38,12 +37,11 @@ fn table(name: &str, bytes: &[u8]) -> bool {
     })
 }
 
-/// As `--config`, and as the `config.toml` of a run.
+/// As `--config`.
 fn settings(bytes: &[u8]) -> bool {
     with_files(&[("config.toml", bytes)], |folder| {
         let file = folder.join("config.toml");
         let layers = Layers { file: Some(&file), ..Layers::default() };
-        let _ = Plan::read(folder);
         Settings::resolve(&layers).is_ok()
     })
 }

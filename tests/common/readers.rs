@@ -7,8 +7,11 @@ use modescope::data::{Mixture, ReadOptions, read};
 use modescope::model::SavedModel;
 use tempfile::TempDir;
 
-/// The readers by name. Each says whether it took the bytes for what it reads.
-pub const READERS: [(&str, fn(&[u8]) -> bool); 7] = [
+/// Says whether it took the bytes for what it reads.
+type Reader = fn(&[u8]) -> bool;
+
+/// The readers by name.
+pub const READERS: [(&str, Reader); 7] = [
     ("csv", |bytes| table("data.csv", bytes)),
     ("npy", |bytes| table("data.npy", bytes)),
     ("parquet", |bytes| table("data.parquet", bytes)),

@@ -1,5 +1,8 @@
 #![no_main]
 
+#[path = "../../tests/common/readers.rs"]
+mod readers;
+
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    modescope_fuzz::call("grid", bytes);
+    readers::call("grid", bytes);
 });

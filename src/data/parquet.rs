@@ -44,8 +44,9 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     }
 
     // Equal values take next to nothing in the file, whatever their number.
-    let claimed = usize::try_from(builder.metadata().file_metadata().num_rows()).ok();
-    if claimed.and_then(|rows| rows.checked_mul(features.len())).is_none_or(|n| n > MOST_VALUES) {
+    let of_groups = builder.metadata().row_groups().iter().map(|group| group.num_rows());
+    let claimed = of_groups.fold(0, i64::saturating_add).max(0) as u64;
+    if claimed.saturating_mul(features.len() as u64) > MOST_VALUES as u64 {
         return Err(bad(format!("it holds more than {MOST_VALUES} values"))
             .help("write fewer rows or columns to a file of their own"));
     }
@@ -69,6 +70,9 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         let labels = label.map(|column| cast(column, &text)).transpose()?;
         for row in 0..batch.num_rows() {
             number += 1;
+            if number > claimed {
+                return Err(unreadable(&format!("it has more than the {claimed} rows it claims")));
+            }
             let cells = values.iter().map(|array| match array.is_valid(row) {
                 true => narrow(array.as_primitive::<Float64Type>().value(row)),
                 false => Err(Flaw::Missing("null".into())),

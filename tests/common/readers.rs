@@ -5,11 +5,13 @@ use std::path::Path;
 use modescope::config::{Grid, Layers, Settings};
 use modescope::data::{Mixture, ReadOptions, read};
 use modescope::model::SavedModel;
-use modescope::run::Plan;
 use tempfile::TempDir;
 
-/// The readers by name. Each says whether it took the bytes for what it reads.
-pub const READERS: [(&str, fn(&[u8]) -> bool); 7] = [
+/// Says whether it took the bytes for what it reads.
+type Reader = fn(&[u8]) -> bool;
+
+/// The readers by name.
+pub const READERS: [(&str, Reader); 7] = [
     ("csv", |bytes| table("data.csv", bytes)),
     ("npy", |bytes| table("data.npy", bytes)),
     ("parquet", |bytes| table("data.parquet", bytes)),
@@ -38,12 +40,11 @@ fn table(name: &str, bytes: &[u8]) -> bool {
     })
 }
 
-/// As `--config`, and as the `config.toml` of a run.
+/// As `--config`.
 fn settings(bytes: &[u8]) -> bool {
     with_files(&[("config.toml", bytes)], |folder| {
         let file = folder.join("config.toml");
         let layers = Layers { file: Some(&file), ..Layers::default() };
-        let _ = Plan::read(folder);
         Settings::resolve(&layers).is_ok()
     })
 }

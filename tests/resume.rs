@@ -136,11 +136,11 @@ fn training_that_leaves_the_finite_numbers_exits_with_3() {
         assert!(!place.path("run/model.safetensors").exists());
     }
 
-    // A rate that is too high, and a quarter of it is not.
-    let line = line.replace("1e30", "30").replace("my.csv", "my.csv --on-divergence retry");
+    // A rate that is too high in the second epoch, and a quarter of it is not.
+    let line = line.replace("1e30", "300").replace("my.csv", "my.csv --on-divergence retry");
     let model = |_| {
         let ran = place.succeed(&format!("{line} --force"));
-        let again = "again from epoch 0 with 0.25 of the learning rate, try 1 of 3";
+        let again = "again from epoch 1 with 0.25 of the learning rate, try 1 of 3";
         assert!(ran.stderr.contains(again), "{}", ran.stderr);
         std::fs::read(place.path("run/model.safetensors")).unwrap()
     };

@@ -45,7 +45,8 @@ impl Output {
 
     /// The result: `text` for people, or `json` where that was asked for.
     pub fn result(&self, text: &str, json: &Value) {
-        let line = if self.json { json.to_string() } else { plain(text) };
+        let line =
+            if self.json { json.to_string() } else { plain(text, console::colors_enabled()) };
         // A reader that has gone away, such as `head`, is no error of ours.
         let _ = writeln!(std::io::stdout(), "{line}");
     }
@@ -64,12 +65,12 @@ impl Output {
 
 /// A line on stderr. A reader that has gone away is no error of ours.
 pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", plain(line));
+    let _ = writeln!(std::io::stderr(), "{}", plain(line, false));
 }
 
 /// Text as a terminal may show it: names and cells of a file are part of it, so control characters
 /// are written out, and a line that would fill the screen is cut.
-fn plain(text: &str) -> String {
+fn plain(text: &str, colours: bool) -> String {
     let mut plain = String::with_capacity(text.len());
     for (number, line) in text.split('\n').enumerate() {
         if number > 0 {
@@ -78,7 +79,7 @@ fn plain(text: &str) -> String {
         let mut room = LONGEST_LINE;
         for (part, is_code) in AnsiCodeIterator::new(line) {
             // Of what commands a terminal, colours alone are harmless.
-            match is_code && part.ends_with('m') {
+            match colours && is_code && part.ends_with('m') {
                 true => plain.push_str(part),
                 false => push_plain(&mut plain, part, &mut room),
             }
@@ -107,8 +108,9 @@ mod tests {
 
     #[test]
     fn colours_reach_the_terminal_and_other_commands_do_not() {
-        assert_eq!(plain("\u{1b}[32mgood\u{1b}[0m"), "\u{1b}[32mgood\u{1b}[0m");
-        assert_eq!(plain("a\u{1b}[2Jb\u{7}\n\tc"), "a\\u{1b}[2Jb\\u{7}\n\tc");
-        assert_eq!(plain(&"x".repeat(5000)).chars().count(), LONGEST_LINE);
+        assert_eq!(plain("\u{1b}[32mgood\u{1b}[0m", true), "\u{1b}[32mgood\u{1b}[0m");
+        assert_eq!(plain("\u{1b}[32mgood", false), "\\u{1b}[32mgood");
+        assert_eq!(plain("a\u{1b}[2Jb\u{7}\n\tc", true), "a\\u{1b}[2Jb\\u{7}\n\tc");
+        assert_eq!(plain(&"x".repeat(5000), true).chars().count(), LONGEST_LINE);
     }
 }

@@ -114,7 +114,8 @@ pub struct TrainingSettings {
     /// Seed of weights, order and noise. Left out: the run's own, which also draws data and samples.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Passes over the data. Left out: as many as make 10 000 steps.
+    /// Passes over the data. Left out: as many as make 10 000 steps, but at most 400 where these are
+    /// 2000 steps or more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
     /// Rows a step. Left out: 32, or all rows where there are fewer.

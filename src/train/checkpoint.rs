@@ -11,6 +11,7 @@ use super::trainer::StepLosses;
 use crate::config::{OnDivergence, SafetySettings};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::input;
 use crate::model::{Architecture, Parameters, TensorFile, TrainingState};
 
 /// A training between two steps.
@@ -221,7 +222,7 @@ impl Checkpoints {
             Error::input(format!("{}: {what}", path.display()))
                 .help("remove the file: training then goes on from the checkpoint before it")
         };
-        let bytes = fs::read(path).map_err(|error| Error::io("reading", path, error))?;
+        let bytes = input::bytes(path)?;
         let mut file = TensorFile::parse(&bytes).map_err(wrong)?;
         let entry = |name: &str| {
             file.metadata(name).ok_or_else(|| wrong(format!("it does not say its {name}")))

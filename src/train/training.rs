@@ -37,7 +37,7 @@ pub(super) struct Epoch {
 ///
 /// Rows are visited in a new order every epoch, the last short batch kept; order and noise come
 /// from the card's seed. Going on from a checkpoint gives, on the same machine, the same bits as
-/// training without a stop. An interrupt, and a training that diverges, leave a checkpoint behind.
+/// training without a stop. An interrupt leaves a checkpoint behind.
 ///
 /// # Errors
 /// Divergence (a loss or weight that is not finite), an interrupt, a device that fails, a checkpoint
@@ -55,7 +55,12 @@ pub fn train<'a>(
     let mut from = match newest {
         None => first(),
         Some((path, checkpoint)) => {
-            let (epoch, file) = (checkpoint.position.epoch, path.display());
+            let Position { epoch, step, retries, .. } = checkpoint.position;
+            let ends = epoch >= job.epochs || step >= job.steps_of_epoch();
+            if ends || retries > MOST_RETRIES {
+                return Err(Error::damaged(&path, "it stands beyond the end of its training"));
+            }
+            let file = path.display();
             observer.on_note(&format!("training goes on in epoch {epoch} from {file}"));
             checkpoint
         }

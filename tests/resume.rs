@@ -372,6 +372,27 @@ mod unix {
         }
     }
 
+    /// One that stands further than any of this training would hide them all.
+    #[test]
+    fn a_checkpoint_of_another_training_is_removed() {
+        let place = Place::new();
+        let line = QUICK.replace("--epochs 3", "--epochs 100000");
+        let line = format!("run {line} --set safety.checkpoint_epochs=100");
+        let start = |options: &str| {
+            let command = place.command(&format!("{line} {options}"));
+            let endless = Endless::spawn(command, "as asked");
+            wait_for_checkpoints(&place, options.rsplit(' ').next().unwrap(), 2);
+            endless
+        };
+        drop(start("--out other"));
+        let foreign = place.path("run/checkpoints/epoch-0099999-step-0000000.safetensors");
+        std::fs::create_dir_all(foreign.parent().unwrap()).unwrap();
+        std::fs::copy(checkpoints(&place, "other").pop().unwrap(), &foreign).unwrap();
+        let endless = start("--seed 2 --out run");
+        assert!(!foreign.exists());
+        assert_eq!(endless.stop("-TERM").code(), Some(130));
+    }
+
     #[test]
     fn a_damaged_checkpoint_is_named_and_the_one_before_it_serves() {
         let place = Place::new();

@@ -178,10 +178,17 @@ impl RunDir {
         if self.stamp("plot").exists() {
             self.remove(Self::PLOTS)?;
         }
-        for folder in [Self::CHECKPOINTS_OF_MORE_ROWS, Self::CHECKPOINTS] {
-            Checkpoints::clear(&self.file(folder))?;
-        }
+        self.clear_checkpoints()?;
         Self::FILES.iter().chain(&[Self::STAMPS]).try_for_each(|name| self.remove(name))
+    }
+
+    /// Removes every checkpoint, and their folders where nothing else is in them.
+    ///
+    /// # Errors
+    /// Where the operating system refuses.
+    pub fn clear_checkpoints(&self) -> Result<()> {
+        let folders = [Self::CHECKPOINTS_OF_MORE_ROWS, Self::CHECKPOINTS];
+        folders.iter().try_for_each(|folder| Checkpoints::clear(&self.file(folder)))
     }
 
     /// Removes one of the run's files or folders, if it is there.

@@ -14,7 +14,6 @@ use crate::audit::structure::{Structure, describe, ticks};
 use crate::config::TrainingSettings;
 use crate::error::Result;
 use crate::model::SavedModel;
-use crate::train::Checkpoints;
 use crate::vae::Model;
 
 /// Restarts of K-means on the larger sets, whose optima differ little from start to start.
@@ -50,7 +49,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let steps = epochs * steps_per_epoch(rows);
     let found = MoreRows { rows, steps, active_units: latent.active_units, structure };
     context.dir.write_json(RunDir::MORE_ROWS, &found)?;
-    Checkpoints::clear(&context.dir.file(folder))
+    context.dir.clear_checkpoints()
 }
 
 /// [`describe`] on as many generated rows as real ones, with progress and a way to stop.

@@ -30,18 +30,13 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     )?;
     let (settings, epochs) = (&context.plan.settings.training, context.plan.decided.epochs);
     let checkpoints = checkpoints(context, RunDir::CHECKPOINTS, "train", epochs);
-    let card = model_card(context.plan, context.plan.settings.training_seed(), training);
-    // A checkpoint is of the restart that was the best.
-    let seed = match checkpoints.newest(&card.architecture)? {
-        Some((_, checkpoint)) => checkpoint.seed(),
-        None => best_seed(context, training, held_out)?,
-    };
+    let seed = best_seed(context, training, held_out, &checkpoints)?;
     let fit = Fit { name: "training", seed, settings, epochs, checkpoints: &checkpoints };
     let (history, saved) = fit.train(context, training, held_out);
     // The epochs that were finished are kept, also where the run was stopped or diverged.
     write_history(&context.dir.file(RunDir::HISTORY), &history)?;
     saved?.save(context.dir.path())?;
-    Checkpoints::clear(&context.dir.file(RunDir::CHECKPOINTS))
+    context.dir.clear_checkpoints()
 }
 
 /// Says whether training is to be expected to collapse, before its first step.
@@ -68,13 +63,22 @@ fn preflight(context: &Context) -> Result<()> {
 }
 
 /// The seed of the training, among the run's restarts, that ends with the best held-out ELBO.
-fn best_seed(context: &Context, training: &Table, held_out: ArrayView2<f32>) -> Result<u64> {
+fn best_seed(
+    context: &Context,
+    training: &Table,
+    held_out: ArrayView2<f32>,
+    checkpoints: &Checkpoints,
+) -> Result<u64> {
     let Plan { settings, decided, .. } = context.plan;
     let (restarts, first) = (settings.training.restarts, settings.training_seed());
     if restarts == 1 {
         return Ok(first);
     }
     let card = model_card(context.plan, first, training);
+    // A training that had begun is of the restart that was the best.
+    if let Some((_, checkpoint)) = checkpoints.newest(&card.architecture)? {
+        return Ok(checkpoint.seed());
+    }
     let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
     let member = |restart| {
         let seed = restart_seed(first, restart);

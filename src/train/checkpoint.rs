@@ -136,7 +136,8 @@ impl Checkpoints {
         architecture: &Architecture,
         wanted: impl Fn(Place) -> bool,
     ) -> Result<Option<(PathBuf, Checkpoint)>> {
-        let Some((_, path)) = self.files()?.into_iter().rfind(|(place, _)| wanted(*place)) else {
+        let Some((_, path)) = list(&self.folder)?.into_iter().rfind(|(place, _)| wanted(*place))
+        else {
             return Ok(None);
         };
         let checkpoint = self.read(&path, architecture)?;
@@ -177,7 +178,7 @@ impl Checkpoints {
     /// Removes what is older than the newest that are kept; of those that a retry would go back to,
     /// the newest stays.
     fn prune(&self) -> Result<()> {
-        let files = self.files()?;
+        let files = list(&self.folder)?;
         let old = files.len().saturating_sub(self.settings.checkpoints_kept);
         let kept = files.iter().rposition(|(place, _)| self.is_regular_place(*place));
         let unwanted = files.iter().take(old).enumerate().filter(|(i, _)| Some(*i) != kept);
@@ -194,10 +195,10 @@ impl Checkpoints {
         step == 0 && epoch > 0 && every.is_some_and(|every| epoch.is_multiple_of(every))
     }
 
-    /// Removes the checkpoints that come after this one: their training diverged.
+    /// Removes the checkpoints that come after this one: their training diverged, or was another.
     pub(super) fn remove_after(&self, position: &Position) -> Result<()> {
         let place = Place::of(position);
-        let files = self.files()?;
+        let files = list(&self.folder)?;
         files.iter().filter(|(other, _)| *other > place).try_for_each(|(_, path)| remove(path))
     }
 
@@ -210,10 +211,6 @@ impl Checkpoints {
         // Where it holds what is not ours it stays.
         let _ = fs::remove_dir(folder);
         Ok(())
-    }
-
-    fn files(&self) -> Result<Vec<(Place, PathBuf)>> {
-        list(&self.folder)
     }
 
     /// The checkpoint in a file; nothing where it is of another training.

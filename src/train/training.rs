@@ -66,6 +66,9 @@ pub fn train<'a>(
         }
     };
     loop {
+        if let Some(kept) = checkpoints {
+            kept.remove_after(&from.position)?;
+        }
         from.history.iter().for_each(|record| observer.on_epoch(record));
         let retries = from.position.retries + 1;
         let error = match Training::new(job, from, checkpoints)?.run(interrupt, observer) {
@@ -79,7 +82,6 @@ pub fn train<'a>(
         }
         from = kept.newest_regular(architecture)?.map_or_else(first, |(_, checkpoint)| checkpoint);
         from.position.retries = retries;
-        kept.remove_after(&from.position)?;
         observer.on_note(&format!(
             "{}: again from epoch {} with {} of the learning rate, try {retries} of {MOST_RETRIES}",
             error.message(),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What scikit-learn computes where src/audit and src/tsne.rs compute the same.
+"""What scikit-learn computes where src/audit and src/tsne compute the same.
 
     python3 -m venv /tmp/venv-sklearn
     /tmp/venv-sklearn/bin/pip install scikit-learn==1.9.1

@@ -44,8 +44,8 @@ pub(crate) struct Points {
 
 impl Points {
     /// The values of `rows`, n × columns, at least one column.
-    pub fn new(rows: ArrayView2<f32>) -> Self {
-        Self { columns: rows.ncols(), values: rows.iter().copied().map(f64::from).collect() }
+    pub fn new(rows: ArrayView2<impl Copy + Into<f64>>) -> Self {
+        Self { columns: rows.ncols(), values: rows.iter().copied().map(Into::into).collect() }
     }
 
     /// How many rows there are.
@@ -111,19 +111,25 @@ pub(crate) struct Tree {
     boxes: Vec<[f64; 2]>,
 }
 
-/// Part of a [`Tree`].
+/// Part of a balanced tree whose leaves hold [`LANES`] rows each.
 #[derive(Clone, Copy)]
-struct Node {
+pub(crate) struct Node {
     /// Its place in preorder.
-    index: usize,
+    pub index: usize,
     /// Its first leaf.
-    first: usize,
+    pub first: usize,
     /// Its number of leaves. A subtree of l leaves has 2l − 1 nodes.
-    leaves: usize,
+    pub leaves: usize,
 }
 
 impl Node {
-    fn halves(self) -> [Self; 2] {
+    /// All of a tree of so many rows, at least one.
+    pub fn root(rows: usize) -> Self {
+        Self { index: 0, first: 0, leaves: rows.div_ceil(LANES) }
+    }
+
+    /// Its left and its right half.
+    pub fn halves(self) -> [Self; 2] {
         let Self { index, first, leaves } = self;
         let left = leaves / 2;
         [
@@ -145,7 +151,7 @@ impl Tree {
     /// Calls `visit` with the squared distance and the number of each row whose squared distance
     /// from `point` is smaller than `bound`. What `visit` returns is the bound from there on.
     pub fn search(&self, point: &[f64], bound: f64, mut visit: impl FnMut(f64, usize) -> f64) {
-        let root = Node { index: 0, first: 0, leaves: self.order.len().div_ceil(LANES) };
+        let root = Node::root(self.order.len());
         self.descend(root, point, bound, &mut visit);
     }
 
@@ -219,7 +225,7 @@ fn arrange(points: &Points, order: &mut [usize], boxes: &mut Vec<[f64; 2]>) {
             (*low, *high) = (low.min(value), high.max(value));
         }
     }
-    let root = Node { index: 0, first: 0, leaves: order.len().div_ceil(LANES) };
+    let root = Node::root(order.len());
     if root.leaves == 1 {
         return;
     }

@@ -23,7 +23,7 @@ pub mod findings;
 pub mod hdbscan;
 pub mod k_rules;
 pub mod kmeans;
-mod knn;
+pub(crate) mod knn;
 pub mod latent;
 pub mod ledger;
 pub mod markdown;

@@ -313,7 +313,7 @@ impl Default for AnalysisSettings {
         Self {
             max_clusters: 10,
             restarts: 10,
-            perplexities: vec![5.0, 30.0],
+            perplexities: vec![5.0, 30.0, 50.0],
             rows: 1000,
             full: false,
             more_rows: 10_000,

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::tsne::{EPOCHS, Embedding, embed};
 
-/// Rows of each kind that are embedded together. Twice as many take two and a half times as long.
+/// Rows of each kind that are embedded together: enough to see which keep apart.
 const JOINT_ROWS: usize = 250;
 
 /// A row of `tsne.csv`. The rows of a source at a perplexity are in the order of the data.

@@ -1,23 +1,18 @@
 //! t-SNE: rows laid out in the plane so that near rows stay near (van der Maaten and Hinton 2008).
 
-use bhtsne::{Neighbor, SparseAffinities, tSNE};
+mod affinities;
+mod descent;
+mod repulsion;
+
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
+use self::affinities::affinities;
+use self::descent::descend;
 use crate::audit::scaled::Scaled;
 use crate::error::{Error, Result};
 
-/// Epochs of gradient descent that are enough for a few thousand rows.
-pub const EPOCHS: usize = 1000;
-/// Barnes–Hut's accuracy: a cell counts as one point where its half width over its distance is below
-/// this. On 1000 rows of a mixture 0.5 ends at a 4 % larger divergence, and 0.2 takes a fifth longer
-/// to gain 0.3 %.
-const THETA: f32 = 0.3;
-/// How much attraction is exaggerated at first.
-const EXAGGERATION: f32 = 12.0;
-/// Least learning rate of the exaggerated epochs: scikit-learn's 50.
-const LEAST_RATE: f32 = 4.0 * 50.0;
-const EARLY_MOMENTUM: f32 = 0.5;
-const LATE_MOMENTUM: f32 = 0.8;
+pub use self::descent::EPOCHS;
+
 /// Standard deviation of the starting layout along its first axis.
 const START_SPREAD: f64 = 1e-4;
 /// Width of the jitter of the starting layout.
@@ -42,13 +37,12 @@ pub struct Embedding {
 ///
 /// `perplexity` is at least 1 and below (n − 1) / 3. `epochs` is the length of the descent, usually
 /// [`EPOCHS`]: a quarter of it with attraction exaggerated twelvefold, the rest without.
-/// `progress` is called with the number of epochs done after each one, from another thread.
+/// `progress` is called with the number of epochs done after each one.
 ///
 /// The start is the two principal axes, scaled to a standard deviation of 10⁻⁴ (Kobak and Berens
-/// 2019), with a hundredth of that as fixed jitter that tells equal rows apart. The work is done on
-/// one thread and draws nothing at random, so the same arguments give the same bytes, whatever
-/// else the process runs. Barnes–Hut serves small tables too: bhtsne's exact variant counts each row
-/// among its own neighbours, which a small perplexity does not forgive.
+/// 2019), with a hundredth of that as fixed jitter that tells equal rows apart. Nothing is drawn at
+/// random and every sum has its order, so the same arguments give the same bytes on any number of
+/// threads. Time grows as n log n, memory as n.
 ///
 /// # Errors
 /// Where there are fewer than 5 rows, a value is not finite, or the perplexity is out of its range;
@@ -57,86 +51,17 @@ pub fn embed(
     rows: ArrayView2<f32>,
     perplexity: f64,
     epochs: usize,
-    progress: impl FnMut(usize) + Send,
+    progress: impl FnMut(usize),
 ) -> Result<Embedding> {
     check(rows.nrows(), perplexity)?;
     let rows = Scaled::new(rows)?.rows;
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .map_err(|error| Error::failed(format!("starting the t-SNE thread: {error}")))?;
-    let (points, kl_divergence) = pool.install(|| descend(&rows, perplexity, epochs, progress));
+    let start = start(&rows);
+    let affinities = affinities(&rows, perplexity)?;
+    let (points, kl_divergence) = descend(&affinities, start, epochs, progress);
+    let points = points.into_flattened();
     let points = Array2::from_shape_vec((rows.nrows(), 2), points)
         .map_err(|error| Error::failed(format!("t-SNE: {error}")))?;
     Ok(Embedding { points, kl_divergence, perplexity })
-}
-
-/// The layout, row by row, and its Kullback–Leibler divergence.
-///
-/// Learning rates are rows over exaggeration (Belkina et al. 2019), four times over because bhtsne
-/// leaves the factor 4 out of the gradient. One rate for both halves would end far from the
-/// minimum: bhtsne caps the gains that make up for a small one.
-fn descend(
-    rows: &Array2<f64>,
-    perplexity: f64,
-    epochs: usize,
-    mut progress: impl FnMut(usize),
-) -> (Vec<f32>, f64) {
-    let neighbours = neighbours(rows, (3.0 * perplexity) as usize);
-    let indices: Vec<usize> = (0..rows.nrows()).collect();
-    let rate = 4.0 * rows.nrows() as f32;
-    let early = epochs / 4;
-    let mut done = 0;
-    let mut tsne: tSNE<f32, usize> = tSNE::new(&indices);
-    tsne.perplexity(perplexity as f32)
-        .early_exaggeration(EXAGGERATION)
-        .momentum_switch_epoch(usize::MAX)
-        .epoch_callback(|_, _| {
-            done += 1;
-            progress(done);
-        });
-    tsne.epochs(early)
-        .stop_lying_epoch(usize::MAX)
-        .learning_rate((rate / EXAGGERATION).max(LEAST_RATE))
-        .momentum(EARLY_MOMENTUM)
-        .initial_embedding(start(rows))
-        .barnes_hut_with_neighbors(THETA, &neighbours);
-    let affinities = tsne.affinities();
-    let exaggerated = tsne.embedding();
-    tsne.epochs(epochs - early)
-        .stop_lying_epoch(0)
-        .learning_rate(rate.max(LEAST_RATE))
-        .momentum(LATE_MOMENTUM)
-        .initial_embedding(exaggerated)
-        .barnes_hut_with_neighbors(THETA, &neighbours);
-    let layout = tsne.embedding();
-    let kl_divergence = affinities.map_or(0.0, |affinities| kl_divergence(&affinities, &layout));
-    (layout, kl_divergence)
-}
-
-/// KL(P ‖ Q) of a layout, in nats, with all pairs in Q's normaliser. bhtsne 0.7.13's own figure takes
-/// the wrong entries of P.
-fn kl_divergence(affinities: &SparseAffinities<f32>, layout: &[f32]) -> f64 {
-    let points: Vec<[f64; 2]> =
-        layout.chunks_exact(2).map(|point| [point[0].into(), point[1].into()]).collect();
-    let kernel = |a: [f64; 2], b: [f64; 2]| {
-        1.0 / (1.0 + (a[0] - b[0]) * (a[0] - b[0]) + (a[1] - b[1]) * (a[1] - b[1]))
-    };
-    // Each row also meets itself, with a kernel of 1.
-    let all: f64 = points.iter().map(|&a| points.iter().map(|&b| kernel(a, b)).sum::<f64>()).sum();
-    let normaliser = all - points.len() as f64;
-    let (ends, columns, values) = (affinities.rows(), affinities.columns(), affinities.values());
-    let mut divergence = 0.0;
-    for (row, span) in ends.windows(2).enumerate() {
-        for entry in span[0]..span[1] {
-            let p = f64::from(values[entry]);
-            if p > 0.0 {
-                let q = kernel(points[row], points[columns[entry] as usize]) / normaliser;
-                divergence += p * (p / q).ln();
-            }
-        }
-    }
-    divergence
 }
 
 /// Refuses what bhtsne would panic at.
@@ -155,37 +80,8 @@ fn check(n: usize, perplexity: f64) -> Result<()> {
         .help(format!("choose a perplexity from 1 to {largest}")))
 }
 
-/// The `count` nearest other rows of each row, nearest first and the lower index first of equals.
-fn neighbours(rows: &Array2<f64>, count: usize) -> Vec<Vec<Neighbor<f32>>> {
-    let columns = rows.t().as_standard_layout().into_owned();
-    let mut squared = Array1::zeros(rows.nrows());
-    let nearest = |row: usize| {
-        squared.fill(0.0);
-        for column in columns.axis_iter(Axis(0)) {
-            let own = column[row];
-            squared.zip_mut_with(&column, |sum, &other| *sum += (own - other) * (own - other));
-        }
-        let mut others: Vec<(f64, usize)> = squared
-            .iter()
-            .enumerate()
-            .filter(|&(other, _)| other != row)
-            .map(|(other, &distance)| (distance, other))
-            .collect();
-        let by_distance =
-            |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        others.select_nth_unstable_by(count - 1, by_distance);
-        others.truncate(count);
-        others.sort_unstable_by(by_distance);
-        others
-            .into_iter()
-            .map(|(distance, index)| Neighbor { index, distance: distance.sqrt() as f32 })
-            .collect()
-    };
-    (0..rows.nrows()).map(nearest).collect()
-}
-
-/// The starting layout, row by row: the first two principal axes of centred rows, and the jitter.
-fn start(rows: &Array2<f64>) -> Vec<f32> {
+/// The starting layout: the first two principal axes of centred rows, and the jitter.
+fn start(rows: &Array2<f64>) -> Vec<[f32; 2]> {
     let mut left = rows.clone();
     let mut layout = Array2::zeros((rows.nrows(), 2));
     for mut scores in layout.axis_iter_mut(Axis(1)) {
@@ -202,13 +98,12 @@ fn start(rows: &Array2<f64>) -> Vec<f32> {
     // Roberts' R2 sequence: multiples of the powers of 1 / 1.3247… (the plastic number) modulo 1
     // fill the square evenly.
     let steps = [0.754_877_666_246_692_8, 0.569_840_290_998_053_3];
-    layout
-        .indexed_iter()
-        .map(|((row, axis), &score)| {
-            let fraction = (steps[axis] * (row + 1) as f64).fract();
-            (score + JITTER * (fraction - 0.5)) as f32
-        })
-        .collect()
+    let jitter =
+        |row: usize, axis: usize| JITTER * ((steps[axis] * (row + 1) as f64).fract() - 0.5);
+    let place = |(row, scores): (usize, ArrayView1<f64>)| {
+        [0, 1].map(|axis| (scores[axis] + jitter(row, axis)) as f32)
+    };
+    layout.rows().into_iter().enumerate().map(place).collect()
 }
 
 /// The direction in which centred rows vary most, by the power method from the longest row; zero
@@ -253,8 +148,16 @@ mod tests {
 
     /// The other rows from near to far, for each row.
     fn ranking(rows: &Array2<f64>) -> Vec<Vec<usize>> {
-        let all = neighbours(rows, rows.nrows() - 1);
-        all.into_iter().map(|row| row.into_iter().map(|other| other.index).collect()).collect()
+        let squared = |a: ArrayView1<f64>, b: ArrayView1<f64>| {
+            a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>()
+        };
+        let from = |row: usize| {
+            let mut others: Vec<usize> = (0..rows.nrows()).filter(|&other| other != row).collect();
+            let distance = |other: usize| squared(rows.row(row), rows.row(other));
+            others.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+            others
+        };
+        (0..rows.nrows()).map(from).collect()
     }
 
     /// Trustworthiness of Venna and Kaski 2001: 1 where the k nearest in the layout were all near.
@@ -281,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_same_rows_give_the_same_bytes_on_any_number_of_threads() {
-        let rows = groups(60);
+        let rows = groups(700);
         let bits = || -> Vec<u32> {
             embedded(&rows, 5.0, 100).points.iter().map(|value| value.to_bits()).collect()
         };
@@ -335,7 +238,7 @@ mod tests {
     fn the_start_is_the_principal_plane() {
         // Variances 4, 1 and 0 along the columns in a changed order.
         let rows = array![[0.0, 1.0, 2.0], [0.0, -1.0, 2.0], [0.0, 1.0, -2.0], [0.0, -1.0, -2.0]];
-        let layout = Array2::from_shape_vec((4, 2), start(&rows)).unwrap().mapv(f64::from);
+        let layout = Array2::from(start(&rows)).mapv(f64::from);
         let size = |axis| layout.column(axis).mapv(f64::abs) / START_SPREAD;
         assert!(size(0).iter().all(|length| (length - 1.0).abs() < 0.01));
         assert!(size(1).iter().all(|length| (length - 0.5).abs() < 0.01));

@@ -1,0 +1,46 @@
+//! Which rows belong together: the symmetric affinities P of t-SNE (van der Maaten and Hinton 2008,
+//! equations 1 and 2) between near rows.
+
+use bhtsne::{Neighbor, SparseAffinities, tSNE};
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use crate::audit::knn::{Points, Tree};
+use crate::error::{Error, Result};
+
+/// The affinities between rows (n × columns) and their 3 · perplexity nearest others; they sum to 1
+/// over all pairs.
+pub(super) fn affinities(rows: &Array2<f64>, perplexity: f64) -> Result<SparseAffinities<f32>> {
+    let neighbours = neighbours(rows, (3.0 * perplexity) as usize);
+    let indices: Vec<usize> = (0..neighbours.len()).collect();
+    // bhtsne sums them in an order that depends on the number of threads.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(1)
+        .build()
+        .map_err(|error| Error::failed(format!("starting a t-SNE thread: {error}")))?;
+    pool.install(|| {
+        let mut tsne: tSNE<f32, usize> = tSNE::new(&indices);
+        tsne.perplexity(perplexity as f32)
+            .early_exaggeration(1.0)
+            .epochs(0)
+            .initial_embedding(vec![0.0; 2 * indices.len()])
+            .barnes_hut_with_neighbors(1.0, &neighbours)
+            .affinities()
+    })
+    .ok_or_else(|| Error::failed("t-SNE found no affinities between rows"))
+}
+
+/// The `count` nearest other rows of each row, nearest first.
+fn neighbours(rows: &Array2<f64>, count: usize) -> Vec<Vec<Neighbor<f32>>> {
+    let points = Points::new(rows.view());
+    let tree = Tree::new(&points);
+    let nearest = |found: &mut Vec<_>, (row, point): (usize, &[f64])| {
+        tree.nearest(point, count, |other| other != row, found);
+        let neighbour = |&(squared, index): &(f64, usize)| Neighbor {
+            index,
+            distance: f64::sqrt(squared) as f32,
+        };
+        found.iter().map(neighbour).collect()
+    };
+    points.par_iter().enumerate().map_init(Vec::new, nearest).collect()
+}

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use modescope::audit::findings::Findings;
 use modescope::audit::samples::{Options, Samples, SamplesAudit, audit};
 use modescope::config::{Backend, Layers, Settings};
-use modescope::data::{Mixture, ReadOptions, read, write_csv};
+use modescope::data::{Mixture, ReadOptions, read, write};
 use modescope::device;
 use modescope::error::Result;
 use modescope::run::{Context, Dataset, Existing, Facts, Plan, RunDir, Silent, execute};
@@ -69,7 +69,7 @@ impl Job<'_> {
         let facts = Facts::new(&dataset, Backend::Cpu, None);
         let plan = Plan::resolve(settings, facts)?;
         let dir = RunDir::create(&self.path(), Existing::Resume)?;
-        write_csv(&dir.file(HELD_OUT), &dataset.held_out)?;
+        write(&dir.file(HELD_OUT), &dataset.held_out)?;
         let context = Context {
             dir: &dir,
             plan: &plan,

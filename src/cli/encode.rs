@@ -11,7 +11,7 @@ use super::output::Output;
 use super::progress::Display;
 use super::shared::{BackendArgument, TableArguments, check_target};
 use crate::config::Backend;
-use crate::data::{dropped_note, read, write_csv};
+use crate::data::{dropped_note, read, write};
 use crate::device;
 use crate::error::Result;
 use crate::model::SavedModel;
@@ -35,7 +35,7 @@ pub struct Arguments {
     data: PathBuf,
     #[command(flatten)]
     table: TableArguments,
-    /// CSV file to write
+    /// Table to write: .csv, .parquet or .npy
     #[arg(long, value_name = "FILE", default_value = "latents.csv")]
     out: PathBuf,
     /// Replace the file if it is there
@@ -47,13 +47,13 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     let saved = SavedModel::load(&arguments.run)?;
-    check_target(&arguments.out, arguments.force)?;
+    check_target(&arguments.out, arguments.table.labels.is_some(), arguments.force)?;
     let mut options = arguments.table.read_options();
     options.columns.get_or_insert_with(|| saved.card.columns.clone());
     let loaded = read(&arguments.data, &options)?;
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
     let latents = Model::new(saved, &chosen.device).encode(loaded.table.rows(), &interrupt)?;
-    write_csv(&arguments.out, &latents.to_table(loaded.table.labels().cloned())?)?;
+    write(&arguments.out, &latents.to_table(loaded.table.labels().cloned())?)?;
     if let Some(note) = dropped_note(loaded.dropped) {
         Display::new(output).note(&format!("note: {note}"));
     }

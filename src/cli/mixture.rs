@@ -6,9 +6,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::Output;
-use super::shared::check_target;
+use super::shared::check_free;
 use crate::config::{MixtureCovariance, MixtureSettings, MixtureWeights};
-use crate::data::{Mixture, write_csv};
+use crate::data::{Mixture, write};
 use crate::error::Result;
 use crate::run::RunDir;
 
@@ -65,9 +65,9 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
     let table = mixture.draw(settings.rows, arguments.seed, 0);
     let (data, truth) = (arguments.out.join(RunDir::DATA), arguments.out.join(RunDir::MIXTURE));
     for path in [&data, &truth] {
-        check_target(path, arguments.force)?;
+        check_free(path, arguments.force)?;
     }
-    write_csv(&data, &table)?;
+    write(&data, &table)?;
     mixture.write(&truth)?;
     let text = format!(
         "{} rows of {} components in {} columns\nData: {}\nTruth: {}",

@@ -8,12 +8,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::Output;
+use super::progress::Display;
 use super::shared::{BackendArgument, check_target};
 use crate::config::Backend;
-use crate::data::{Table, write_csv};
+use crate::data::write_rows;
 use crate::device;
 use crate::error::Result;
 use crate::model::SavedModel;
+use crate::run::Progress;
 use crate::vae::Model;
 
 /// Draw samples from a trained run
@@ -35,7 +37,7 @@ pub struct Arguments {
     /// The decoder's mean alone, without the likelihood's noise
     #[arg(long)]
     mean: bool,
-    /// CSV file to write
+    /// Table to write: .csv, .parquet or .npy
     #[arg(long, value_name = "FILE", default_value = "samples.csv")]
     out: PathBuf,
     /// Seed of the draws [default: one more than the run's, for rows that samples.csv has not]
@@ -50,17 +52,23 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     let saved = SavedModel::load(&arguments.run)?;
-    check_target(&arguments.out, arguments.force)?;
+    check_target(&arguments.out, false, arguments.force)?;
     let seed = arguments.seed.unwrap_or(saved.card.seed.wrapping_add(1));
     let columns = saved.card.columns.clone();
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
-    let rows = Model::new(saved, &chosen.device).sample(
-        arguments.samples,
-        !arguments.mean,
-        seed,
-        &interrupt,
-    )?;
-    write_csv(&arguments.out, &Table::new(columns, rows, None)?)?;
+    let model = Model::new(saved, &chosen.device);
+    let (rows, noise) = (arguments.samples, !arguments.mean);
+    let display = Display::new(output);
+    let task = display.begin("sampling", rows as u64);
+    let mut done = 0;
+    write_rows(&arguments.out, &columns, None, rows, |file| {
+        model.sample_chunks(rows, noise, seed, &interrupt, |chunk| {
+            done += chunk.nrows() as u64;
+            task.update(done, "");
+            file.push(chunk)
+        })
+    })?;
+    drop(task);
     let text = format!("{} rows: {}", arguments.samples, arguments.out.display());
     output.result(&text, &json!({ "rows": arguments.samples, "file": arguments.out }));
     Ok(())

@@ -9,6 +9,7 @@ use serde::Serialize;
 use toml::Value;
 
 use crate::config::{Backend, Engine, Layers, OnDivergence, Settings};
+use crate::data::writable;
 use crate::device::{adapters, automatic};
 use crate::error::{Error, Result};
 use crate::files::check_folder;
@@ -152,13 +153,10 @@ impl SettingsArguments {
     }
 }
 
-/// Refuses to write CSV over a file that is there, unless told to, or under another ending.
-pub fn check_target(path: &Path, force: bool) -> Result<()> {
-    let ending = path.extension().and_then(|ending| ending.to_str());
-    if matches!(ending, Some("npy" | "parquet")) {
-        return Err(Error::input(format!("{}: only CSV can be written", path.display()))
-            .help("give --out a name that ends in .csv"));
-    }
+/// Refuses to write a table, with labels or without, over a file that is there, unless told to, or
+/// under an ending that is none.
+pub fn check_target(path: &Path, labelled: bool, force: bool) -> Result<()> {
+    writable(path, labelled)?;
     check_free(path, force)
 }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::output::Output;
 use super::progress::Display;
 use super::shared::{TableArguments, check_target};
-use crate::data::{Loaded, Table, dropped_note, read, write_csv};
+use crate::data::{Loaded, Table, dropped_note, read, write};
 use crate::error::Result;
 use crate::run::{Progress, interruptible};
 use crate::tsne::{EPOCHS, embed};
@@ -37,7 +37,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = EPOCHS as u32,
           value_parser = clap::value_parser!(u32).range(1..))]
     epochs: u32,
-    /// CSV file to write: x, y and the label
+    /// Table to write: x, y and the label; .csv, .parquet or .npy
     #[arg(long, value_name = "FILE", default_value = "tsne.csv")]
     out: PathBuf,
     /// Replace the file if it is there
@@ -46,7 +46,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
-    check_target(&arguments.out, arguments.force)?;
+    check_target(&arguments.out, arguments.options.labels.is_some(), arguments.force)?;
     let Loaded { table, dropped, .. } = read(&arguments.table, &arguments.options.read_options())?;
     let display = Display::new(output);
     if let Some(note) = dropped_note(dropped) {
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     })?;
     let columns = vec!["x".into(), "y".into()];
     let embedded = Table::new(columns, embedding.points, table.labels().cloned())?;
-    write_csv(&arguments.out, &embedded)?;
+    write(&arguments.out, &embedded)?;
     let (rows, kl) = (table.len(), embedding.kl_divergence);
     let text = format!("{rows} rows, KL divergence {kl:.4}: {}", arguments.out.display());
     output.result(&text, &json!({ "rows": rows, "kl_divergence": kl, "file": arguments.out }));

@@ -2,17 +2,17 @@
 
 mod raw;
 
+use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, Trim, WriterBuilder};
+use ndarray::ArrayView1;
 
 use self::raw::{delimiter, line, only_first_line_quoted, open_quote};
-use super::Table;
 use super::read::{Cell, Choice, Flaw, NO_ROWS, ReadOptions, Rows, check_width, positional};
 use crate::error::{Error, Result};
-use crate::files::write_atomically;
 
 /// How a missing value may be written, in any case.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "none", "null"];
@@ -132,33 +132,44 @@ fn unreadable(path: &Path, error: csv::Error) -> Error {
     }
 }
 
-/// Writes a table as CSV with a header, the label column last. Every value is the shortest text
-/// that reads back to the same f32.
-///
-/// # Errors
-/// Where the file cannot be written.
-pub fn write_csv(path: &Path, table: &Table) -> Result<()> {
-    let names = || table.columns().iter().chain(table.labels().map(|labels| &labels.column));
-    // Quotes keep a header from being read as data, or with a separator that is part of a name.
-    let style = match names().any(|name| parse(name).is_ok() || name.contains([';', '\t'])) {
-        true => QuoteStyle::Always,
-        false => QuoteStyle::Necessary,
-    };
-    write_atomically(path, |file| {
-        let failed = |error: csv::Error| Error::io("writing", path, error.into());
-        let mut header = WriterBuilder::new().quote_style(style).from_writer(&mut *file);
-        header.write_record(names()).map_err(failed)?;
-        header.flush().map_err(|error| Error::io("writing", path, error))?;
+/// Writes rows as CSV with a header, the label last. Every value is the shortest text that reads back
+/// to the same f32.
+pub(super) struct CsvWriter<W: Write> {
+    writer: csv::Writer<W>,
+    text: String,
+}
+
+impl<W: Write> CsvWriter<W> {
+    /// Writes the header.
+    pub(super) fn new(mut file: W, columns: &[String], label: Option<&str>) -> csv::Result<Self> {
+        let names = || columns.iter().map(String::as_str).chain(label);
+        // Quotes keep a header from being read as data, or with a separator that is part of a name.
+        let style = match names().any(|name| parse(name).is_ok() || name.contains([';', '\t'])) {
+            true => QuoteStyle::Always,
+            false => QuoteStyle::Necessary,
+        };
+        let mut header = WriterBuilder::new().quote_style(style).from_writer(&mut file);
+        header.write_record(names())?;
+        header.flush()?;
         drop(header);
-        let mut rows = csv::Writer::from_writer(file);
-        for (i, row) in table.rows().rows().into_iter().enumerate() {
-            // `{:?}` is the shortest text with an exponent where that is shorter.
-            let values = row.iter().map(|value| format!("{value:?}"));
-            let label = table.labels().map(|labels| labels.names[labels.of_row[i]].clone());
-            rows.write_record(values.chain(label)).map_err(failed)?;
+        Ok(Self { writer: csv::Writer::from_writer(file), text: String::new() })
+    }
+
+    /// Writes one row.
+    pub(super) fn push(&mut self, row: ArrayView1<f32>, label: Option<&str>) -> csv::Result<()> {
+        for value in row {
+            self.text.clear();
+            // The shortest text, with an exponent where that is shorter; a String takes any.
+            let _ = write!(self.text, "{value:?}");
+            self.writer.write_field(&self.text)?;
         }
-        rows.flush().map_err(|error| Error::io("writing", path, error))
-    })
+        label.map_or(Ok(()), |label| self.writer.write_field(label))?;
+        self.writer.write_record(None::<&[u8]>)
+    }
+
+    pub(super) fn finish(mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
 }
 
 #[cfg(test)]
@@ -168,7 +179,7 @@ mod tests {
 
     use super::*;
     use crate::data::table::LabelColumn;
-    use crate::data::{Labels, Loaded, read as read_table};
+    use crate::data::{Labels, Loaded, Table, read as read_table, write};
 
     fn load(bytes: impl AsRef<[u8]>, options: &ReadOptions) -> Result<Loaded> {
         let folder = tempfile::tempdir().unwrap();
@@ -365,7 +376,7 @@ mod tests {
                 let table = Table::new(names.clone(), rows.clone(), labels).unwrap();
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("data.csv");
-                write_csv(&path, &table).unwrap();
+                write(&path, &table).unwrap();
                 let back = read_table(&path, &options).unwrap().table;
                 prop_assert_eq!(&back, &table);
             }
@@ -379,7 +390,7 @@ mod tests {
         let labels = label_column("kind", &["b".into(), "a, c".into()]);
         let rows = array![[0.1, 1e-40], [16_777_216.0, f32::MAX]];
         let table = Table::new(vec!["x0".into(), "x1".into()], rows, Some(labels)).unwrap();
-        write_csv(&path, &table).unwrap();
+        write(&path, &table).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         assert_eq!(text, "x0,x1,kind\n0.1,1e-40,b\n16777216.0,3.4028235e38,\"a, c\"\n");
     }

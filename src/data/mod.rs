@@ -10,10 +10,11 @@ mod read;
 mod scaling;
 mod split;
 mod table;
+mod write;
 
-pub use self::csv::write_csv;
 pub use self::mixture::{Assigned, Gaussian, Mixture, log_sum_exp};
-pub use self::read::{Loaded, ReadOptions, dropped_note, read};
+pub use self::read::{Format, Loaded, ReadOptions, dropped_note, read};
 pub use self::scaling::{Scaling, mixed_spreads};
 pub use self::split::{epoch_order, split};
 pub use self::table::{Labels, Table};
+pub use self::write::{RowWriter, writable, write, write_rows};

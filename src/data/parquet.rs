@@ -1,14 +1,18 @@
 //! Parquet files, through arrow.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{BooleanType, Float64Type};
-use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, StringArray};
-use parquet::arrow::ProjectionMask;
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, Float32Array, RecordBatch, StringArray};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
+use parquet::file::properties::WriterProperties;
 
 use super::read::{DAMAGED, Flaw, ReadOptions, Rows, check_width, narrow, text_help};
 use crate::config::MOST_VALUES;
@@ -98,16 +102,70 @@ fn lies_within(metadata: &ParquetMetaData, length: u64) -> bool {
     })
 }
 
+/// Rows of a row group: few enough that a reader may hold some of them, and shuffle.
+const GROUP_ROWS: usize = 1 << 17;
+
+/// Writes rows as Parquet: columns of 32-bit floats, the label as text last. Values are not
+/// compressed, as those of continuous columns hardly get smaller.
+pub(super) struct ParquetWriter<W: Write + Send> {
+    writer: ArrowWriter<W>,
+    columns: Vec<String>,
+    label: Option<String>,
+}
+
+impl<W: Write + Send> ParquetWriter<W> {
+    /// Starts a file.
+    pub(super) fn new(file: W, columns: &[String], label: Option<&str>) -> std::io::Result<Self> {
+        let (columns, label) = (columns.to_vec(), label.map(str::to_owned));
+        let none = Array2::zeros((0, columns.len()));
+        let empty = batch(&columns, label.as_deref(), none.view(), &[])?;
+        let properties = WriterProperties::builder()
+            .set_dictionary_enabled(false)
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .build();
+        let writer = ArrowWriter::try_new(file, empty.schema(), Some(properties))?;
+        Ok(Self { writer, columns, label })
+    }
+
+    /// Adds rows (n × columns), with the label of each where there are labels.
+    pub(super) fn push(
+        &mut self,
+        rows: ArrayView2<f32>,
+        labels: Option<&[&str]>,
+    ) -> std::io::Result<()> {
+        let labels = labels.unwrap_or_default();
+        let batch = batch(&self.columns, self.label.as_deref(), rows, labels)?;
+        Ok(self.writer.write(&batch)?)
+    }
+
+    pub(super) fn finish(self) -> std::io::Result<()> {
+        self.writer.close()?;
+        Ok(())
+    }
+}
+
+/// Rows as arrow has them.
+fn batch(
+    columns: &[String],
+    label: Option<&str>,
+    rows: ArrayView2<f32>,
+    labels: &[&str],
+) -> std::io::Result<RecordBatch> {
+    let values = |column: ArrayView1<f32>| -> ArrayRef {
+        Arc::new(Float32Array::from_iter_values(column.iter().copied()))
+    };
+    let values = rows.columns().into_iter().map(values);
+    let text = || -> ArrayRef { Arc::new(StringArray::from_iter_values(labels)) };
+    let columns = columns.iter().map(String::as_str).zip(values);
+    RecordBatch::try_from_iter(columns.chain(label.map(|label| (label, text()))))
+        .map_err(std::io::Error::other)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow_array::types::Decimal128Type;
-    use arrow_array::{
-        BooleanArray, Float32Array, Float64Array, Int64Array, PrimitiveArray, RecordBatch,
-    };
+    use arrow_array::{BooleanArray, Float64Array, Int64Array, PrimitiveArray};
     use ndarray::array;
-    use parquet::arrow::ArrowWriter;
 
     use super::*;
     use crate::data::read as read_table;

@@ -80,26 +80,53 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(&mut file).map_err(reading)?;
     file.rewind().map_err(reading)?;
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    let rows = match ending.to_ascii_lowercase().as_str() {
-        "csv" => csv::read(file, path, options),
-        "npy" => npy::read(file, path, options),
+    let rows = match Format::of(path)? {
+        Format::Csv => csv::read(file, path, options),
+        Format::Npy => npy::read(file, path, options),
         #[cfg(feature = "parquet")]
-        "parquet" => super::parquet::read(file, path, options),
-        #[cfg(not(feature = "parquet"))]
-        "parquet" => Err(Error::input(format!(
-            "{}: this build of modescope reads no Parquet files",
-            path.display()
-        ))
-        .help("build it with `cargo build --release --features parquet`, or convert to .csv")),
-        _ => Err(Error::input(format!(
-            "{}: the name of a data file must end in .csv, .parquet or .npy",
-            path.display()
-        ))
-        .help("rename the file after its format, or convert it to one of these")),
+        Format::Parquet => super::parquet::read(file, path, options),
     }?;
     let hash = hasher.finalize().to_hex().to_string();
     rows.into_loaded(hash)
+}
+
+/// The formats of data files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values.
+    Csv,
+    /// NumPy's array files.
+    Npy,
+    /// Apache Parquet.
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl Format {
+    /// The format that the name of a file ends in; the case of the ending is ignored.
+    ///
+    /// # Errors
+    /// Where it is none of them, or this build has no part for it.
+    pub fn of(path: &Path) -> Result<Self> {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        match ending.to_ascii_lowercase().as_str() {
+            "csv" => Ok(Self::Csv),
+            "npy" => Ok(Self::Npy),
+            #[cfg(feature = "parquet")]
+            "parquet" => Ok(Self::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            "parquet" => Err(Error::input(format!(
+                "{}: this build of modescope has no Parquet",
+                path.display()
+            ))
+            .help("build it with `cargo build --release --features parquet`, or convert to .csv")),
+            _ => Err(Error::input(format!(
+                "{}: the name of a data file must end in .csv, .parquet or .npy",
+                path.display()
+            ))
+            .help("rename the file after its format, or convert it to one of these")),
+        }
+    }
 }
 
 fn open(path: &Path) -> Result<File> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Context, Plan, RunDir, Source};
 use crate::config::{ScalingKind, Settings};
 use crate::data::{
-    Loaded, Mixture, ReadOptions, Table, dropped_note, mixed_spreads, read, split, write_csv,
+    Loaded, Mixture, ReadOptions, Table, dropped_note, mixed_spreads, read, split, write,
 };
 use crate::error::{Error, Result};
 
@@ -211,6 +211,6 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             let shape = (table.len(), table.width());
             context.dir.write_json(RunDir::DATA_REFERENCE, &Reference { path, hash, shape })
         }
-        _ => write_csv(&context.dir.file(RunDir::DATA), table),
+        _ => write(&context.dir.file(RunDir::DATA), table),
     }
 }

@@ -1,7 +1,7 @@
 //! Stage `sample`: generated rows, and the posterior of each row of the data.
 
 use super::{Context, RunDir};
-use crate::data::{Table, write_csv};
+use crate::data::{Table, write};
 use crate::error::Result;
 use crate::model::SavedModel;
 use crate::vae::Model;
@@ -15,7 +15,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let samples =
         model.sample(settings.samples, settings.noise, settings.seed, &context.interrupt)?;
     let columns = context.dataset.table.columns().to_vec();
-    write_csv(&context.dir.file(RunDir::SAMPLES), &Table::new(columns, samples, None)?)?;
+    write(&context.dir.file(RunDir::SAMPLES), &Table::new(columns, samples, None)?)?;
 
     // Every row in the order of data.csv, or, of large data, the rows that are analysed.
     let dataset = context.dataset;
@@ -25,5 +25,5 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     };
     let latents = model.encode(encoded.rows(), &context.interrupt)?;
     let latents = latents.to_table(encoded.labels().cloned())?;
-    write_csv(&context.dir.file(RunDir::LATENTS), &latents)
+    write(&context.dir.file(RunDir::LATENTS), &latents)
 }

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate, s};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Zip, concatenate, s};
+use rayon::prelude::*;
 
 use super::{Vae, to_array, to_tensor};
 use crate::config::{MOST_ROWS, MOST_VALUES};
@@ -12,8 +13,12 @@ use crate::error::{Error, Result};
 use crate::model::{ModelCard, Prior, SavedModel};
 use crate::random::{Generator, Stream};
 
-/// Rows computed at once. It also keys the random streams, so changing it changes the samples.
+/// Rows of a chunk. It keys the random streams, so changing it changes the samples.
 const CHUNK: usize = 4096;
+/// Chunks that the processor's cores share out.
+const CHUNKS_AT_ONCE: usize = 16;
+/// Rows of a chunk that the processor computes at once.
+const PIECE: usize = 128;
 
 /// A trained model on a device.
 #[derive(Debug)]
@@ -91,8 +96,7 @@ impl Model {
     /// of the likelihood is added, where it has a σ. Row i depends on the seed and i alone.
     ///
     /// # Errors
-    /// Where `rows` is 0 or more than can be drawn in one go, the device fails, or `interrupt` is
-    /// set.
+    /// Where `rows` is 0 or more than memory should hold, the device fails, or `interrupt` is set.
     pub fn sample(
         &self,
         rows: usize,
@@ -102,25 +106,56 @@ impl Model {
     ) -> Result<Array2<f32>> {
         let features = self.card.architecture.features;
         let fits = rows.checked_mul(features).is_some_and(|values| values <= MOST_VALUES);
-        if !(1..=MOST_ROWS).contains(&rows) || !fits {
+        if rows > MOST_ROWS || !fits {
             return Err(Error::input(format!(
-                "{rows} samples of {features} columns cannot be drawn"
+                "{rows} samples of {features} columns cannot be drawn into memory"
             ))
-            .help("ask for 1 to 10^8 samples and 10^9 values; draw more with several seeds"));
+            .help("ask for up to 10^8 samples and 10^9 values; `modescope sample` writes more"));
+        }
+        self.gathered(rows, |each| self.sample_chunks(rows, noise, seed, interrupt, each))
+    }
+
+    /// Draws the rows of [`sample`](Self::sample) and gives them to `each`, some at a time.
+    ///
+    /// # Errors
+    /// Where `rows` is 0, the device fails, `interrupt` is set, or what `each` returns.
+    pub fn sample_chunks(
+        &self,
+        rows: usize,
+        noise: bool,
+        seed: u64,
+        interrupt: &AtomicBool,
+        each: impl FnMut(ArrayView2<f32>) -> Result<()>,
+    ) -> Result<()> {
+        if rows == 0 {
+            return Err(Error::input("0 samples cannot be drawn").help("ask for 1 at least"));
         }
         let noise = noise.then_some(Stream::ObservationNoise);
-        self.generate(rows, seed, noise, interrupt, |index, count| {
-            let latent = self.card.architecture.latent;
-            match &self.card.prior {
-                Prior::StandardNormal => {
-                    standard_normal(seed, Stream::PriorDraw, index, count, latent)
-                }
-                Prior::Mixture(mixture) => {
-                    let generator = Generator::new(seed, Stream::PriorDraw, index as u64);
-                    mixture.draw_rows(count, generator).0
-                }
+        let latent = self.card.architecture.latent;
+        let draw = |index, count| match &self.card.prior {
+            Prior::StandardNormal => standard_normal(seed, Stream::PriorDraw, index, count, latent),
+            Prior::Mixture(mixture) => {
+                let generator = Generator::new(seed, Stream::PriorDraw, index as u64);
+                mixture.draw_rows(count, generator).0
             }
-        })
+        };
+        self.generate(rows, seed, noise, interrupt, draw, each)
+    }
+
+    /// The rows that `fill` gives chunk by chunk, in one matrix.
+    fn gathered(
+        &self,
+        rows: usize,
+        fill: impl FnOnce(&mut dyn FnMut(ArrayView2<f32>) -> Result<()>) -> Result<()>,
+    ) -> Result<Array2<f32>> {
+        let mut out = Array2::zeros((rows, self.card.architecture.features));
+        let mut done = 0;
+        fill(&mut |chunk| {
+            out.slice_mut(s![done..done + chunk.nrows(), ..]).assign(&chunk);
+            done += chunk.nrows();
+            Ok(())
+        })?;
+        Ok(out)
     }
 
     /// Draws `count` rows in the data's units as [`sample`](Self::sample) does, but with z from the posterior of one of `rows` (n × features, in the data's units) in turn: what
@@ -138,9 +173,7 @@ impl Model {
     ) -> Result<Array2<f32>> {
         let latents = self.posterior_draws(rows, count, Stream::PosteriorDraw, seed, interrupt)?;
         let noise = noise.then_some(Stream::PosteriorObservation);
-        self.generate(count, seed, noise, interrupt, |index, count| {
-            latents.slice(s![index * CHUNK..index * CHUNK + count, ..]).to_owned()
-        })
+        self.decode_with(latents.view(), seed, noise, interrupt)
     }
 
     /// Draws `count` latents, each from the posterior of one of `rows` (n × features, in the data's
@@ -180,39 +213,79 @@ impl Model {
     /// # Errors
     /// Where the device fails, or `interrupt` is set.
     pub fn decode(&self, latents: ArrayView2<f32>, interrupt: &AtomicBool) -> Result<Array2<f32>> {
-        self.generate(latents.nrows(), 0, None, interrupt, |index, count| {
-            latents.slice(s![index * CHUNK..index * CHUNK + count, ..]).to_owned()
-        })
+        self.decode_with(latents, 0, None, interrupt)
     }
 
-    /// Decodes `rows` latents, given chunk by chunk as `latents(chunk, rows)`, and adds the
-    /// likelihood's noise from the stream `noise`, if any.
+    fn decode_with(
+        &self,
+        latents: ArrayView2<f32>,
+        seed: u64,
+        noise: Option<Stream>,
+        interrupt: &AtomicBool,
+    ) -> Result<Array2<f32>> {
+        let rows = latents.nrows();
+        let of_chunk =
+            |index, count| latents.slice(s![index * CHUNK..index * CHUNK + count, ..]).to_owned();
+        self.gathered(rows, |each| self.generate(rows, seed, noise, interrupt, of_chunk, each))
+    }
+
+    /// Decodes `rows` latents, given chunk by chunk as `latents(chunk, rows)`, adds the likelihood's
+    /// noise from the stream `noise`, if any, and gives them to `each` chunk by chunk.
     fn generate(
         &self,
         rows: usize,
         seed: u64,
         noise: Option<Stream>,
         interrupt: &AtomicBool,
-        latents: impl Fn(usize, usize) -> Array2<f32>,
-    ) -> Result<Array2<f32>> {
-        let noisy = self.card.architecture.likelihood.has_sigma();
+        latents: impl Fn(usize, usize) -> Array2<f32> + Sync,
+        mut each: impl FnMut(ArrayView2<f32>) -> Result<()>,
+    ) -> Result<()> {
+        let (scaling, device) = (&self.card.scaling, &self.device);
+        let noise = noise.filter(|_| self.card.architecture.likelihood.has_sigma());
         let deviations = Array1::from_iter(self.variances.iter().map(|v| v.sqrt() as f32));
-        let mut out = Array2::zeros((rows, self.card.architecture.features));
-        for (index, mut chunk) in out.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
-            check(interrupt)?;
-            let z = latents(index, chunk.nrows());
-            let mut decoded = to_array(self.vae.decode(to_tensor(z.view(), &self.device)))?;
-            if let Some(noise) = noise.filter(|_| noisy) {
-                let (rows, columns) = chunk.dim();
+        let chunk = |vae: &mut Vae, index: usize| {
+            let z = latents(index, CHUNK.min(rows - index * CHUNK));
+            let mut decoded = Array2::zeros((z.nrows(), deviations.len()));
+            for (z, mut decoded) in pieces(device, &z, &mut decoded) {
+                decoded.assign(&to_array(vae.decode(to_tensor(z, device)))?);
+            }
+            if let Some(noise) = noise {
+                let (rows, columns) = decoded.dim();
                 decoded += &(standard_normal(seed, noise, index, rows, columns) * &deviations);
             }
-            chunk.assign(&self.card.scaling.invert(decoded.view()));
+            let chunk = scaling.invert(decoded.view());
+            match chunk.iter().all(|value| value.is_finite()) {
+                true => Ok(chunk),
+                false => Err(Error::failed("the model generates values that are not finite")
+                    .help("train again with a lower training.learning_rate")),
+            }
+        };
+        self.in_chunks(rows, interrupt, chunk, |_, chunk| each(chunk.view()))
+    }
+
+    /// Computes `chunk` of the chunks that so many rows make, several at a time on the processor's
+    /// cores, and gives each with its place to `each`, in order.
+    fn in_chunks<T: Send>(
+        &self,
+        rows: usize,
+        interrupt: &AtomicBool,
+        chunk: impl Fn(&mut Vae, usize) -> Result<T> + Sync,
+        mut each: impl FnMut(usize, T) -> Result<()>,
+    ) -> Result<()> {
+        let count = rows.div_ceil(CHUNK);
+        let at_once = if self.device == Device::flex() { CHUNKS_AT_ONCE } else { 1 };
+        for first in (0..count).step_by(at_once) {
+            check(interrupt)?;
+            let indices = first..count.min(first + at_once);
+            let done: Vec<Result<T>> = match at_once {
+                1 => vec![chunk(&mut self.vae.clone(), first)],
+                _ => indices.into_par_iter().map_with(self.vae.clone(), &chunk).collect(),
+            };
+            for (index, done) in (first..).zip(done) {
+                each(index, done?)?;
+            }
         }
-        if out.iter().any(|value| !value.is_finite()) {
-            return Err(Error::failed("the model generates values that are not finite")
-                .help("train again with a lower training.learning_rate"));
-        }
-        Ok(out)
+        Ok(())
     }
 
     /// The posteriors of rows given in the data's units (n × features).
@@ -229,16 +302,42 @@ impl Model {
         let shape = (rows.nrows(), self.card.architecture.latent);
         let mut latents =
             Latents { means: Array2::zeros(shape), log_variances: Array2::zeros(shape) };
-        for (index, chunk) in rows.axis_chunks_iter(Axis(0), CHUNK).enumerate() {
-            check(interrupt)?;
-            let scaled = self.card.scaling.apply(chunk);
-            let posterior = self.vae.encode(to_tensor(scaled.view(), &self.device));
-            let place = s![index * CHUNK..index * CHUNK + chunk.nrows(), ..];
-            latents.means.slice_mut(place).assign(&to_array(posterior.mean)?);
-            latents.log_variances.slice_mut(place).assign(&to_array(posterior.log_variance)?);
-        }
+        let (scaling, device) = (&self.card.scaling, &self.device);
+        let chunk = |vae: &mut Vae, index: usize| {
+            let end = rows.nrows().min((index + 1) * CHUNK);
+            let scaled = scaling.apply(rows.slice(s![index * CHUNK..end, ..]));
+            let shape = (scaled.nrows(), shape.1);
+            let mut means = Array2::zeros(shape);
+            let mut log_variances = Array2::zeros(shape);
+            let mut at = 0;
+            for (x, mut means) in pieces(device, &scaled, &mut means) {
+                let posterior = vae.encode(to_tensor(x, device));
+                let place = s![at..at + x.nrows(), ..];
+                at += x.nrows();
+                means.assign(&to_array(posterior.mean)?);
+                log_variances.slice_mut(place).assign(&to_array(posterior.log_variance)?);
+            }
+            Ok((means, log_variances))
+        };
+        self.in_chunks(rows.nrows(), interrupt, chunk, |index, (means, log_variances)| {
+            let place = s![index * CHUNK..index * CHUNK + means.nrows(), ..];
+            latents.means.slice_mut(place).assign(&means);
+            latents.log_variances.slice_mut(place).assign(&log_variances);
+            Ok(())
+        })?;
         Ok(latents)
     }
+}
+
+/// The rows of a chunk that are computed at once, with where their results go. On the processor they
+/// are few, so that what lies between stays in its cache.
+fn pieces<'a>(
+    device: &Device,
+    chunk: &'a Array2<f32>,
+    results: &'a mut Array2<f32>,
+) -> impl Iterator<Item = (ArrayView2<'a, f32>, ArrayViewMut2<'a, f32>)> {
+    let rows = if *device == Device::flex() { PIECE } else { CHUNK };
+    chunk.axis_chunks_iter(Axis(0), rows).zip(results.axis_chunks_iter_mut(Axis(0), rows))
 }
 
 /// Stops between chunks where the user wants to.

@@ -67,6 +67,26 @@ fn the_page_fetches_nothing_names_are_text_and_everyone_can_use_it() {
     let about_axis = "layout.scene.zaxis.title.text";
     assert_eq!(about(&page, "rows", about_axis), INJECTION[..31].replace('<', "&lt;") + "…");
 
+    everyone_can_use(&page);
+}
+
+/// The pages on several runs: of a comparison, and of a sweep.
+#[test]
+fn pages_on_several_runs_fetch_nothing_and_everyone_can_use_them() {
+    let place = Place::new();
+    place.write("grid.toml", "seeds = 2\n[grid]\ntraining.beta = [0.5, 1.0]\n");
+    place.succeed(&format!("sweep --grid grid.toml --out sweep {QUICK}"));
+    place.succeed(&format!("run --recipe classic --out <i>classic {QUICK}"));
+    place.succeed("compare sweep/best <i>classic");
+    for path in ["sweep/report.html", "compare.html"] {
+        let page = Open::file(&place.path(path), 1200, NO_WEBGL, true);
+        assert_eq!((page.requests(), page.errors()), (vec![], vec![]), "{path}");
+        everyone_can_use(&page);
+    }
+}
+
+/// Nothing sticks out sideways, on a phone neither, and axe-core has no serious finding.
+fn everyone_can_use(page: &Open) {
     for (media, scheme, width) in
         [("screen", "light", 1200), ("screen", "dark", 1200), ("screen", "light", 360)]
     {

@@ -11,12 +11,12 @@ use super::output::Output;
 use super::progress::Display;
 use super::shared::{BackendArgument, TableArguments, check_target};
 use crate::config::Backend;
-use crate::data::{dropped_note, read, write};
+use crate::data::{dropped_note, read_chunks, write_rows};
 use crate::device;
 use crate::error::Result;
 use crate::model::SavedModel;
 use crate::run::Progress;
-use crate::vae::Model;
+use crate::vae::{Latents, Model};
 
 /// Encode rows: posterior means and log-variances
 ///
@@ -50,16 +50,28 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     check_target(&arguments.out, arguments.table.labels.is_some(), arguments.force)?;
     let mut options = arguments.table.read_options();
     options.columns.get_or_insert_with(|| saved.card.columns.clone());
-    let loaded = read(&arguments.data, &options)?;
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
-    let latents = Model::new(saved, &chosen.device).encode(loaded.table.rows(), &interrupt)?;
-    write(&arguments.out, &latents.to_table(loaded.table.labels().cloned())?)?;
-    if let Some(note) = dropped_note(loaded.dropped) {
-        Display::new(output).note(&format!("note: {note}"));
+    let (units, label) = (saved.card.architecture.latent, options.labels.clone());
+    let model = Model::new(saved, &chosen.device);
+    let (mut read, mut counts) = (0, (0, 0));
+    let display = Display::new(output);
+    let task = display.begin("encoding", 0);
+    write_rows(&arguments.out, &Latents::columns(units), label.as_deref(), |file| {
+        counts = read_chunks(&arguments.data, &options, &mut |chunk| {
+            read += chunk.len() as u64;
+            let latents =
+                model.encode(chunk.rows(), &interrupt)?.to_table(chunk.labels().cloned())?;
+            task.update(read, "");
+            file.push(latents.rows(), latents.labels())
+        })?;
+        Ok(())
+    })?;
+    drop(task);
+    let (rows, dropped) = counts;
+    if let Some(note) = dropped_note(dropped) {
+        display.note(&format!("note: {note}"));
     }
-    let rows = loaded.table.len();
     let text = format!("{rows} rows: {}", arguments.out.display());
-    let dropped = loaded.dropped;
     output.result(&text, &json!({ "rows": rows, "dropped": dropped, "file": arguments.out }));
     Ok(())
 }

@@ -13,6 +13,8 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 // The number after `per_sec` is its decimals. A width for `eta` would also cut the message short.
 const BAR: &str =
     "{prefix:>22} {bar:24.cyan/dim} {percent:>3}%  {per_sec:1}  {eta} left  {wide_msg}";
+/// Where the end is not known.
+const COUNT: &str = "{prefix:>22} {spinner:.cyan} {human_pos}  {per_sec:1}  {wide_msg}";
 
 /// How this process shows progress.
 pub enum Display {
@@ -48,7 +50,8 @@ impl Progress for Display {
         match self {
             Display::Quiet => Box::new(Silent),
             Display::Bars(bars) => {
-                let style = ProgressStyle::with_template(BAR)
+                let template = if total > 0 { BAR } else { COUNT };
+                let style = ProgressStyle::with_template(template)
                     .unwrap_or_else(|_| ProgressStyle::default_bar())
                     .progress_chars("━━╌");
                 let bar = bars.add(ProgressBar::new(total).with_style(style));
@@ -113,7 +116,10 @@ impl Lines {
             true => format!("{} left", HumanDuration(left)),
             false => format!("{:.1} s", elapsed.as_secs_f64()),
         };
-        let line = format!("{name}: {done}/{total} ({rate:.1}/s, {time}) {message}");
+        let line = match total {
+            0 => format!("{name}: {done} ({rate:.1}/s, {:.1} s) {message}", elapsed.as_secs_f64()),
+            _ => format!("{name}: {done}/{total} ({rate:.1}/s, {time}) {message}"),
+        };
         say(line.trim_end());
     }
 }
@@ -125,7 +131,7 @@ impl Task for Lines {
         // Parallel workers may report out of order.
         state.done = state.done.max(done);
         message.clone_into(&mut state.message);
-        if state.last_line.elapsed() >= LINE_INTERVAL && done < self.total {
+        if state.last_line.elapsed() >= LINE_INTERVAL && (done < self.total || self.total == 0) {
             state.last_line = Instant::now();
             self.print(&state);
         }

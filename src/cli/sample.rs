@@ -26,7 +26,7 @@ use crate::vae::Model;
 #[derive(Args)]
 #[command(after_help = "Examples:
   modescope sample runs/mixture-calibrated --out more.csv
-  modescope sample runs/mixture-calibrated -n 100000 --seed 2 --out many.csv")]
+  modescope sample runs/mixture-calibrated -n 100000000 --seed 2 --out many.parquet")]
 pub struct Arguments {
     /// Folder of a trained run
     #[arg(value_name = "RUN")]
@@ -61,11 +61,11 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let display = Display::new(output);
     let task = display.begin("sampling", rows as u64);
     let mut done = 0;
-    write_rows(&arguments.out, &columns, None, rows, |file| {
+    write_rows(&arguments.out, &columns, None, |file| {
         model.sample_chunks(rows, noise, seed, &interrupt, |chunk| {
             done += chunk.nrows() as u64;
             task.update(done, "");
-            file.push(chunk)
+            file.push(chunk, None)
         })
     })?;
     drop(task);

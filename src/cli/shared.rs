@@ -156,8 +156,8 @@ impl SettingsArguments {
 /// Refuses to write a table, with labels or without, over a file that is there, unless told to, or
 /// under an ending that is none.
 pub fn check_target(path: &Path, labelled: bool, force: bool) -> Result<()> {
-    writable(path, labelled)?;
-    check_free(path, force)
+    check_free(path, force)?;
+    writable(path, labelled).map(drop)
 }
 
 /// Refuses to write over a file that is there, unless told to.

@@ -15,8 +15,8 @@ use crate::device::{self, Chosen};
 use crate::error::{Error, Kind, Result};
 use crate::files::check_folder;
 use crate::run::{
-    Context, Dataset, Existing, Facts, Mean, Plan, Progress, Ranking, RunDir, Shard, ShardFile,
-    Sweep, SweepDir, execute,
+    Context, Dataset, Existing, Facts, Plan, Progress, Ranking, RunDir, Shard, ShardFile, Sweep,
+    SweepDir, execute,
 };
 
 /// Train many VAEs, seeds × settings, on one data set, and rank them
@@ -111,10 +111,10 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let ranking = Ranking::new(&sweep, ShardFile::merge(&sweep, &dir)?)?;
     ranking.write(&dir)?;
     job.run_best(&ranking, interrupt)?;
-    let text = format!("{}\n\n{}", table(&sweep, &ranking), closing(&sweep, &ranking, &dir));
+    let text = format!("{}\n\n{}", table(&ranking), closing(&ranking, &dir));
     output.result(
         &text,
-        &json!({ "sweep": dir.path(), "best": dir.best(), "ranking": ranking.json() }),
+        &json!({ "sweep": dir.path(), "best": dir.best(), "report": dir.report(), "ranking": ranking.json() }),
     );
     Ok(())
 }
@@ -180,46 +180,18 @@ impl Job<'_> {
 }
 
 /// One line a combination.
-fn table(sweep: &Sweep, ranking: &Ranking) -> String {
-    let headings = ["strict", "captured", "held-out ELBO", "seeds"];
-    let keys = sweep.keys.iter().map(String::as_str);
-    let mut lines: Vec<Vec<String>> = vec![keys.chain(headings).map(String::from).collect()];
-    for standing in &ranking.standings {
-        let mut line = ranking.combination(standing).values.clone();
-        line.push(words(standing.strict, 1));
-        line.push(words(standing.captured, 1));
-        line.push(words(standing.held_out_elbo, 3));
-        line.push(match standing.diverged {
-            0 => sweep.seeds.len().to_string(),
-            diverged => format!("{} ({diverged} diverged)", sweep.seeds.len()),
-        });
-        lines.push(line);
-    }
+fn table(ranking: &Ranking) -> String {
+    let standings = ranking.standings.iter().map(|standing| ranking.cells(standing));
+    let lines: Vec<Vec<String>> = [ranking.headings()].into_iter().chain(standings).collect();
     aligned(&lines, &[]).join("\n")
 }
 
-/// A mean and its interval.
-fn words(mean: Option<Mean>, decimals: usize) -> String {
-    match mean {
-        None => "–".into(),
-        Some(Mean { value, interval: None }) => format!("{value:.decimals$}"),
-        Some(Mean { value, interval: Some([low, high]) }) => {
-            format!("{value:.decimals$} [{low:.decimals$}, {high:.decimals$}]")
-        }
-    }
-}
-
-fn closing(sweep: &Sweep, ranking: &Ranking, dir: &SweepDir) -> String {
-    let (member, score) = &ranking.best;
-    let (combination, seed) = sweep.member(*member);
+fn closing(ranking: &Ranking, dir: &SweepDir) -> String {
     format!(
-        "Best: {} with training seed {seed}, held-out ELBO {:.3}, {} of {} modes as in the data.\n\
-         Run: {}\nTable: {}",
-        sweep.describe(combination),
-        score.held_out_elbo,
-        score.counts.strict,
-        score.counts.modes,
+        "Best: {}\nRun: {}\nTable: {}\nReport: {}",
+        ranking.best_in_words(),
         dir.best().display(),
-        dir.table().display()
+        dir.table().display(),
+        dir.report().display()
     )
 }

@@ -1,5 +1,6 @@
 //! Comma-separated values.
 
+mod number;
 mod raw;
 
 use std::fmt::Write as _;
@@ -7,18 +8,22 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
-use csv::{QuoteStyle, ReaderBuilder, StringRecord, Trim, WriterBuilder};
+use csv::{QuoteStyle, ReaderBuilder, StringRecord, WriterBuilder};
 use ndarray::ArrayView1;
 
+use self::number::plain_decimal;
 use self::raw::{delimiter, line, only_first_line_quoted, open_quote};
-use super::read::{Cell, Choice, Flaw, NO_ROWS, ReadOptions, Rows, check_width, positional};
+use super::read::{
+    Cell, Choice, Flaw, NO_ROWS, ReadOptions, Rows, Target, check_width, positional,
+};
 use crate::error::{Error, Result};
 
 /// How a missing value may be written, in any case.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "none", "null"];
 
 /// Reads the rows of a CSV file; see [`super::read()`] for what is a header.
-pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Result<Rows<'a>> {
+pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
+    let Target { path, options, .. } = target;
     let mut file = BufReader::with_capacity(1 << 16, file);
     let start = file.fill_buf().map_err(|error| Error::io("reading", path, error))?;
     let (delimiter, quoted) = (delimiter(start), only_first_line_quoted(start));
@@ -31,18 +36,17 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         .delimiter(delimiter)
         .has_headers(false)
         .flexible(true)
-        .trim(Trim::All)
-        .from_reader(file)
-        .into_records()
-        .peekable();
+        .from_reader(file);
     let unreadable = |error| unreadable(path, error);
-    let Some(first) = records.next().transpose().map_err(unreadable)? else {
+    let (mut first, mut record) = (StringRecord::new(), StringRecord::new());
+    if !records.read_record(&mut first).map_err(unreadable)? {
         return Err(Error::input(format!("{}: the file is empty", path.display())).help(NO_ROWS));
-    };
+    }
     check_width(path, first.len())?;
-    let second = records.peek().and_then(|record| record.as_ref().ok());
-    let headless = !quoted && is_data(path, &first, second, options);
-    if !headless && records.peek().is_none() {
+    let second = records.read_record(&mut record);
+    let shown = matches!(second, Ok(true)).then_some(&record);
+    let headless = !quoted && is_data(path, &first, shown, options);
+    if !headless && matches!(second, Ok(false)) {
         return Err(Error::input(format!(
             "{}: the file has a header only and no rows",
             path.display()
@@ -52,27 +56,32 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     let width = first.len();
     let names = match headless {
         true => positional(width),
-        false => first.iter().map(str::to_owned).collect(),
+        false => first.iter().map(|name| name.trim().to_owned()).collect(),
     };
-    let mut rows = Rows::new(path, names, !headless, options)?;
+    let mut rows = Rows::new(target, names, !headless)?;
     let features = rows.choice().features.clone();
     let label = rows.choice().label;
-    for record in headless.then_some(Ok(first)).into_iter().chain(records) {
-        let record = record.map_err(unreadable)?;
+    let mut push = |record: &StringRecord| {
         let place = || format!("line {}", line(path, start_of(record.position())));
-        if record.len() != width {
-            // A line of white space is as good as an empty one, which is skipped.
-            if record.len() == 1 && record[0].is_empty() {
-                continue;
-            }
-            let (file, place, cells) = (path.display(), place(), record.len());
-            return Err(Error::input(format!(
-                "{file}, {place}: {width} cells expected, {cells} found"
-            ))
-            .help("put cells that contain the separator in double quotes"));
+        if record.len() == width {
+            let values = features.iter().map(|&column| parse(&record[column]));
+            return rows.push(place, values, label.map(|column| &record[column]));
         }
-        let values = features.iter().map(|&column| parse(&record[column]));
-        rows.push(place, values, label.map(|column| &record[column]))?;
+        // A line of white space is as good as an empty one, which is skipped.
+        if record.len() == 1 && record[0].trim().is_empty() {
+            return Ok(());
+        }
+        let (file, place, cells) = (path.display(), place(), record.len());
+        Err(Error::input(format!("{file}, {place}: {width} cells expected, {cells} found"))
+            .help("put cells that contain the separator in double quotes"))
+    };
+    if headless {
+        push(&first)?;
+    }
+    let mut more = second.map_err(unreadable)?;
+    while more {
+        push(&record)?;
+        more = records.read_record(&mut record).map_err(unreadable)?;
     }
     Ok(rows)
 }
@@ -85,7 +94,7 @@ fn is_data(
     options: &ReadOptions,
 ) -> bool {
     let named = options.columns.iter().flatten().chain(&options.labels);
-    if named.into_iter().any(|name| first.iter().any(|cell| cell == name)) {
+    if named.into_iter().any(|name| first.iter().any(|cell| cell.trim() == name)) {
         return false;
     }
     let is_number = |cell: &str| parse(cell).is_ok();
@@ -101,8 +110,12 @@ fn is_data(
     first.iter().any(is_number) && (numeric || second.is_some_and(alike))
 }
 
-/// A cell as a feature value.
+/// A cell as a feature value; white space about it does not count.
 fn parse(cell: &str) -> Cell {
+    if let Some(value) = plain_decimal(cell.as_bytes()) {
+        return Ok(value);
+    }
+    let cell = cell.trim();
     match cell.parse::<f32>() {
         Ok(value) if value.is_finite() => Ok(value),
         Ok(_) if cell.contains(|c: char| c.is_ascii_digit()) => Err(Flaw::Range(cell.into())),

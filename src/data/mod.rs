@@ -13,7 +13,7 @@ mod table;
 mod write;
 
 pub use self::mixture::{Assigned, Gaussian, Mixture, log_sum_exp};
-pub use self::read::{Format, Loaded, ReadOptions, dropped_note, read};
+pub use self::read::{Format, Loaded, ReadOptions, dropped_note, read, read_chunks};
 pub use self::scaling::{Scaling, mixed_spreads};
 pub use self::split::{epoch_order, split};
 pub use self::table::{Labels, Table};

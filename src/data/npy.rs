@@ -2,22 +2,37 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
-use std::path::Path;
 
-use npyz::{DType, Deserialize, NpyFile, Order, TypeChar};
+use npyz::{DType, Endianness, NpyFile, Order, TypeChar};
 
-use super::read::{DAMAGED, ReadOptions, Rows, check_width, narrow, positional};
+use super::read::{DAMAGED, Rows, Target, check_width, narrow, positional};
 use crate::error::{Error, Result};
+
+/// A value from the bytes that it has in the file.
+type Decode = fn(&[u8]) -> f64;
+
+/// The [`Decode`] of a type in one of the two orders of bytes.
+macro_rules! decode {
+    ($type:ty, $big:expr) => {
+        match $big {
+            true => |bytes| bytes.try_into().map_or(f64::NAN, |b| <$type>::from_be_bytes(b) as f64),
+            false => {
+                |bytes| bytes.try_into().map_or(f64::NAN, |b| <$type>::from_le_bytes(b) as f64)
+            }
+        }
+    };
+}
 
 /// Longer headers belong to structured arrays with very many fields.
 const LONGEST_HEADER: u64 = 1 << 16;
 
 /// Reads the rows of a `.npy` file with one or two axes; columns are `x0`, `x1`, …
-pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Result<Rows<'a>> {
+pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
+    let path = target.path;
     let bad = |what: String| Error::input(format!("{}: {what}", path.display()));
     let reading = |error| Error::io("reading", path, error);
     let length = file.metadata().map_err(reading)?.len();
-    let mut file = BufReader::new(file);
+    let mut file = BufReader::with_capacity(1 << 16, file);
     let unreadable = |error: &dyn std::fmt::Display| {
         bad(format!("not a readable .npy file: {error}")).help(DAMAGED)
     };
@@ -36,7 +51,10 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     check_width(path, columns.try_into().unwrap_or(usize::MAX))?;
     let dtype = npy.dtype();
     let kind = match &dtype {
-        DType::Plain(kind) => Some((kind.type_char(), kind.size_field())),
+        DType::Plain(kind) => {
+            let big = kind.endianness() == Endianness::Big;
+            Some((kind.type_char(), kind.size_field(), big))
+        }
         _ => None,
     };
     // What the shape claims is in the file must be there before memory is set aside for it.
@@ -52,56 +70,62 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         .help("write the file again"));
     }
     let order = npy.order();
-    let values = match kind {
-        Some((TypeChar::Float, 4)) => values(npy, f64::from as fn(f32) -> f64),
-        Some((TypeChar::Float, 8)) => values(npy, |value: f64| value),
-        Some((TypeChar::Int, 1)) => values(npy, f64::from as fn(i8) -> f64),
-        Some((TypeChar::Int, 2)) => values(npy, f64::from as fn(i16) -> f64),
-        Some((TypeChar::Int, 4)) => values(npy, f64::from as fn(i32) -> f64),
-        Some((TypeChar::Int, 8)) => values(npy, |value: i64| value as f64),
-        Some((TypeChar::Uint, 1)) => values(npy, f64::from as fn(u8) -> f64),
-        Some((TypeChar::Uint, 2)) => values(npy, f64::from as fn(u16) -> f64),
-        Some((TypeChar::Uint, 4)) => values(npy, f64::from as fn(u32) -> f64),
-        Some((TypeChar::Uint, 8)) => values(npy, |value: u64| value as f64),
-        Some((TypeChar::Bool, 1)) => values(npy, f64::from as fn(bool) -> f64),
+    let decode: Decode = match kind {
+        Some((TypeChar::Float, 4, big)) => decode!(f32, big),
+        Some((TypeChar::Float, 8, big)) => decode!(f64, big),
+        Some((TypeChar::Int, 1, big)) => decode!(i8, big),
+        Some((TypeChar::Int, 2, big)) => decode!(i16, big),
+        Some((TypeChar::Int, 4, big)) => decode!(i32, big),
+        Some((TypeChar::Int, 8, big)) => decode!(i64, big),
+        Some((TypeChar::Uint, 1, big)) => decode!(u8, big),
+        Some((TypeChar::Uint, 2, big)) => decode!(u16, big),
+        Some((TypeChar::Uint, 4, big)) => decode!(u32, big),
+        Some((TypeChar::Uint, 8, big)) => decode!(u64, big),
+        Some((TypeChar::Bool, 1, _)) => |bytes| f64::from(u8::from(bytes[0] != 0)),
         _ => {
             return Err(bad(format!("arrays of dtype {} cannot be read", dtype.descr()))
                 .help("save it as real numbers: array.astype(numpy.float32)"));
         }
     };
-    let values = values.map_err(|error| match error.kind() {
+    drop(npy);
+    let broken = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => {
             bad("the file is truncated".into()).help("write the file again")
         }
         std::io::ErrorKind::InvalidData => bad(error.to_string()),
         _ => reading(error),
-    })?;
-
-    let (rows, columns) = (rows as usize, columns as usize);
-    let at = |row: usize, column: usize| match order {
-        Order::C => values[row * columns + column],
-        Order::Fortran => values[column * rows + row],
     };
-    let mut collected = Rows::new(path, positional(columns), false, options)?;
+    let (rows, columns) = (rows as usize, columns as usize);
+    let mut collected = Rows::new(target, positional(columns), false)?;
     let features = collected.choice().features.clone();
     let label = collected.choice().label;
-    for row in 0..rows {
-        let cells = features.iter().map(|&column| narrow(at(row, column)));
-        let label = label.map(|column| match at(row, column) {
+    let mut push = |row: usize, values: &dyn Fn(usize) -> f64| {
+        let cells = features.iter().map(|&column| narrow(values(column)));
+        let label = label.map(|column| match values(column) {
             value if value.is_nan() => String::new(),
             value => value.to_string(),
         });
-        collected.push(|| format!("row {}", row + 1), cells, label.as_deref())?;
+        collected.push(|| format!("row {}", row + 1), cells, label.as_deref())
+    };
+    let size = size as usize;
+    match order {
+        Order::C => {
+            let mut of_row = vec![0; columns * size];
+            for row in 0..rows {
+                file.read_exact(&mut of_row).map_err(broken)?;
+                push(row, &|column| decode(&of_row[column * size..][..size]))?;
+            }
+        }
+        // A row is spread over the file.
+        Order::Fortran => {
+            let mut all = vec![0; rows * columns * size];
+            file.read_exact(&mut all).map_err(broken)?;
+            for row in 0..rows {
+                push(row, &|column| decode(&all[(column * rows + row) * size..][..size]))?;
+            }
+        }
     }
     Ok(collected)
-}
-
-/// Every value in the order of the file.
-fn values<T: Deserialize>(
-    npy: NpyFile<impl Read>,
-    widen: impl Fn(T) -> f64,
-) -> std::io::Result<Vec<f64>> {
-    npy.data::<T>().map_err(std::io::Error::other)?.map(|value| value.map(&widen)).collect()
 }
 
 /// Refuses headers that would make npyz overflow: a length beyond the file, brackets nested without
@@ -143,7 +167,7 @@ mod tests {
     use npyz::{AutoSerialize, Serialize, WriterBuilder};
 
     use super::*;
-    use crate::data::{Loaded, read as read_table};
+    use crate::data::{Loaded, ReadOptions, read as read_table};
 
     fn bytes<T: AutoSerialize + Serialize + Copy>(
         values: &[T],

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -14,13 +13,14 @@ use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 
-use super::read::{DAMAGED, Flaw, ReadOptions, Rows, check_width, narrow, text_help};
+use super::read::{DAMAGED, Flaw, Rows, Target, check_width, narrow, text_help};
 use crate::config::MOST_VALUES;
 use crate::error::{Error, Result};
 
 /// Reads the chosen columns of a Parquet file: features of any numeric type or booleans, labels of
 /// any type that has a text form.
-pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Result<Rows<'a>> {
+pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
+    let path = target.path;
     let bad = |what: String| Error::input(format!("{}: {what}", path.display()));
     let unreadable = |error: &dyn std::fmt::Display| {
         Error::input(format!("{}: not a readable Parquet file: {error}", path.display()))
@@ -35,7 +35,7 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
     let schema = builder.schema().clone();
     check_width(path, schema.fields().len())?;
     let names = schema.fields().iter().map(|field| field.name().trim().to_owned()).collect();
-    let mut rows = Rows::new(path, names, true, options)?;
+    let mut rows = Rows::new(target, names, true)?;
     let features = rows.choice().features.clone();
     let label = rows.choice().label;
     for &column in &features {
@@ -71,18 +71,21 @@ pub(super) fn read<'a>(file: File, path: &'a Path, options: &ReadOptions) -> Res
         };
         let values =
             features.iter().map(|&column| cast(column, &double)).collect::<Result<Vec<_>>>()?;
+        let values: Vec<_> =
+            values.iter().map(|array| array.as_primitive::<Float64Type>()).collect();
         let labels = label.map(|column| cast(column, &text)).transpose()?;
+        let labels = labels.as_ref().map(|labels| labels.as_string::<i32>());
         for row in 0..batch.num_rows() {
             number += 1;
             if number > claimed {
                 return Err(unreadable(&format!("it has more than the {claimed} rows it claims")));
             }
             let cells = values.iter().map(|array| match array.is_valid(row) {
-                true => narrow(array.as_primitive::<Float64Type>().value(row)),
+                true => narrow(array.value(row)),
                 false => Err(Flaw::Missing("null".into())),
             });
-            let label = labels.as_ref().map(|labels| match labels.is_valid(row) {
-                true => labels.as_string::<i32>().value(row),
+            let label = labels.map(|labels| match labels.is_valid(row) {
+                true => labels.value(row),
                 false => "",
             });
             rows.push(|| format!("row {number}"), cells, label)?;
@@ -168,8 +171,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::data::read as read_table;
-    use crate::data::read::Loaded;
+    use crate::data::{Loaded, ReadOptions, read as read_table};
 
     fn written(columns: &[(&str, ArrayRef)], options: &ReadOptions) -> Result<Loaded> {
         let folder = tempfile::tempdir().unwrap();

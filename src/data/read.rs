@@ -20,6 +20,8 @@ pub(super) const DAMAGED: &str = "the file is damaged or of another format: writ
 
 /// Most columns of a file. The covariances of an audit have the square of their number.
 const MOST_COLUMNS: usize = 10_000;
+/// Rows that [`read_chunks`] holds at a time.
+const CHUNK: usize = 1 << 16;
 /// Characters of a cell that a message shows.
 const SHOWN: usize = 40;
 
@@ -80,14 +82,46 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(&mut file).map_err(reading)?;
     file.rewind().map_err(reading)?;
-    let rows = match Format::of(path)? {
-        Format::Csv => csv::read(file, path, options),
-        Format::Npy => npy::read(file, path, options),
-        #[cfg(feature = "parquet")]
-        Format::Parquet => super::parquet::read(file, path, options),
-    }?;
+    let rows = read_rows(file, Target { path, options, each: None })?;
     let hash = hasher.finalize().to_hex().to_string();
-    rows.into_loaded(hash)
+    let (named, dropped) = (rows.named, rows.dropped);
+    Ok(Loaded { table: rows.into_table()?, named, dropped, hash })
+}
+
+/// Reads a file as [`read`] does, but holds [`CHUNK`] rows of it at a time at most, which it gives to
+/// `each`: tables whose labels are those of their own rows. Gives the number of rows that were read
+/// and of those dropped for a missing value.
+///
+/// # Errors
+/// As [`read`], and what `each` returns.
+pub fn read_chunks(
+    path: &Path,
+    options: &ReadOptions,
+    each: &mut dyn FnMut(Table) -> Result<()>,
+) -> Result<(usize, usize)> {
+    let mut rows = read_rows(open(path)?, Target { path, options, each: Some(each) })?;
+    rows.check_any()?;
+    if !rows.values.is_empty() {
+        rows.give_chunk()?;
+    }
+    Ok((rows.count, rows.dropped))
+}
+
+/// What is read of a file, and where it goes.
+pub(super) struct Target<'a> {
+    pub(super) path: &'a Path,
+    pub(super) options: &'a ReadOptions,
+    /// Who gets the rows chunk by chunk; else they are kept.
+    pub(super) each: Option<&'a mut dyn FnMut(Table) -> Result<()>>,
+}
+
+fn read_rows<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
+    match Format::of(target.path)? {
+        Format::Csv => csv::read(file, target),
+        Format::Npy => npy::read(file, target),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => super::parquet::read(file, target),
+    }
 }
 
 /// The formats of data files.
@@ -254,10 +288,9 @@ fn shown(cell: &str) -> String {
     }
 }
 
-/// Collects the rows that a reader finds and makes the table of them.
+/// Collects the rows that a reader finds and makes tables of them.
 pub(super) struct Rows<'a> {
-    path: &'a Path,
-    drop_missing: bool,
+    target: Target<'a>,
     names: Vec<String>,
     named: bool,
     choice: Choice,
@@ -269,16 +302,10 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// For a file with these columns, no rows yet. `named` says whether the names are its own.
-    pub(super) fn new(
-        path: &'a Path,
-        names: Vec<String>,
-        named: bool,
-        options: &ReadOptions,
-    ) -> Result<Self> {
+    pub(super) fn new(target: Target<'a>, names: Vec<String>, named: bool) -> Result<Self> {
         Ok(Self {
-            path,
-            drop_missing: options.drop_missing,
-            choice: Choice::new(path, &names, options)?,
+            choice: Choice::new(target.path, &names, target.options)?,
+            target,
             names,
             named,
             values: Vec::new(),
@@ -301,7 +328,7 @@ impl<'a> Rows<'a> {
         for (i, value) in values.into_iter().enumerate() {
             match value {
                 Ok(value) => self.values.push(value),
-                Err(Flaw::Missing(_)) if self.drop_missing => complete = false,
+                Err(Flaw::Missing(_)) if self.target.options.drop_missing => complete = false,
                 Err(flaw) => return Err(self.flawed(&place(), self.choice.features[i], &flaw)),
             }
         }
@@ -309,24 +336,27 @@ impl<'a> Rows<'a> {
             match label.is_empty() {
                 false if complete => self.labels.push(label),
                 false => {}
-                true if self.drop_missing => complete = false,
+                true if self.target.options.drop_missing => complete = false,
                 true => {
                     let flaw = Flaw::Missing(String::new());
                     return Err(self.flawed(&place(), column, &flaw));
                 }
             }
         }
-        if complete {
-            self.count += 1;
-        } else {
+        if !complete {
             self.values.truncate(start);
             self.dropped += 1;
+            return Ok(());
         }
-        Ok(())
+        self.count += 1;
+        match self.target.each.is_some() && self.count.is_multiple_of(CHUNK) {
+            true => self.give_chunk(),
+            false => Ok(()),
+        }
     }
 
     fn flawed(&self, place: &str, column: usize, flaw: &Flaw) -> Error {
-        let (file, name) = (self.path.display(), &self.names[column]);
+        let (file, name) = (self.target.path.display(), &self.names[column]);
         let bad = |what: &str| {
             Error::input(format!("{file}, {place}, column {} (\"{name}\"): {what}", column + 1))
         };
@@ -348,22 +378,42 @@ impl<'a> Rows<'a> {
         &self.choice
     }
 
-    /// The table, read from a file with this hash.
-    fn into_loaded(self, hash: String) -> Result<Loaded> {
-        let Self { path, names, named, choice, values, labels, count, dropped, .. } = self;
-        let file = path.display();
-        if count == 0 {
-            return Err(match dropped {
-                0 => Error::input(format!("{file}: the file has no row")).help(NO_ROWS),
-                _ => Error::input(format!("{file}: all {dropped} rows have missing values"))
-                    .help("choose columns with fewer missing values with --columns"),
-            });
+    /// Hands over the rows that are kept.
+    fn give_chunk(&mut self) -> Result<()> {
+        let table = self.take_table()?;
+        self.target.each.as_mut().map_or(Ok(()), |each| each(table))
+    }
+
+    fn into_table(mut self) -> Result<Table> {
+        self.check_any()?;
+        self.take_table()
+    }
+
+    /// Refuses a file without rows.
+    fn check_any(&self) -> Result<()> {
+        let file = self.target.path.display();
+        match (self.count, self.dropped) {
+            (0, 0) => Err(Error::input(format!("{file}: the file has no row")).help(NO_ROWS)),
+            (0, dropped) => {
+                Err(Error::input(format!("{file}: all {dropped} rows have missing values"))
+                    .help("choose columns with fewer missing values with --columns"))
+            }
+            _ => Ok(()),
         }
-        let columns: Vec<String> = choice.features.iter().map(|&i| names[i].clone()).collect();
-        let rows = Array2::from_shape_vec((count, columns.len()), values)
-            .map_err(|error| Error::failed(format!("reading {file}: {error}")))?;
-        let labels = choice.label.map(|column| labels.named(&names[column]));
-        Ok(Loaded { table: Table::new(columns, rows, labels)?, named, dropped, hash })
+    }
+
+    /// The table of the rows that are kept, which are kept no longer.
+    fn take_table(&mut self) -> Result<Table> {
+        let columns: Vec<String> =
+            self.choice.features.iter().map(|&i| self.names[i].clone()).collect();
+        let values = std::mem::take(&mut self.values);
+        let rows = Array2::from_shape_vec((values.len() / columns.len(), columns.len()), values)
+            .map_err(|error| {
+                Error::failed(format!("reading {}: {error}", self.target.path.display()))
+            })?;
+        let labels = std::mem::take(&mut self.labels);
+        let labels = self.choice.label.map(|column| labels.named(&self.names[column]));
+        Table::new(columns, rows, labels)
     }
 }
 

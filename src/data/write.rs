@@ -1,6 +1,6 @@
 //! Tables to files, as many rows at a time as there are, in the format that the name ends in.
 
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::Path;
 
 use ndarray::ArrayView2;
@@ -19,27 +19,26 @@ use crate::files::write_atomically;
 /// # Errors
 /// As [`write_rows`].
 pub fn write(path: &Path, table: &Table) -> Result<()> {
-    let (columns, labels) = (table.columns(), table.labels());
-    write_rows(path, columns, labels, table.len(), |file| file.push(table.rows()))
+    let label = table.labels().map(|labels| labels.column.as_str());
+    write_rows(path, table.columns(), label, |file| file.push(table.rows(), table.labels()))
 }
 
-/// Writes a table of so many `rows` as `fill` gives them, without holding them: .csv with a header,
-/// .parquet or .npy. Labels, one a row, come last. The file appears when it is complete.
+/// Writes the rows that `fill` gives, without holding them: .csv with a header, .parquet or .npy. The
+/// column `label`, if any, comes last. The file appears when it is complete.
 ///
 /// # Errors
 /// What `fill` returns, where it cannot be written, or a .npy file is to have labels.
 pub fn write_rows(
     path: &Path,
     columns: &[String],
-    labels: Option<&Labels>,
-    rows: usize,
+    label: Option<&str>,
     fill: impl FnOnce(&mut RowWriter) -> Result<()>,
 ) -> Result<()> {
-    let format = writable(path, labels.is_some())?;
+    let format = writable(path, label.is_some())?;
     let writing = |error| Error::io("writing", path, error);
     write_atomically(path, |file| {
-        let sink = Sink::new(format, file, columns, labels, rows).map_err(writing)?;
-        let mut writer = RowWriter { path, labels, sink, written: 0 };
+        let sink = Sink::new(format, file, columns, label).map_err(writing)?;
+        let mut writer = RowWriter { path, sink };
         fill(&mut writer)?;
         writer.sink.finish().map_err(writing)
     })
@@ -61,52 +60,51 @@ pub fn writable(path: &Path, labelled: bool) -> Result<Format> {
 /// A file that takes rows.
 pub struct RowWriter<'a> {
     path: &'a Path,
-    labels: Option<&'a Labels>,
     sink: Sink<'a>,
-    written: usize,
 }
 
 impl RowWriter<'_> {
-    /// Adds rows (n × columns).
+    /// Adds rows (n × columns), with their labels where the file has a column for them.
     ///
     /// # Errors
     /// Where they cannot be written.
-    pub fn push(&mut self, rows: ArrayView2<f32>) -> Result<()> {
-        let range = self.written..self.written + rows.nrows();
-        self.written = range.end;
-        let of_row = self.labels.map(|labels| &labels.of_row[range]);
-        let names = self.labels.map(|labels| &labels.names[..]).unwrap_or_default();
-        let labels: Option<Vec<&str>> =
-            of_row.map(|of_row| of_row.iter().map(|&label| names[label].as_str()).collect());
+    pub fn push(&mut self, rows: ArrayView2<f32>, labels: Option<&Labels>) -> Result<()> {
+        let labels: Option<Vec<&str>> = labels.map(|labels| {
+            labels.of_row.iter().map(|&label| labels.names[label].as_str()).collect()
+        });
         self.sink
             .push(rows, labels.as_deref())
             .map_err(|error| Error::io("writing", self.path, error))
     }
 }
 
+/// What formats need of a file.
+trait Target: Write + Seek + Send {}
+
+impl<T: Write + Seek + Send> Target for T {}
+
+type Out<'a> = &'a mut dyn Target;
+
 /// The file in its format.
 enum Sink<'a> {
-    Csv(CsvWriter<&'a mut (dyn Write + Send)>),
-    Npy(NpyWriter<f32, &'a mut (dyn Write + Send)>),
+    Csv(CsvWriter<Out<'a>>),
+    Npy(NpyWriter<f32, Out<'a>>),
     #[cfg(feature = "parquet")]
-    Parquet(ParquetWriter<&'a mut (dyn Write + Send)>),
+    Parquet(ParquetWriter<Out<'a>>),
 }
 
 impl<'a> Sink<'a> {
     fn new(
         format: Format,
-        file: &'a mut (dyn Write + Send),
+        file: Out<'a>,
         columns: &[String],
-        labels: Option<&Labels>,
-        rows: usize,
+        label: Option<&str>,
     ) -> std::io::Result<Self> {
-        let label = labels.map(|labels| labels.column.as_str());
         Ok(match format {
             Format::Csv => Self::Csv(CsvWriter::new(file, columns, label)?),
             Format::Npy => {
-                let shape = [rows as u64, columns.len() as u64];
-                let options = npyz::WriteOptions::new().default_dtype();
-                Self::Npy(options.shape(&shape).writer(file).begin_nd()?)
+                let options = npyz::WriteOptions::new().default_dtype().writer(file);
+                Self::Npy(options.begin_2d(columns.len() as u64)?)
             }
             #[cfg(feature = "parquet")]
             Format::Parquet => Self::Parquet(ParquetWriter::new(file, columns, label)?),
@@ -139,21 +137,24 @@ impl<'a> Sink<'a> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, s};
+    use ndarray::{Array2, Axis, concatenate, s};
 
     use super::*;
-    use crate::data::{ReadOptions, read};
+    use crate::data::{ReadOptions, read, read_chunks};
 
-    /// Written in two parts, each format reads back to the same table.
+    /// Written in two parts and read in one, each format gives the same table.
     #[test]
     fn what_is_written_reads_back() {
         let folder = tempfile::tempdir().unwrap();
         let values =
             Array2::from_shape_fn((5, 2), |(i, j)| (i as f32 + 0.1).powi(j as i32 * 9 - 4));
         let columns = ["x0".to_owned(), "x1".to_owned()];
-        let of_row = vec![1, 0, 1, 1, 0];
         let names = vec!["a,b".to_owned(), "c".to_owned()];
+        let of_row = vec![1, 0, 1, 1, 0];
         let labels = Labels { column: "kind".into(), names, of_row };
+        let part = |labels: Option<&Labels>, rows: std::ops::Range<usize>| {
+            labels.map(|l| Labels { of_row: l.of_row[rows].to_vec(), ..l.clone() })
+        };
         for (name, labels) in [
             ("t.csv", None),
             ("t.npy", None),
@@ -164,20 +165,58 @@ mod tests {
             ("l.parquet", Some(&labels)),
         ] {
             let path = folder.path().join(name);
-            write_rows(&path, &columns, labels, 5, |file| {
-                file.push(values.slice(s![..2, ..]))?;
-                file.push(values.slice(s![2.., ..]))
+            let label = labels.map(|labels| labels.column.as_str());
+            write_rows(&path, &columns, label, |file| {
+                file.push(values.slice(s![..2, ..]), part(labels, 0..2).as_ref())?;
+                file.push(values.slice(s![2.., ..]), part(labels, 2..5).as_ref())
             })
             .unwrap();
             let options =
-                ReadOptions { labels: labels.map(|l| l.column.clone()), ..ReadOptions::default() };
+                ReadOptions { labels: label.map(str::to_owned), ..ReadOptions::default() };
             let table = read(&path, &options).unwrap().table;
             assert_eq!(table.rows(), values, "{name}");
             assert_eq!((table.columns(), table.labels()), (&columns[..], labels), "{name}");
         }
         let path = folder.path().join("l.npy");
-        let error = write_rows(&path, &columns, Some(&labels), 5, |_| Ok(())).unwrap_err();
+        let error = write_rows(&path, &columns, Some("kind"), |_| Ok(())).unwrap_err();
         assert!(error.message().ends_with("l.npy: .npy files hold no labels"));
         assert!(!path.exists());
+    }
+
+    /// In chunks, each format gives the rows that it gives in one.
+    #[test]
+    fn chunks_are_the_rows_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let values = Array2::from_shape_fn((150_000, 2), |(i, j)| (2 * i + j) as f32);
+        let columns = ["x0".to_owned(), "x1".to_owned()];
+        let of_row: Vec<usize> = (0..150_000).map(|i| i % 7).collect();
+        let names = (0..7).map(|label| label.to_string()).collect();
+        let labels = Labels { column: "kind".into(), names, of_row };
+        for (name, labels) in [
+            ("t.csv", Some(&labels)),
+            ("t.npy", None),
+            #[cfg(feature = "parquet")]
+            ("t.parquet", Some(&labels)),
+        ] {
+            let path = folder.path().join(name);
+            let table = Table::new(columns.to_vec(), values.clone(), labels.cloned()).unwrap();
+            write(&path, &table).unwrap();
+            let options =
+                ReadOptions { labels: labels.map(|l| l.column.clone()), ..ReadOptions::default() };
+            let (mut parts, mut of_row) = (Vec::new(), Vec::new());
+            let read = read_chunks(&path, &options, &mut |chunk| {
+                of_row.extend(chunk.labels().into_iter().flat_map(|l| l.of_row.clone()));
+                parts.push(chunk.rows().to_owned());
+                Ok(())
+            });
+            assert_eq!(read.unwrap(), (150_000, 0));
+            assert_eq!(
+                parts.iter().map(Array2::nrows).collect::<Vec<_>>(),
+                [65_536, 65_536, 18_928]
+            );
+            let views: Vec<_> = parts.iter().map(Array2::view).collect();
+            assert_eq!(concatenate(Axis(0), &views).unwrap(), values, "{name}");
+            assert_eq!(of_row, labels.map(|l| l.of_row.clone()).unwrap_or_default(), "{name}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::Figure;
 use super::modes::{STRICT, bar, class, short};
-use super::parts::{document, figure, scrolling, table, terms};
+use super::parts::{STATIC_POLICY, document, figure, scrolling, table, terms};
 use crate::audit::findings::Findings;
 use crate::audit::metrics::Metrics;
 use crate::audit::samples::SamplesAudit;
@@ -14,9 +14,6 @@ use crate::audit::words::{self, Standing};
 use crate::error::Result;
 use crate::plot::{Histories, History};
 use crate::train::EpochRecord;
-
-/// The browser is told to fetch nothing and to run nothing, whatever the page holds.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// Several runs, side by side.
 #[derive(Clone, Debug)]
@@ -111,7 +108,7 @@ impl Comparison {
             ("losses", "Training", self.losses()?),
             ("settings", "Settings that differ", self.settings()),
         ];
-        Ok(document(&title, POLICY, self.top(), &sections, html! {}))
+        Ok(document(&title, STATIC_POLICY, self.top(), &sections, html! {}))
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {

@@ -1,5 +1,5 @@
 //! One self-contained `report.html`: it opens offline and fetches nothing. [`Comparison`] is such a
-//! page on several runs.
+//! page on several runs, [`SweepPage`] one on a sweep.
 //!
 //! What it says stands in HTML and pictures, so it can be printed and read without scripts. `page.js`
 //! puts views to turn and to hover over in place of some pictures, drawn by plotly.js from the JSON
@@ -11,6 +11,7 @@ mod loss_table;
 mod modes;
 mod page;
 mod parts;
+mod sweep;
 mod tables;
 mod views;
 
@@ -18,3 +19,4 @@ pub use charts::{Charts, Class, Embedding, Gaussian, Latents, Map, Points, Set, 
 pub use compare::{ComparedRun, Comparison};
 pub use loss_table::{REFERENCE_LOSSES, rows_of_interest};
 pub use page::{Caption, Figure, Page};
+pub use sweep::SweepPage;

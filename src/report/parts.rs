@@ -6,6 +6,10 @@ use super::Figure;
 
 const STYLE: &str = include_str!("style.css");
 
+/// The policy of a page without scripts: the browser is told to fetch nothing and to run nothing,
+/// whatever the page holds.
+pub(super) const STATIC_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
 /// A section of a page: its identifier, its title and what it says. One that says nothing is left out.
 pub(super) type Section = (&'static str, &'static str, Markup);
 

@@ -42,6 +42,8 @@ impl RunDir {
     pub const MIXTURE: &'static str = "mixture.json";
     /// One row an epoch.
     pub const HISTORY: &'static str = "history.csv";
+    /// The same for TensorBoard.
+    pub const EVENTS: &'static str = "history.tfevents";
     /// Generated rows.
     pub const SAMPLES: &'static str = "samples.csv";
     /// Posterior of each row.
@@ -70,7 +72,7 @@ impl RunDir {
 
     const STAMPS: &'static str = ".stamps";
     const LOCK: &'static str = ".lock";
-    const FILES: [&'static str; 16] = [
+    const FILES: [&'static str; 17] = [
         Self::CONFIG,
         Self::DATA,
         Self::DATA_REFERENCE,
@@ -78,6 +80,7 @@ impl RunDir {
         SavedModel::WEIGHTS,
         SavedModel::CARD,
         Self::HISTORY,
+        Self::EVENTS,
         Self::SAMPLES,
         Self::LATENTS,
         Self::TSNE,

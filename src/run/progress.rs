@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub trait Progress: Sync {
     /// A line worth reading: a choice that was made, a warning.
     fn note(&self, line: &str);
-    /// Work of `total` units begins.
+    /// Work of `total` units begins; 0 where nobody knows how many.
     fn begin(&self, name: &str, total: u64) -> Box<dyn Task>;
 }
 

@@ -136,6 +136,11 @@ impl SweepDir {
         self.0.join("plots")
     }
 
+    /// The page to open.
+    pub fn report(&self) -> PathBuf {
+        self.0.join("report.html")
+    }
+
     /// The run folder of the best member.
     pub fn best(&self) -> PathBuf {
         self.0.join("best")

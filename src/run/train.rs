@@ -16,7 +16,7 @@ use crate::fused::Member;
 use crate::model::{ModelCard, Parameters, SavedModel};
 use crate::train::{
     Checkpoints, EpochRecord, Job, Observer, refuse_wrong_adapter, restart_seed, train,
-    train_members, write_history,
+    train_members, write_events, write_history,
 };
 use crate::vae::Model;
 
@@ -35,6 +35,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let (history, saved) = fit.train(context, training, held_out);
     // The epochs that were finished are kept, also where the run was stopped or diverged.
     write_history(&context.dir.file(RunDir::HISTORY), &history)?;
+    write_events(&context.dir.file(RunDir::EVENTS), &history)?;
     saved?.save(context.dir.path())?;
     context.dir.clear_checkpoints()
 }

@@ -9,6 +9,7 @@ mod job;
 mod members;
 mod recorder;
 mod schedule;
+mod tensorboard;
 mod trainer;
 mod training;
 
@@ -19,4 +20,5 @@ pub use history::{EpochRecord, Overfitting, read_history, write_history};
 pub use job::{Job, Observer, Trained};
 pub use members::{TrainedMember, restart_seed, time_members, train_members};
 pub use schedule::{beta_share, learning_rate};
+pub use tensorboard::write_events;
 pub use training::train;

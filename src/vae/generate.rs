@@ -40,14 +40,18 @@ pub struct Latents {
 }
 
 impl Latents {
+    /// The names of the columns of so many units: `mean0…`, then `log_variance0…`.
+    pub fn columns(units: usize) -> Vec<String> {
+        let names = |of: &'static str| (0..units).map(move |unit| format!("{of}{unit}"));
+        names("mean").chain(names("log_variance")).collect()
+    }
+
     /// A table with the columns `mean0…` and `log_variance0…`, and labels where rows have them.
     ///
     /// # Errors
     /// Where a value is not finite or the labels are not one a row.
     pub fn to_table(&self, labels: Option<Labels>) -> Result<Table> {
-        let units = 0..self.means.ncols();
-        let names = units.clone().map(|i| format!("mean{i}"));
-        let columns = names.chain(units.map(|i| format!("log_variance{i}"))).collect();
+        let columns = Self::columns(self.means.ncols());
         let values = concatenate(Axis(1), &[self.means.view(), self.log_variances.view()])
             .map_err(|error| Error::failed(format!("latents: {error}")))?;
         Table::new(columns, values, labels)

@@ -170,8 +170,14 @@ fn names_of_files_to_write() {
             &format!("{command} --out my.csv"),
             &["my.csv is already there", "--force"],
         );
-        refused(&place, &format!("{command} --out out.npy"), &["out.npy", "only CSV"]);
+        refused(
+            &place,
+            &format!("{command} --out out.txt"),
+            &["out.txt", ".csv, .parquet or .npy"],
+        );
     }
+    let labelled = format!("{} --out out.npy", commands[2]);
+    refused(&place, &labelled, &["out.npy: .npy files hold no labels", "leave --labels out"]);
     let audit = "audit --real my.csv --generated my.csv --labels kind";
     for command in [audit, "mixture --rows 50", &format!("run {QUICK}"), &format!("sweep {QUICK}")]
     {

@@ -1,5 +1,6 @@
 //! Which settings are best, and which member.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
@@ -13,6 +14,7 @@ use crate::audit::ledger::Counts;
 use crate::error::{Error, Result};
 use crate::files::{write_atomically, write_bytes};
 use crate::plot;
+use crate::report::SweepPage;
 
 /// Settings in the picture at most: the best.
 const MOST_DRAWN: usize = 30;
@@ -47,6 +49,18 @@ impl Mean {
         let mean = Self::of(&values)?;
         let interval = mean.interval.map(|ends| ends.map(|end| end.clamp(0.0, most)));
         Some(Self { interval, ..mean })
+    }
+}
+
+/// With as many decimals as asked for.
+impl fmt::Display for Mean {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (value, decimals) = (self.value, f.precision().unwrap_or(2));
+        write!(f, "{value:.decimals$}")?;
+        match self.interval {
+            Some([low, high]) => write!(f, " [{low:.decimals$}, {high:.decimals$}]"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -135,7 +149,7 @@ impl<'a> Ranking<'a> {
         })
     }
 
-    /// Writes `sweep.csv`, `sweep.json` and the picture into the folder.
+    /// Writes `sweep.csv`, `sweep.json`, the picture and the page into the folder.
     ///
     /// # Errors
     /// Where a file cannot be written.
@@ -144,7 +158,56 @@ impl<'a> Ranking<'a> {
         let text = serde_json::to_string_pretty(&self.json())
             .map_err(|error| Error::failed(format!("encoding the ranking: {error}")))?;
         write_bytes(&dir.ranking(), text.as_bytes())?;
-        self.draw(&dir.plots())
+        let picture = self.draw(&dir.plots())?;
+        write_bytes(&dir.report(), self.page(picture).as_bytes())
+    }
+
+    /// Headings of [`cells`](Self::cells).
+    pub fn headings(&self) -> Vec<String> {
+        let keys = self.sweep.keys.iter().map(String::as_str);
+        keys.chain(["strict", "captured", "held-out ELBO", "seeds"]).map(String::from).collect()
+    }
+
+    /// A combination and how it did, as the cells of a table.
+    pub fn cells(&self, standing: &Standing) -> Vec<String> {
+        let mean = |mean: Option<Mean>, decimals: usize| {
+            mean.map_or("–".into(), |mean| format!("{mean:.decimals$}"))
+        };
+        let seeds = match standing.diverged {
+            0 => self.sweep.seeds.len().to_string(),
+            diverged => format!("{} ({diverged} diverged)", self.sweep.seeds.len()),
+        };
+        let figures = [
+            mean(standing.strict, 1),
+            mean(standing.captured, 1),
+            mean(standing.held_out_elbo, 3),
+            seeds,
+        ];
+        self.combination(standing).values.iter().cloned().chain(figures).collect()
+    }
+
+    /// The best member in one sentence.
+    pub fn best_in_words(&self) -> String {
+        let (member, score) = &self.best;
+        let (combination, seed) = self.sweep.member(*member);
+        format!(
+            "{} with training seed {seed}, held-out ELBO {:.3}, {} of {} modes as in the data.",
+            self.sweep.describe(combination),
+            score.held_out_elbo,
+            score.counts.strict,
+            score.counts.modes,
+        )
+    }
+
+    fn page(&self, picture: plot::Picture) -> String {
+        let page = SweepPage {
+            members: self.members.len(),
+            best: self.best_in_words(),
+            headings: self.headings(),
+            rows: self.standings.iter().map(|standing| self.cells(standing)).collect(),
+            picture: picture.into(),
+        };
+        page.render()
     }
 
     /// One row a member: its settings, its seed, and what it reached, empty where it diverged.
@@ -185,7 +248,7 @@ impl<'a> Ranking<'a> {
         })
     }
 
-    fn draw(&self, folder: &Path) -> Result<()> {
+    fn draw(&self, folder: &Path) -> Result<plot::Picture> {
         let shown = &self.standings[..self.standings.len().min(MOST_DRAWN)];
         let seeds = self.sweep.seeds.len();
         let row = |standing: &Standing, mean: Option<Mean>, value: fn(&Score) -> f64| {
@@ -216,7 +279,7 @@ impl<'a> Ranking<'a> {
                 ),
             ],
         };
-        figure.draw(folder, "sweep").map(drop)
+        figure.draw(folder, "sweep")
     }
 }
 

@@ -7,7 +7,7 @@
     /tmp/venv-peers/bin/python scripts/compare_peers.py [read] [tsne] [sample] [run]
 
 Prints Markdown rows; benches/RESULTS.md holds what it printed. The files that are read have the shape
-of those in benches/data.rs, whose figures must be there: `cargo bench` keeps them. Training steps are
+and rows of those in benches/data.rs, whose figures must be there: `cargo bench` keeps them. Training steps are
 compared by compare_pytorch, the parts of the audit by audit_peers.py. Ratios mean something on a
 machine that does nothing else.
 """
@@ -29,13 +29,13 @@ SAMPLES = 3_000_000
 
 
 def timed(work, repeats=3):
-    """The least of some times, in seconds, and what the work returned."""
+    """The mean of some times, in seconds, and what the work returned."""
     taken = []
     for _ in range(repeats):
         start = time.perf_counter()
         result = work()
         taken.append(time.perf_counter() - start)
-    return min(taken), result
+    return sum(taken) / repeats, result
 
 
 def modescope(*arguments):
@@ -56,8 +56,8 @@ def read(folder):
     path = folder / "read" / "data.csv"
     table = pandas.read_csv(path)
     parquet, npy = path.with_suffix(".parquet"), path.with_suffix(".npy")
-    table.astype({name: np.float32 for name in table.columns[:-1]}).to_parquet(parquet)
-    np.save(npy, table.to_numpy(np.float32)[:, :-1])
+    table.astype({name: np.float32 for name in table.columns[:-1]}).to_parquet(parquet, compression=None, use_dictionary=False)
+    np.save(npy, np.ascontiguousarray(table.to_numpy(np.float32)[:, :-1]))
 
     def matrix(frame):
         return frame.to_numpy(np.float32)
@@ -95,7 +95,7 @@ def tsne(folder):
         some = np.random.default_rng(0).permutation(rows)[:5000]
         here = pandas.read_csv(layout).iloc[:, :2].to_numpy()
         trusted = [trustworthiness(x[some], y[some], n_neighbors=12) for y in (here, np.asarray(embedding))]
-        note = f"KL {kl:.3f} for {embedding.kl_divergence:.3f}, trustworthiness {trusted[0]:.4f} for {trusted[1]:.4f}"
+        note = f"1000 epochs for 750, KL {kl:.3f} for {embedding.kl_divergence:.3f}, trustworthiness {trusted[0]:.4f} for {trusted[1]:.4f}"
         row(f"t-SNE, {rows} × 10", ours, f"openTSNE {openTSNE.__version__}, {method}, 2 threads", theirs, note)
 
 
@@ -137,7 +137,7 @@ def sample(folder):
 def run(folder):
     modescope("mixture", "--seed", 1, "--out", folder / "reference")
     data = folder / "reference" / "data.csv"
-    ours, _ = timed(lambda: modescope("run", data, "--labels", "component", "--backend", "cpu", "--out", folder / "run", "--force"))
+    ours, _ = timed(lambda: modescope("run", data, "--labels", "component", "--backend", "cpu", "--out", folder / "run", "--force"), 1)
     script = ROOT / "scripts" / "main_job_pytorch.py"
     command = [sys.executable, script, data, folder / "python"]
     theirs, done = timed(lambda: subprocess.run(command, check=True, capture_output=True, text=True), 1)

@@ -24,6 +24,7 @@ pub mod error;
 pub mod files;
 pub mod fused;
 pub mod input;
+mod knn;
 pub mod model;
 pub mod plot;
 pub mod random;

@@ -9,12 +9,13 @@ use common::{Place, QUICK, file_names, finish, history, rows, two_groups};
 use serde_json::Value;
 
 /// What a run without data writes, pictures and the run's own book-keeping aside.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "audit.json",
     "audit.md",
     "config.toml",
     "data.csv",
     "history.csv",
+    "history.tfevents",
     "latents.csv",
     "mixture.json",
     "model.json",

@@ -46,6 +46,7 @@ fn a_trained_model_is_resumed_to_a_report() {
         "config.toml",
         "data.csv",
         "history.csv",
+        "history.tfevents",
         "model.json",
         "model.safetensors",
         "preflight.json",

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::k_rules::{Gap, by_gap, calinski_harabasz, elbow, gaps, largest_by};
 use super::kmeans::{self, Method, Run};
-use super::scaled::Scaled;
 use super::silhouette::silhouettes;
+use crate::data::Scaled;
 use crate::error::{Error, Result};
 use crate::random::{Generator, Stream};
 

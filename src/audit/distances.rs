@@ -9,8 +9,8 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::estimate::{Estimate, GROUPS};
-use super::knn::{LANES, Points, check, squared_distances};
 use crate::error::Result;
+use crate::knn::{LANES, Points, check, squared_distances};
 use crate::random::{Generator, Stream};
 
 /// Directions of the sliced Wasserstein distance.

@@ -5,8 +5,8 @@ use ndarray::ArrayView2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::scaled::Scaled;
 use super::subset::subset;
+use crate::data::Scaled;
 use crate::error::{Error, Result};
 
 /// Rows that are looked at: the time grows with their square.

@@ -45,7 +45,7 @@ pub struct NllGap {
     pub model: f64,
     /// Mean negative log-likelihood under the reference, in nats a row.
     pub reference: f64,
-    /// Held-out rows.
+    /// Held-out rows that were asked, 2000 at most.
     pub rows: usize,
 }
 

@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::estimate::Estimate;
-use super::knn::{Points, Tree, check};
 use crate::error::Result;
+use crate::knn::{Points, Tree, check};
 
 /// The neighbour whose distance is the radius of a row's ball.
 pub const NEAREST: usize = 5;

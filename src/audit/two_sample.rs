@@ -4,10 +4,10 @@ use ndarray::{ArrayView2, Axis, concatenate};
 use rayon::prelude::*;
 
 use super::estimate::Estimate;
-use super::knn::{Points, Tree, check};
 use crate::config::ScalingKind;
 use crate::data::Scaling;
 use crate::error::Result;
+use crate::knn::{Points, Tree, check};
 use crate::random::{Generator, Stream};
 
 /// Parts of the rows, each told apart by what the other parts show.

@@ -14,6 +14,7 @@ use crate::config::Backend;
 use crate::data::{dropped_note, read_chunks, write_rows};
 use crate::device;
 use crate::error::Result;
+use crate::input;
 use crate::model::SavedModel;
 use crate::run::Progress;
 use crate::vae::{Latents, Model};
@@ -47,16 +48,18 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     let saved = SavedModel::load(&arguments.run)?;
-    check_target(&arguments.out, arguments.table.labels.is_some(), arguments.force)?;
+    let (units, label) = (saved.card.architecture.latent, arguments.table.labels.as_deref());
+    check_target(&arguments.out, &Latents::columns(units), label, arguments.force)?;
+    // Before a folder is made for what would be written.
+    input::open(&arguments.data)?;
     let mut options = arguments.table.read_options();
     options.columns.get_or_insert_with(|| saved.card.columns.clone());
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
-    let (units, label) = (saved.card.architecture.latent, options.labels.clone());
     let model = Model::new(saved, &chosen.device);
     let (mut read, mut counts) = (0, (0, 0));
     let display = Display::new(output);
     let task = display.begin("encoding", 0);
-    write_rows(&arguments.out, &Latents::columns(units), label.as_deref(), |file| {
+    write_rows(&arguments.out, &Latents::columns(units), label, |file| {
         counts = read_chunks(&arguments.data, &options, &mut |chunk| {
             read += chunk.len() as u64;
             let latents =

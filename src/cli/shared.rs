@@ -153,11 +153,16 @@ impl SettingsArguments {
     }
 }
 
-/// Refuses to write a table, with labels or without, over a file that is there, unless told to, or
-/// under an ending that is none.
-pub fn check_target(path: &Path, labelled: bool, force: bool) -> Result<()> {
+/// Refuses to write a table of these columns, and this of labels, over a file that is there, unless
+/// told to, or under an ending that is none.
+pub fn check_target(
+    path: &Path,
+    columns: &[String],
+    label: Option<&str>,
+    force: bool,
+) -> Result<()> {
     check_free(path, force)?;
-    writable(path, labelled).map(drop)
+    writable(path, columns, label).map(drop)
 }
 
 /// Refuses to write over a file that is there, unless told to.

@@ -46,7 +46,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
-    check_target(&arguments.out, arguments.options.labels.is_some(), arguments.force)?;
+    let columns = vec!["x".into(), "y".into()];
+    let label = arguments.options.labels.as_deref();
+    check_target(&arguments.out, &columns, label, arguments.force)?;
     let Loaded { table, dropped, .. } = read(&arguments.table, &arguments.options.read_options())?;
     let display = Display::new(output);
     if let Some(note) = dropped_note(dropped) {
@@ -58,7 +60,6 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let embedding = interruptible(&interrupt, move || {
         embed(rows.view(), perplexity, epochs, |done| task.update(done as u64, ""))
     })?;
-    let columns = vec!["x".into(), "y".into()];
     let embedded = Table::new(columns, embedding.points, table.labels().cloned())?;
     write(&arguments.out, &embedded)?;
     let (rows, kl) = (table.len(), embedding.kl_divergence);

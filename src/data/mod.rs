@@ -7,6 +7,7 @@ mod npy;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod read;
+mod scaled;
 mod scaling;
 mod split;
 mod table;
@@ -14,6 +15,7 @@ mod write;
 
 pub use self::mixture::{Assigned, Gaussian, Mixture, log_sum_exp};
 pub use self::read::{Format, Loaded, ReadOptions, dropped_note, read, read_chunks};
+pub(crate) use self::scaled::Scaled;
 pub use self::scaling::{Scaling, mixed_spreads};
 pub use self::split::{epoch_order, split};
 pub use self::table::{Labels, Table};

@@ -50,7 +50,8 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
     // Equal values take next to nothing in the file, whatever their number.
     let of_groups = builder.metadata().row_groups().iter().map(|group| group.num_rows());
     let claimed = of_groups.fold(0, i64::saturating_add).max(0) as u64;
-    if claimed.saturating_mul(features.len() as u64) > MOST_VALUES as u64 {
+    let held = rows.holds(claimed).saturating_mul(features.len() as u64);
+    if held > MOST_VALUES as u64 {
         return Err(bad(format!("it holds more than {MOST_VALUES} values"))
             .help("write fewer rows or columns to a file of their own"));
     }
@@ -105,8 +106,8 @@ fn lies_within(metadata: &ParquetMetaData, length: u64) -> bool {
     })
 }
 
-/// Rows of a row group: few enough that a reader may hold some of them, and shuffle.
-const GROUP_ROWS: usize = 1 << 17;
+/// Values of a row group, which the writer holds until it is full.
+const GROUP_VALUES: usize = 1 << 20;
 
 /// Writes rows as Parquet: columns of 32-bit floats, the label as text last. Values are not
 /// compressed, as those of continuous columns hardly get smaller.
@@ -124,7 +125,7 @@ impl<W: Write + Send> ParquetWriter<W> {
         let empty = batch(&columns, label.as_deref(), none.view(), &[])?;
         let properties = WriterProperties::builder()
             .set_dictionary_enabled(false)
-            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .set_max_row_group_row_count(Some((GROUP_VALUES / columns.len()).max(1)))
             .build();
         let writer = ArrowWriter::try_new(file, empty.schema(), Some(properties))?;
         Ok(Self { writer, columns, label })

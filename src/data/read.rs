@@ -88,8 +88,9 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     Ok(Loaded { table: rows.into_table()?, named, dropped, hash })
 }
 
-/// Reads a file as [`read`] does, but holds [`CHUNK`] rows of it at a time at most, which it gives to
-/// `each`: tables whose labels are those of their own rows. Gives the number of rows that were read
+/// Reads a file as [`read`] does, but holds 65 536 rows of it at a time at most, which it gives to
+/// `each`: tables whose labels are those of their own rows. Of a NumPy array in Fortran's order, whose
+/// rows are spread over the file, it holds the bytes of all. Gives the number of rows that were read
 /// and of those dropped for a missing value.
 ///
 /// # Errors
@@ -371,6 +372,11 @@ impl<'a> Rows<'a> {
             Flaw::Range(cell) => bad(&format!("{} is too large for a 32-bit float", shown(cell)))
                 .help("rescale the column to within ±3.4e38, or choose others with --columns"),
         }
+    }
+
+    /// How many of so many rows are held at once.
+    pub(super) fn holds(&self, rows: u64) -> u64 {
+        if self.target.each.is_some() { rows.min(CHUNK as u64) } else { rows }
     }
 
     /// The chosen columns.

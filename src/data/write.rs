@@ -34,7 +34,7 @@ pub fn write_rows(
     label: Option<&str>,
     fill: impl FnOnce(&mut RowWriter) -> Result<()>,
 ) -> Result<()> {
-    let format = writable(path, label.is_some())?;
+    let format = writable(path, columns, label)?;
     let writing = |error| Error::io("writing", path, error);
     write_atomically(path, |file| {
         let sink = Sink::new(format, file, columns, label).map_err(writing)?;
@@ -44,15 +44,21 @@ pub fn write_rows(
     })
 }
 
-/// The format of a file to be written, with or without labels.
+/// The format of a file to be written, with a column of labels or without.
 ///
 /// # Errors
-/// Where the name ends in none, or the format takes no labels.
-pub fn writable(path: &Path, labelled: bool) -> Result<Format> {
+/// Where the name ends in none, the format takes no labels, or two columns would have one name.
+pub fn writable(path: &Path, columns: &[String], label: Option<&str>) -> Result<Format> {
     let format = Format::of(path)?;
-    if labelled && format == Format::Npy {
+    let Some(label) = label else { return Ok(format) };
+    if format == Format::Npy {
         return Err(Error::input(format!("{}: .npy files hold no labels", path.display()))
             .help("write .csv or .parquet, or leave --labels out"));
+    }
+    if columns.iter().any(|column| column == label) {
+        let file = path.display();
+        return Err(Error::input(format!("{file}: two columns would be called \"{label}\""))
+            .help("rename the label's column, or leave --labels out"));
     }
     Ok(format)
 }

@@ -17,7 +17,7 @@ pub struct SweepPage {
     pub headings: Vec<String>,
     /// One a combination of settings, the best first.
     pub rows: Vec<Vec<String>>,
-    /// Every member by its settings.
+    /// The members of the best settings, one by one.
     pub picture: Figure,
 }
 
@@ -48,7 +48,7 @@ impl SweepPage {
         };
         let sections = [
             ("settings", "Settings", standings),
-            ("members", "Every model", figure(&self.picture)),
+            ("members", "Model by model", figure(&self.picture)),
         ];
         document("modescope: a sweep", STATIC_POLICY, top, &sections, html! {})
     }

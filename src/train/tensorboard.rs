@@ -10,7 +10,7 @@ use super::EpochRecord;
 use crate::error::{Error, Result};
 use crate::files::write_atomically;
 
-/// The two encodings of protocol buffers that are needed beside plain bytes.
+/// How a field of a protocol buffer is encoded.
 const VARINT: u64 = 0;
 const FIXED_64: u64 = 1;
 const BYTES: u64 = 2;

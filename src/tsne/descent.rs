@@ -1,9 +1,9 @@
 //! Gradient descent of t-SNE's Kullback–Leibler divergence.
 
-use bhtsne::SparseAffinities;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::affinities::Affinities;
 use super::repulsion::Repulsion;
 
 /// Neighbours side by side.
@@ -42,9 +42,9 @@ struct Phase {
 }
 
 /// The layout that the descent from `start` ends at, and its divergence in nats. The learning rate is
-/// rows over exaggeration (Belkina et al. 2019).
+/// rows over exaggeration (Belkina et al. 2019), of a gradient with its factor 4, which they leave out.
 pub(super) fn descend(
-    affinities: &SparseAffinities<f32>,
+    affinities: &Affinities,
     start: Vec<[f32; 2]>,
     epochs: usize,
     mut progress: impl FnMut(usize),
@@ -63,7 +63,7 @@ pub(super) fn descend(
             let kernels = repulsion.update(&layout) as f32;
             let moving = points.par_iter_mut().zip(&mut next).enumerate().with_min_len(64);
             moving.for_each(|(row, (point, next))| {
-                let (columns, shares) = of_row(affinities, row);
+                let (columns, shares) = affinities.of_row(row);
                 let (layout, own) = (&layout[..], layout[row]);
                 let pull = arch.dispatch(Attraction { layout, own, columns, shares });
                 let push = repulsion.force(row);
@@ -92,12 +92,6 @@ impl Point {
         *velocity = phase.momentum * *velocity - phase.rate * *gain * gradient;
         *velocity
     }
-}
-
-/// The affinities of a row: the numbers of the other rows, and the share of each.
-fn of_row(affinities: &SparseAffinities<f32>, row: usize) -> (&[u32], &[f32]) {
-    let span = affinities.rows()[row]..affinities.rows()[row + 1];
-    (&affinities.columns()[span.clone()], &affinities.values()[span])
 }
 
 /// 1 / (1 + the squared distance), and the differences.
@@ -158,9 +152,9 @@ fn centre(layout: &mut [[f32; 2]]) {
 }
 
 /// KL(P ‖ Q) of a layout whose kernels sum to `kernels` over all pairs.
-fn divergence(affinities: &SparseAffinities<f32>, layout: &[[f32; 2]], kernels: f64) -> f64 {
+fn divergence(affinities: &Affinities, layout: &[[f32; 2]], kernels: f64) -> f64 {
     let of_row = |row: usize| {
-        let (columns, shares) = of_row(affinities, row);
+        let (columns, shares) = affinities.of_row(row);
         let of_pair = |(&column, &share): (&u32, &f32)| {
             let (kernel, _) = kernel(layout[row], layout[column as usize]);
             let (p, q) = (f64::from(share), f64::from(kernel) / kernels);

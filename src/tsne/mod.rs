@@ -6,9 +6,9 @@ mod repulsion;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
-use self::affinities::affinities;
+use self::affinities::Affinities;
 use self::descent::descend;
-use crate::audit::scaled::Scaled;
+use crate::data::Scaled;
 use crate::error::{Error, Result};
 
 pub use self::descent::EPOCHS;
@@ -56,7 +56,7 @@ pub fn embed(
     check(rows.nrows(), perplexity)?;
     let rows = Scaled::new(rows)?.rows;
     let start = start(&rows);
-    let affinities = affinities(&rows, perplexity)?;
+    let affinities = Affinities::new(&rows, perplexity)?;
     let (points, kl_divergence) = descend(&affinities, start, epochs, progress);
     let points = points.into_flattened();
     let points = Array2::from_shape_vec((rows.nrows(), 2), points)

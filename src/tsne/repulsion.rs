@@ -9,7 +9,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::audit::knn::{LANES, Node};
+use crate::knn::{LANES, Node};
 
 /// A value of each point of a bucket.
 type Lanes = [f32; LANES];

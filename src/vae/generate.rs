@@ -15,6 +15,8 @@ use crate::random::{Generator, Stream};
 
 /// Rows of a chunk. It keys the random streams, so changing it changes the samples.
 const CHUNK: usize = 4096;
+/// Samples drawn in one go at most: a larger number is a slip of the keyboard.
+pub const MOST_SAMPLES: usize = 10_000_000_000;
 /// Chunks that the processor's cores share out.
 const CHUNKS_AT_ONCE: usize = 16;
 /// Rows of a chunk that the processor computes at once.
@@ -122,7 +124,7 @@ impl Model {
     /// Draws the rows of [`sample`](Self::sample) and gives them to `each`, some at a time.
     ///
     /// # Errors
-    /// Where `rows` is 0, the device fails, `interrupt` is set, or what `each` returns.
+    /// Where `rows` is 0 or above 10¹⁰, the device fails, `interrupt` is set, or what `each` returns.
     pub fn sample_chunks(
         &self,
         rows: usize,
@@ -131,8 +133,9 @@ impl Model {
         interrupt: &AtomicBool,
         each: impl FnMut(ArrayView2<f32>) -> Result<()>,
     ) -> Result<()> {
-        if rows == 0 {
-            return Err(Error::input("0 samples cannot be drawn").help("ask for 1 at least"));
+        if !(1..=MOST_SAMPLES).contains(&rows) {
+            return Err(Error::input(format!("{rows} samples cannot be drawn in one go"))
+                .help("ask for 1 to 10^10 of them; draw more with several seeds"));
         }
         let noise = noise.then_some(Stream::ObservationNoise);
         let latent = self.card.architecture.latent;

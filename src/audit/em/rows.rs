@@ -7,8 +7,8 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use super::components::Components;
 use super::{FIRST_STEP, Fit, SAMPLE, VARIANCE_FLOOR};
-use crate::audit::scaled::Scaled;
 use crate::data::Mixture;
+use crate::data::Scaled;
 use crate::error::Result;
 use crate::random::{Generator, Stream};
 

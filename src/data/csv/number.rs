@@ -1,9 +1,9 @@
 //! Plain decimal numbers, fast.
 
-/// The powers of ten that a double holds exactly.
-const POWERS: [f64; 23] = [
+/// The powers of ten that so many digits need; a double holds them exactly.
+const POWERS: [f64; 19] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
-    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+    1e17, 1e18,
 ];
 /// Bits of a double's fraction that a single has not, where exactly half of a single's last bit is set.
 const HALFWAY: u64 = 1 << 28;
@@ -11,7 +11,7 @@ const HALFWAY: u64 = 1 << 28;
 /// The f32 nearest to a number such as `-12.0625`; nothing for any other text, and for the few such
 /// numbers that take more care, all of which std reads.
 ///
-/// A mantissa below 2⁵³ over a power of ten up to 10²² is the nearest double (Clinger, "How to Read
+/// A mantissa below 2⁵³ over a power of ten up to 10¹⁸ is the nearest double (Clinger, "How to Read
 /// Floating Point Numbers Accurately", PLDI 1990), and rounding that again gives the nearest single
 /// unless the double is halfway between two.
 pub(super) fn plain_decimal(text: &[u8]) -> Option<f32> {
@@ -39,7 +39,7 @@ pub(super) fn plain_decimal(text: &[u8]) -> Option<f32> {
         return None;
     }
     let value = mantissa as f64 / POWERS[decimals];
-    if value.to_bits() & (2 * HALFWAY - 1) == HALFWAY || (value < 1e-30 && mantissa != 0) {
+    if value.to_bits() & (2 * HALFWAY - 1) == HALFWAY {
         return None;
     }
     let value = value as f32;

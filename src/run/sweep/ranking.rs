@@ -267,8 +267,16 @@ impl<'a> Ranking<'a> {
         };
         let settings: Vec<String> =
             shown.iter().map(|standing| self.sweep.describe(self.combination(standing))).collect();
+        let title = match self.standings.len() > shown.len() {
+            false => "Settings, the best held-out ELBO first".to_owned(),
+            true => format!(
+                "The best {} of {} settings by held-out ELBO",
+                shown.len(),
+                self.standings.len()
+            ),
+        };
         let figure = plot::Sweep {
-            title: "Settings, the best held-out ELBO first",
+            title: &title,
             settings: &settings,
             panels: [
                 panel("strict modes", |s| s.strict, |score| score.counts.strict as f64),

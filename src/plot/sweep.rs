@@ -137,7 +137,8 @@ impl Figure for Sweep<'_> {
         let style = theme::text(theme::TICK).pos(Pos::new(HPos::Left, VPos::Center));
         for (line, name) in self.settings.iter().enumerate() {
             let place = (theme::MARGIN, chart.pixel(0.0, -(line as f64)).1);
-            chart.screen.draw_text(&theme::fitted(name, theme::TICK, room), &style, place)?;
+            let name = theme::fitted(name, theme::TICK, room);
+            chart.screen.draw(&Text::new(name, place, style.clone()))?;
         }
         Ok(())
     }

@@ -356,3 +356,29 @@ fn density_is_a_density() {
     let curve = latent::density(&[standard_normal(1)], 0, &axis);
     assert!((curve[100].1 - 0.398_942_280_401).abs() < 1e-9);
 }
+
+/// Each setting is named at the left, at the height of its line.
+#[test]
+fn settings_of_a_sweep_are_named_beside_their_lines() {
+    let rows = || {
+        let row =
+            |mean| SweepRow { values: vec![], mean: None, interval: Some([mean, mean + 1.0]) };
+        vec![row(1.0), row(2.0)]
+    };
+    let settings = ["first=1".to_owned(), "second=2".to_owned()];
+    let panels = ["strict modes", "held-out ELBO"].map(|name| SweepPanel { name, rows: rows() });
+    let figure = Sweep { title: "Settings", settings: &settings, panels };
+    let svg = figure.draw(folder().path(), "sweep").unwrap().svg;
+    let lines: Vec<&str> = svg
+        .lines()
+        .filter(|line| line.starts_with("<polyline") && line.contains("stroke-width=\"4\""))
+        .map(|line| attribute(line, "points"))
+        .collect();
+    for (index, setting) in settings.iter().enumerate() {
+        let before = svg.lines().zip(svg.lines().skip(1)).find(|(_, text)| text == setting);
+        let (element, _) = before.unwrap();
+        assert_eq!(attribute(element, "x"), theme::MARGIN.to_string());
+        let height = attribute(element, "y");
+        assert!(lines[index].contains(&format!(",{height} ")), "{} at {height}", lines[index]);
+    }
+}

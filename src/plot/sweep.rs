@@ -136,9 +136,9 @@ impl Figure for Sweep<'_> {
         self.panel(&halves[1], right)?;
         let style = theme::text(theme::TICK).pos(Pos::new(HPos::Left, VPos::Center));
         for (line, name) in self.settings.iter().enumerate() {
-            let place = (theme::MARGIN, chart.pixel(0.0, -(line as f64)).1);
+            let height = chart.pixel(0.0, -(line as f64)).1 - area.get_base_pixel().1;
             let name = theme::fitted(name, theme::TICK, room);
-            chart.screen.draw(&Text::new(name, place, style.clone()))?;
+            area.draw_text(&name, &style, (theme::MARGIN, height))?;
         }
         Ok(())
     }

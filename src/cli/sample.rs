@@ -16,7 +16,7 @@ use crate::device;
 use crate::error::Result;
 use crate::model::SavedModel;
 use crate::run::Progress;
-use crate::vae::{MOST_SAMPLES, Model};
+use crate::vae::{Model, check_samples};
 
 /// Draw samples from a trained run
 ///
@@ -32,9 +32,8 @@ pub struct Arguments {
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// Number of rows
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 10_000,
-          value_parser = clap::value_parser!(u64).range(1..=MOST_SAMPLES as u64))]
-    samples: u64,
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10_000)]
+    samples: usize,
     /// The decoder's mean alone, without the likelihood's noise
     #[arg(long)]
     mean: bool,
@@ -52,13 +51,14 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+    check_samples(arguments.samples)?;
     let saved = SavedModel::load(&arguments.run)?;
     check_target(&arguments.out, &saved.card.columns, None, arguments.force)?;
     let seed = arguments.seed.unwrap_or(saved.card.seed.wrapping_add(1));
     let columns = saved.card.columns.clone();
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
     let model = Model::new(saved, &chosen.device);
-    let (rows, noise) = (arguments.samples as usize, !arguments.mean);
+    let (rows, noise) = (arguments.samples, !arguments.mean);
     let display = Display::new(output);
     let task = display.begin("sampling", rows as u64);
     let mut done = 0;

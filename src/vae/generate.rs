@@ -16,7 +16,7 @@ use crate::random::{Generator, Stream};
 /// Rows of a chunk. It keys the random streams, so changing it changes the samples.
 const CHUNK: usize = 4096;
 /// Samples drawn in one go at most: a larger number is a slip of the keyboard.
-pub const MOST_SAMPLES: usize = 10_000_000_000;
+const MOST_SAMPLES: usize = 10_000_000_000;
 /// Chunks that the processor's cores share out.
 const CHUNKS_AT_ONCE: usize = 16;
 /// Rows of a chunk that the processor computes at once.
@@ -133,10 +133,7 @@ impl Model {
         interrupt: &AtomicBool,
         each: impl FnMut(ArrayView2<f32>) -> Result<()>,
     ) -> Result<()> {
-        if !(1..=MOST_SAMPLES).contains(&rows) {
-            return Err(Error::input(format!("{rows} samples cannot be drawn in one go"))
-                .help("ask for 1 to 10^10 of them; draw more with several seeds"));
-        }
+        check_samples(rows)?;
         let noise = noise.then_some(Stream::ObservationNoise);
         let latent = self.card.architecture.latent;
         let draw = |index, count| match &self.card.prior {
@@ -345,6 +342,18 @@ fn pieces<'a>(
 ) -> impl Iterator<Item = (ArrayView2<'a, f32>, ArrayViewMut2<'a, f32>)> {
     let rows = if *device == Device::flex() { PIECE } else { CHUNK };
     chunk.axis_chunks_iter(Axis(0), rows).zip(results.axis_chunks_iter_mut(Axis(0), rows))
+}
+
+/// Refuses numbers of samples that cannot be drawn in one go.
+///
+/// # Errors
+/// Where there are none, or more than 10¹⁰.
+pub fn check_samples(rows: usize) -> Result<()> {
+    match (1..=MOST_SAMPLES).contains(&rows) {
+        true => Ok(()),
+        false => Err(Error::input(format!("{rows} samples cannot be drawn in one go"))
+            .help("ask for 1 to 10^10 of them; draw more with several seeds")),
+    }
 }
 
 /// Stops between chunks where the user wants to.

@@ -10,7 +10,7 @@ mod objective;
 mod ops;
 mod prior;
 
-pub use generate::{Latents, MOST_SAMPLES, Model};
+pub use generate::{Latents, Model, check_samples};
 pub use network::{Posterior, Vae};
 pub use objective::{Losses, losses};
 pub use prior::{LearnedPrior, MixturePrior, VampPrior};

@@ -84,7 +84,7 @@ def tsne(folder):
 
     for rows, method in [(10_000, "bh"), (10_000, "fft"), (50_000, "fft")]:
         out = folder / f"tsne-{rows}"
-        modescope("mixture", "--rows", rows, "--dimensions", 10, "--seed", 4, "--out", out)
+        modescope("mixture", "--rows", rows, "--dimensions", 10, "--seed", 4, "--out", out, "--force")
         layout = out / "layout.csv"
         arguments = ["tsne", out / "data.csv", "--labels", "component", "--out", layout, "--force", "--json"]
         ours, said = timed(lambda: modescope(*arguments), 1)
@@ -105,7 +105,9 @@ def sample(folder):
     import torch
 
     run = folder / "trained"
-    modescope("train", "--epochs", 20, "--backend", "cpu", "--out", run)
+    modescope("mixture", "--seed", 1, "--out", folder / "given")
+    data = folder / "given" / "data.csv"
+    modescope("train", data, "--labels", "component", "--epochs", 20, "--backend", "cpu", "--out", run)
     out = folder / "samples.parquet"
     work = lambda: modescope("sample", run, "-n", SAMPLES, "--backend", "cpu", "--out", out, "--force")
     ours, _ = timed(work)

@@ -100,20 +100,21 @@ def main():
         power = f"{exponent([point[:2] for point in points]):.2f}" if len(points) > 1 else "–"
         print(f"| {stage} | {columns} | " + " | ".join(row) + f" | {power} |")
 
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), constrained_layout=True)
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5), constrained_layout=True)
     colours = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9"]
     names = list(dict.fromkeys(stage for stage, _ in found))
     for (stage, columns), points in found.items():
         style = {3: "-", 10: "--", 50: ":"}[columns]
         colour = colours[names.index(stage)]
         for place, column in ((axes[0], 1), (axes[1], 2)):
-            label = stage if columns == 3 else None
+            label = stage if (columns, column) == (3, 1) else None
             place.loglog([p[0] for p in points], [p[column] for p in points], style, color=colour, marker="o", ms=3, label=label)
     for place, label in zip(axes, ("time in seconds", "peak memory in MiB")):
         place.set_xlabel("rows")
         place.set_ylabel(label)
         place.grid(alpha=0.3)
-    axes[0].legend(title="3 columns solid, 10 dashed, 50 dotted", fontsize=8, title_fontsize=8)
+    title = "3 columns solid, 10 dashed, 50 dotted"
+    figure.legend(title=title, loc="outside lower center", ncols=len(names), fontsize=8, title_fontsize=8)
     figure.savefig(ROOT / "docs" / "images" / "scaling.png", dpi=150)
 
 

@@ -13,9 +13,8 @@ use ndarray::ArrayView1;
 
 use self::number::plain_decimal;
 use self::raw::{delimiter, line, only_first_line_quoted, open_quote};
-use super::read::{
-    Cell, Choice, Flaw, NO_ROWS, ReadOptions, Rows, Target, check_width, positional,
-};
+use super::ReadOptions;
+use super::rows::{Cell, Choice, Flaw, NO_ROWS, Rows, Target, check_width, positional};
 use crate::error::{Error, Result};
 
 /// How a missing value may be written, in any case.

@@ -7,6 +7,7 @@ mod npy;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod read;
+mod rows;
 mod scaled;
 mod scaling;
 mod split;

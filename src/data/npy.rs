@@ -5,7 +5,7 @@ use std::io::{BufReader, Read, Seek};
 
 use npyz::{DType, Endianness, NpyFile, Order, TypeChar};
 
-use super::read::{DAMAGED, Rows, Target, check_width, narrow, positional};
+use super::rows::{DAMAGED, Rows, Target, check_width, narrow, positional};
 use crate::error::{Error, Result};
 
 /// A value from the bytes that it has in the file.

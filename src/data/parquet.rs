@@ -13,7 +13,7 @@ use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 
-use super::read::{DAMAGED, Flaw, Rows, Target, check_width, narrow, text_help};
+use super::rows::{DAMAGED, Flaw, Rows, Target, check_width, narrow, text_help};
 use crate::config::MOST_VALUES;
 use crate::error::{Error, Result};
 

@@ -85,11 +85,11 @@ impl RowWriter<'_> {
 }
 
 /// What formats need of a file.
-trait Target: Write + Seek + Send {}
+trait WriteSeek: Write + Seek + Send {}
 
-impl<T: Write + Seek + Send> Target for T {}
+impl<T: Write + Seek + Send> WriteSeek for T {}
 
-type Out<'a> = &'a mut dyn Target;
+type Out<'a> = &'a mut dyn WriteSeek;
 
 /// The file in its format.
 enum Sink<'a> {

@@ -4,6 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::affinities::Affinities;
+use super::kernel;
 use super::repulsion::Repulsion;
 
 /// Neighbours side by side.
@@ -92,13 +93,6 @@ impl Point {
         *velocity = phase.momentum * *velocity - phase.rate * *gain * gradient;
         *velocity
     }
-}
-
-/// 1 / (1 + the squared distance), and the differences.
-#[inline(always)]
-fn kernel(a: [f32; 2], b: [f32; 2]) -> (f32, [f32; 2]) {
-    let [dx, dy] = [a[0] - b[0], a[1] - b[1]];
-    (1.0 / (1.0 + dx * dx + dy * dy), [dx, dy])
 }
 
 /// The attraction Σⱼ pᵢⱼ k (yᵢ − yⱼ) of a row, several neighbours side by side.

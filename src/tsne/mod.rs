@@ -64,6 +64,13 @@ pub fn embed(
     Ok(Embedding { points, kl_divergence, perplexity })
 }
 
+/// Student's kernel 1 / (1 + the squared distance) between two places, and their differences.
+#[inline(always)]
+fn kernel(a: [f32; 2], b: [f32; 2]) -> (f32, [f32; 2]) {
+    let [dx, dy] = [a[0] - b[0], a[1] - b[1]];
+    (1.0 / (1.0 + dx * dx + dy * dy), [dx, dy])
+}
+
 /// Refuses what bhtsne would panic at.
 fn check(n: usize, perplexity: f64) -> Result<()> {
     if n < 5 {

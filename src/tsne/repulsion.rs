@@ -9,6 +9,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::kernel;
 use crate::knn::{LANES, Node};
 
 /// A value of each point of a bucket.
@@ -189,8 +190,7 @@ impl WithSimd for Meeting<'_> {
         let mut sums = [[0.0; LANES]; 3];
         for &[x, y, count] in self.sources {
             for lane in 0..LANES {
-                let (dx, dy) = (xs[lane] - x, ys[lane] - y);
-                let kernel = 1.0 / (1.0 + dx * dx + dy * dy);
+                let (kernel, [dx, dy]) = kernel([xs[lane], ys[lane]], [x, y]);
                 let weighted = count * kernel;
                 let force = weighted * kernel;
                 sums[0][lane] += force * dx;

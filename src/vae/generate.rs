@@ -321,7 +321,11 @@ impl Model {
                 means.assign(&to_array(posterior.mean)?);
                 log_variances.slice_mut(place).assign(&to_array(posterior.log_variance)?);
             }
-            Ok((means, log_variances))
+            match means.iter().chain(&log_variances).all(|value: &f32| value.is_finite()) {
+                true => Ok((means, log_variances)),
+                false => Err(Error::failed("the model encodes rows to values that are not finite")
+                    .help("train again with a lower training.learning_rate")),
+            }
         };
         self.in_chunks(rows.nrows(), interrupt, chunk, |index, (means, log_variances)| {
             let place = s![index * CHUNK..index * CHUNK + means.nrows(), ..];

@@ -1,0 +1,293 @@
+//! What the readers of all formats share: the choice of columns, missing values, the rows as they are
+//! found, and what makes a file unusable.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use ndarray::Array2;
+
+use super::table::LabelColumn;
+use super::{ReadOptions, Table};
+use crate::error::{Error, Result, nearest};
+
+/// The remedy for a file without rows.
+pub(super) const NO_ROWS: &str = "name a file that holds at least one row of numbers";
+/// The remedy for a file that is not what its ending says.
+pub(super) const DAMAGED: &str = "the file is damaged or of another format: write it again";
+
+/// Most columns of a file. The covariances of an audit have the square of their number.
+const MOST_COLUMNS: usize = 10_000;
+/// Rows that [`read_chunks`](super::read_chunks) holds at a time.
+const CHUNK: usize = 1 << 16;
+/// Characters of a cell that a message shows.
+const SHOWN: usize = 40;
+
+/// What is read of a file, and where it goes.
+pub(super) struct Target<'a> {
+    pub(super) path: &'a Path,
+    pub(super) options: &'a ReadOptions,
+    /// Who gets the rows chunk by chunk; else they are kept.
+    pub(super) each: Option<&'a mut dyn FnMut(Table) -> Result<()>>,
+}
+
+/// The chosen columns, as indices into the columns of the file.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) features: Vec<usize>,
+    pub(super) label: Option<usize>,
+}
+
+impl Choice {
+    /// Finds the columns that the options name among `names`.
+    pub(super) fn new(path: &Path, names: &[String], options: &ReadOptions) -> Result<Self> {
+        let file = path.display();
+        let mut known = HashMap::new();
+        for (i, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            if let Some(first) = known.insert(name, i) {
+                return Err(Error::input(format!(
+                    "{file}: columns {} and {} are both called \"{name}\"",
+                    first + 1,
+                    i + 1
+                ))
+                .help("rename one of them"));
+            }
+        }
+        let find = |name: &String| {
+            names.iter().position(|other| other == name).ok_or_else(|| {
+                let known = || names.iter().map(String::as_str).filter(|name| !name.is_empty());
+                let list = format!("the columns are: {}", known().collect::<Vec<_>>().join(", "));
+                Error::input(format!("{file}: there is no column \"{name}\"")).help(
+                    match nearest(name, known()) {
+                        Some(guess) => format!("did you mean \"{guess}\"? {list}"),
+                        None => list,
+                    },
+                )
+            })
+        };
+        let wanted = options.labels.as_ref();
+        let label = wanted
+            .filter(|name| !options.labels_optional || names.contains(name))
+            .map(find)
+            .transpose()?;
+        let features = match &options.columns {
+            Some(chosen) => chosen.iter().map(find).collect::<Result<Vec<_>>>()?,
+            None => (0..names.len()).filter(|&i| Some(i) != label).collect(),
+        };
+        for (i, &feature) in features.iter().enumerate() {
+            let name = &names[feature];
+            if name.is_empty() {
+                return Err(Error::input(format!("{file}: column {} has no name", feature + 1))
+                    .help("name it in the header, or choose the other columns with --columns"));
+            }
+            if features[..i].contains(&feature) {
+                return Err(Error::input(format!("column \"{name}\" is chosen twice"))
+                    .help("name each column once in --columns"));
+            }
+            if label == Some(feature) {
+                return Err(Error::input(format!(
+                    "column \"{name}\" is chosen both as a feature and as the label"
+                ))
+                .help("leave it out of --columns or of --labels"));
+            }
+        }
+        if features.is_empty() {
+            return Err(Error::input(format!("{file}: there is no feature column"))
+                .help("choose at least one numeric column with --columns"));
+        }
+        Ok(Self { features, label })
+    }
+}
+
+/// Refuses a file with so many columns before anything is set aside for each.
+pub(super) fn check_width(path: &Path, columns: usize) -> Result<()> {
+    if columns <= MOST_COLUMNS {
+        return Ok(());
+    }
+    Err(Error::input(format!("{}: {columns} columns are more than {MOST_COLUMNS}", path.display()))
+        .help("write the columns to model to a file of their own; rows are observations"))
+}
+
+/// The names of columns that have none: `x0`, `x1`, …
+pub(super) fn positional(columns: usize) -> Vec<String> {
+    (0..columns).map(|i| format!("x{i}")).collect()
+}
+
+/// Why a cell gives no feature value. Each holds the cell as it was written.
+#[derive(Debug)]
+pub(super) enum Flaw {
+    Missing(String),
+    Text(String),
+    Range(String),
+}
+
+/// A feature value as a reader found it.
+pub(super) type Cell = std::result::Result<f32, Flaw>;
+
+/// A feature value that was a number in the file already.
+pub(super) fn narrow(value: f64) -> Cell {
+    let narrow = value as f32;
+    match (value.is_finite(), narrow.is_finite()) {
+        (true, true) => Ok(narrow),
+        (true, false) => Err(Flaw::Range(format!("{value:?}"))),
+        (false, _) => Err(Flaw::Missing(value.to_string())),
+    }
+}
+
+/// What to do about text in a feature column.
+pub(super) fn text_help(name: &str) -> String {
+    format!("if it is a label, say --labels {name}; else choose the numeric columns with --columns")
+}
+
+/// A cell as a message shows it: its start where it is long.
+fn shown(cell: &str) -> String {
+    match cell.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &cell[..end]),
+        None => cell.to_owned(),
+    }
+}
+
+/// Collects the rows that a reader finds and makes tables of them.
+pub(super) struct Rows<'a> {
+    target: Target<'a>,
+    names: Vec<String>,
+    /// Whether the names are the file's own.
+    pub(super) named: bool,
+    choice: Choice,
+    values: Vec<f32>,
+    labels: LabelColumn,
+    count: usize,
+    /// Rows that were dropped for a missing value.
+    pub(super) dropped: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// For a file with these columns, no rows yet. `named` says whether the names are its own.
+    pub(super) fn new(target: Target<'a>, names: Vec<String>, named: bool) -> Result<Self> {
+        Ok(Self {
+            choice: Choice::new(target.path, &names, target.options)?,
+            target,
+            names,
+            named,
+            values: Vec::new(),
+            labels: LabelColumn::default(),
+            count: 0,
+            dropped: 0,
+        })
+    }
+
+    /// Adds a row: the value of each feature in the order of the choice, and the label where one is
+    /// chosen. `place` says where it is: "line 7".
+    pub(super) fn push(
+        &mut self,
+        place: impl Fn() -> String,
+        values: impl IntoIterator<Item = Cell>,
+        label: Option<&str>,
+    ) -> Result<()> {
+        let start = self.values.len();
+        let mut complete = true;
+        for (i, value) in values.into_iter().enumerate() {
+            match value {
+                Ok(value) => self.values.push(value),
+                Err(Flaw::Missing(_)) if self.target.options.drop_missing => complete = false,
+                Err(flaw) => return Err(self.flawed(&place(), self.choice.features[i], &flaw)),
+            }
+        }
+        if let (Some(column), Some(label)) = (self.choice.label, label.map(str::trim)) {
+            match label.is_empty() {
+                false if complete => self.labels.push(label),
+                false => {}
+                true if self.target.options.drop_missing => complete = false,
+                true => {
+                    let flaw = Flaw::Missing(String::new());
+                    return Err(self.flawed(&place(), column, &flaw));
+                }
+            }
+        }
+        if !complete {
+            self.values.truncate(start);
+            self.dropped += 1;
+            return Ok(());
+        }
+        self.count += 1;
+        match self.target.each.is_some() && self.count.is_multiple_of(CHUNK) {
+            true => self.give_chunk(),
+            false => Ok(()),
+        }
+    }
+
+    fn flawed(&self, place: &str, column: usize, flaw: &Flaw) -> Error {
+        let (file, name) = (self.target.path.display(), &self.names[column]);
+        let bad = |what: &str| {
+            Error::input(format!("{file}, {place}, column {} (\"{name}\"): {what}", column + 1))
+        };
+        let drop = "leave out rows with missing values by --drop-missing, or choose other columns \
+                    with --columns";
+        match flaw {
+            Flaw::Missing(cell) if cell.is_empty() => bad("the value is missing").help(drop),
+            Flaw::Missing(cell) => bad(&format!("the value is {cell}")).help(drop),
+            Flaw::Text(cell) => {
+                bad(&format!("\"{}\" is not a number", shown(cell))).help(text_help(name))
+            }
+            Flaw::Range(cell) => bad(&format!("{} is too large for a 32-bit float", shown(cell)))
+                .help("rescale the column to within ±3.4e38, or choose others with --columns"),
+        }
+    }
+
+    /// How many of so many rows are held at once.
+    pub(super) fn holds(&self, rows: u64) -> u64 {
+        if self.target.each.is_some() { rows.min(CHUNK as u64) } else { rows }
+    }
+
+    /// The chosen columns.
+    pub(super) fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// Hands over the rows that are kept.
+    fn give_chunk(&mut self) -> Result<()> {
+        let table = self.take_table()?;
+        self.target.each.as_mut().map_or(Ok(()), |each| each(table))
+    }
+
+    /// Hands over the last rows; how many there were, and how many were dropped.
+    pub(super) fn finish_chunks(mut self) -> Result<(usize, usize)> {
+        self.check_any()?;
+        if !self.values.is_empty() {
+            self.give_chunk()?;
+        }
+        Ok((self.count, self.dropped))
+    }
+
+    /// The table of all rows.
+    pub(super) fn into_table(mut self) -> Result<Table> {
+        self.check_any()?;
+        self.take_table()
+    }
+
+    /// Refuses a file without rows.
+    fn check_any(&self) -> Result<()> {
+        let file = self.target.path.display();
+        match (self.count, self.dropped) {
+            (0, 0) => Err(Error::input(format!("{file}: the file has no row")).help(NO_ROWS)),
+            (0, dropped) => {
+                Err(Error::input(format!("{file}: all {dropped} rows have missing values"))
+                    .help("choose columns with fewer missing values with --columns"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The table of the rows that are kept, which are kept no longer.
+    fn take_table(&mut self) -> Result<Table> {
+        let columns: Vec<String> =
+            self.choice.features.iter().map(|&i| self.names[i].clone()).collect();
+        let values = std::mem::take(&mut self.values);
+        let rows = Array2::from_shape_vec((values.len() / columns.len(), columns.len()), values)
+            .map_err(|error| {
+                Error::failed(format!("reading {}: {error}", self.target.path.display()))
+            })?;
+        let labels = std::mem::take(&mut self.labels);
+        let labels = self.choice.label.map(|column| labels.named(&self.names[column]));
+        Table::new(columns, rows, labels)
+    }
+}

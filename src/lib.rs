@@ -25,6 +25,7 @@ pub mod files;
 pub mod fused;
 pub mod input;
 mod knn;
+pub mod live;
 pub mod model;
 pub mod plot;
 pub mod random;

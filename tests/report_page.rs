@@ -5,12 +5,10 @@
 mod browser;
 mod common;
 
-use browser::{NO_WEBGL, Open, WEBGL};
+use browser::{NO_WEBGL, Open, WEBGL, everyone_can_use};
 use common::{Place, QUICK, two_groups};
 use serde_json::json;
 
-/// Of Deque's axe-core, npm's `axe-core` 4.14.1.
-const AXE: &str = include_str!("assets/axe/axe.min.js");
 const INJECTION: &str = "</script><img src=x onerror=alert(1)>";
 
 /// A run on four columns, one with a name that is an attack and one with a name that is too long, and
@@ -83,26 +81,6 @@ fn pages_on_several_runs_fetch_nothing_and_everyone_can_use_them() {
         assert_eq!((page.requests(), page.errors()), (vec![], vec![]), "{path}");
         everyone_can_use(&page);
     }
-}
-
-/// Nothing sticks out sideways, on a phone neither, and axe-core has no serious finding.
-fn everyone_can_use(page: &Open) {
-    for (media, scheme, width) in
-        [("screen", "light", 1200), ("screen", "dark", 1200), ("screen", "light", 360)]
-    {
-        page.appear(media, scheme);
-        page.resize(width);
-        let wide = page.value("document.documentElement.scrollWidth");
-        assert!(wide.as_u64().unwrap() <= u64::from(width), "{wide} pixels wide at {width}");
-        page.script(AXE);
-        let found = page.value(
-            "axe.run().then(({ violations }) => violations
-                .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-                .map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]))",
-        );
-        assert_eq!(found, json!([]), "{scheme}, {width} pixels");
-    }
-    assert_eq!(page.errors(), [""; 0]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::config::Backend;
 use crate::device;
 use crate::error::{Error, Kind, Result};
 use crate::run::{
-    Context, Dataset, Decided, Existing, Facts, Plan, Progress, RunDir, Source, execute,
+    Context, Dataset, Decided, Existing, Facts, Live, Plan, Progress, RunDir, Source, execute,
 };
 use crate::train::read_history;
 
@@ -31,6 +31,7 @@ use crate::train::read_history;
   modescope run my.csv --labels species --drop-missing
   modescope run readings.parquet --columns temp,load,noise --backend wgpu
   modescope run --set mixture.components=25 --set mixture.spread=20 --seed 7
+  modescope run --live
   modescope run --resume --out runs/mixture-calibrated")]
 pub struct Arguments {
     #[command(flatten)]
@@ -48,6 +49,9 @@ pub struct Arguments {
     /// Also what takes longest: for a generated mixture, what training on 10 000 rows would change
     #[arg(long)]
     full: bool,
+    /// Show the run in a browser on this machine while it goes on, at an address that is printed
+    #[arg(long, conflicts_with = "quiet")]
+    live: bool,
 }
 
 /// What `run` and `train` share.
@@ -77,7 +81,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let restarts = arguments.restarts.map(|m| ("training.restarts", toml::Value::Integer(m)));
     let full = arguments.full.then_some(("analysis.full", toml::Value::Boolean(true)));
     let flags = samples.into_iter().chain(noise).chain(restarts).chain(full).collect();
-    let finished = arguments.job.execute(output, interrupt, flags, "report")?;
+    let (live, last) = (arguments.live, "report");
+    let finished = arguments.job.execute(output, interrupt, flags, live, last)?;
     let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
     let report = finished.dir.file(RunDir::REPORT);
     let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
@@ -101,13 +106,14 @@ pub struct Finished {
 }
 
 impl Job {
-    /// Resolves, plans and runs the stages up to `last`. Nothing is written before everything that
-    /// can be wrong with the input has been checked.
+    /// Resolves, plans and runs the stages up to `last`, with a page in a browser where it is to be
+    /// `live`. Nothing is written before everything that can be wrong with the input has been checked.
     pub fn execute(
         &self,
         output: &Output,
         interrupt: Arc<AtomicBool>,
         flags: Vec<(&'static str, toml::Value)>,
+        live: bool,
         last: &str,
     ) -> Result<Finished> {
         let display = Display::new(output);
@@ -156,13 +162,19 @@ impl Job {
             self.check_inputs_outside(&out)?;
         }
         let dir = RunDir::create(&out, existing)?;
+        let report = dir.file(RunDir::REPORT);
+        let live = live.then(|| Live::start(&display, &plan, &dataset, &report)).transpose()?;
+        let progress: &dyn Progress = match &live {
+            Some(live) => live,
+            None => &display,
+        };
         let context = Context {
             dir: &dir,
             plan: &plan,
             dataset: &dataset,
             device: &chosen.device,
-            progress: &display,
-            interrupt,
+            progress,
+            interrupt: Arc::clone(&interrupt),
         };
         let plan = execute(&context, last).map_err(|error| match error.kind() {
             Kind::Interrupted => Error::interrupted(error.message().to_owned()).help(format!(
@@ -171,6 +183,9 @@ impl Job {
             )),
             _ => error,
         })?;
+        if let Some(live) = &live {
+            live.finish(&interrupt)?;
+        }
         Ok(Finished { dir, plan })
     }
 

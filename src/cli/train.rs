@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         return Err(Error::input("there is no table to train on, and no run to resume")
             .help("name a .csv, .parquet or .npy file; `modescope mixture` makes one to try"));
     }
-    let finished = arguments.job.execute(output, interrupt, Vec::new(), "train")?;
+    let finished = arguments.job.execute(output, interrupt, Vec::new(), false, "train")?;
     let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
     let last = history.last().ok_or_else(|| Error::failed("the history is empty"))?;
     let elbo =

@@ -50,6 +50,14 @@ impl Losses<'_> {
         canvas::draw(self, folder, name)
     }
 
+    /// The figure for a page alone: no file is written.
+    ///
+    /// # Errors
+    /// Where a curve has not one value an epoch.
+    pub fn picture(&self, name: &str) -> Result<Picture> {
+        canvas::picture(self, name)
+    }
+
     fn panels(&self) -> [Panel; 4] {
         let of = |values: &[f64], style| panels::curve(self.epochs, values, style);
         let training = |values| of(values, theme::TRAINING);

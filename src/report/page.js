@@ -2,7 +2,8 @@
 // the page as pictures and tables, for print and for browsers without scripts or WebGL.
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+  let data = JSON.parse(document.getElementById("data").textContent);
+  const redraws = [];
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const ROUND = 60; // points of an outline
@@ -133,7 +134,7 @@
     const [xaxis, yaxis, zaxis] = names.map((name) => ({ ...axis(name), ...wall }));
     const [x, y, z] = spans.map((length) => (raw && alike ? length / longest : 1));
     const aspectratio = { x, y, z };
-    const scene = { xaxis, yaxis, zaxis, aspectratio, camera: camera(chart), uirevision: "view" };
+    const scene = { xaxis, yaxis, zaxis, aspectratio, camera: camera(chart) };
     const margin = { l: 0, r: 0, t: 0, b: 0 };
     return [traces(sets, at, names, options, true), layout({ scene, margin })];
   }
@@ -254,6 +255,19 @@
     return { "xaxis.range": range(xaxis.range, right), "yaxis.range": range(yaxis.range, up) };
   }
 
+  // Looks at what comes from where one looked before. Where other things are chosen, a plane is fitted
+  // to them anew; plotly.js itself remembers what a mouse did, but not what keys do.
+  function stay(before, after) {
+    if (after.scene) {
+      after.scene.camera = before.scene.camera;
+    } else if (after.uirevision === before.uirevision) {
+      for (const name of ["xaxis", "yaxis"]) {
+        const { autorange, range } = before[name];
+        if (autorange === false) Object.assign(after[name], { autorange, range });
+      }
+    }
+  }
+
   const SETS = { real: "real rows", generated: "generated rows", latent: "posterior means" };
 
   // How many points of each set are shown, each set with its look where that tells it apart.
@@ -281,6 +295,8 @@
     const config = { displayModeBar: false, scrollZoom: true, responsive: true };
     const redraw = () => {
       const [drawn, arrangement] = parts();
+      arrangement.uirevision = String(new URLSearchParams(new FormData(form)));
+      if (chart.layout) stay(chart.layout, arrangement);
       const points = drawn.filter(({ mode }) => mode === "markers");
       hint.querySelector("output").replaceChildren(...legend(points));
       return Plotly.react(chart, drawn, arrangement, config);
@@ -288,6 +304,7 @@
     for (const part of [form, chart, hint]) part.hidden = false;
     view.classList.add("drawn");
     redraw();
+    redraws.push(redraw);
     form.addEventListener("input", redraw);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("click", ({ target }) => {
@@ -304,16 +321,27 @@
       event.preventDefault();
       Plotly.relayout(chart, change);
     });
-    dark.addEventListener("change", redraw);
   }
 
   const views = { rows, latent, tsne };
-  for (const view of document.querySelectorAll(".view")) {
-    const name = view.dataset.view;
-    if (name === "rows" && data.columns.length > 2 && !hasWebGL()) {
-      view.querySelector(".problem").hidden = false;
-    } else {
-      show(view, views[name]);
+  function begin() {
+    for (const view of document.querySelectorAll(".view")) {
+      const name = view.dataset.view;
+      if (name === "rows" && data.columns.length > 2 && !hasWebGL()) {
+        view.querySelector(".problem").hidden = false;
+      } else {
+        show(view, views[name]);
+      }
     }
   }
+
+  const redrawAll = () => redraws.forEach((redraw) => redraw());
+  dark.addEventListener("change", redrawAll);
+  // The page of a run that goes on is given its rows as they come.
+  document.addEventListener("charts", ({ detail }) => {
+    const isFirst = data === null;
+    data = detail;
+    if (isFirst) begin(); else redrawAll();
+  });
+  if (data !== null) begin();
 })();

@@ -13,9 +13,39 @@ const SCRIPT: &str = include_str!("page.js");
 /// plotly.js 4.1.1, its bundle for charts in space: npm's `plotly.js-gl3d-dist-min`.
 const PLOTLY: &str = include_str!("../../assets/plotly/plotly-gl3d.min.js");
 const PLOTLY_LICENCE: &str = include_str!("../../assets/plotly/LICENSE");
-/// The browser is told to fetch nothing, whatever the page holds. plotly.js compiles functions.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
-                      script-src 'unsafe-inline' 'unsafe-eval'; img-src data: blob:";
+
+/// The policy of a page with views: the browser is told to fetch nothing, whatever the page holds,
+/// but for what `more` allows. plotly.js compiles functions.
+pub(super) fn policy(more: &str) -> String {
+    format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; \
+         img-src data: blob:{more}"
+    )
+}
+
+/// What draws the views, from [`Charts`] as JSON or, where that is `null`, from those that come.
+pub(super) fn views_script(charts: &str) -> Markup {
+    html! {
+        script type="application/json" id="data" { (PreEscaped(charts)) }
+        script { (PreEscaped(PLOTLY)) }
+        script { (PreEscaped(SCRIPT)) }
+    }
+}
+
+/// What a page is about, in a line.
+pub(super) fn subject(
+    recipe: &str,
+    source: &str,
+    (training, held_out): (usize, usize),
+    columns: usize,
+) -> Markup {
+    html! {
+        p.facts {
+            "Recipe " b { (recipe) } " on " (source) ": " (training) " rows to train on, " (held_out)
+            " held out, " (columns) " columns."
+        }
+    }
+}
 
 /// What a picture shows, in words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,9 +110,9 @@ impl Page {
         let title = format!("modescope: {} on {}", self.recipe, self.source);
         let sections: [Section; 10] = [
             ("modes", "Modes", self.modes()),
-            ("rows", "Real and generated", self.rows_view()),
-            ("latent", "Latent space", self.latent_view()),
-            ("tsne", "t-SNE", self.tsne_view()),
+            ("rows", "Real and generated", self.charts.rows_view(self.pictures_of_rows())),
+            ("latent", "Latent space", self.latent_section()),
+            ("tsne", "t-SNE", self.charts.tsne_view(self.pictures(&["tsne-rows", "tsne"]))),
             ("columns", "Columns", self.columns_section()),
             ("losses", "Training", self.losses()),
             ("clusters", "Clusters", self.clusters()),
@@ -90,26 +120,18 @@ impl Page {
             ("questions", "Questions", self.answers()),
             ("settings", "Settings", self.settings()),
         ];
-        let scripts = html! {
-            script type="application/json" id="data" { (PreEscaped(self.charts.to_json())) }
-            script { (PreEscaped(PLOTLY)) }
-            script { (PreEscaped(SCRIPT)) }
-        };
-        document(&title, POLICY, self.top(), &sections, scripts)
+        let scripts = views_script(&self.charts.to_json());
+        document(&title, &policy(""), self.top(), &sections, scripts)
     }
 
     /// What everyone should see first.
     fn top(&self) -> Markup {
-        let (training, held_out) = self.rows;
         html! {
             header {
                 p.brand { "modescope" }
                 h1 { "Did the model learn the data?" }
                 (self.verdict())
-                p.facts {
-                    "Recipe " b { (self.recipe) } " on " (self.source) ": " (training)
-                    " rows to train on, " (held_out) " held out, " (self.columns.len()) " columns."
-                }
+                (subject(&self.recipe, &self.source, self.rows, self.columns.len()))
                 @for note in self.notes.iter().chain(&self.findings.notes) { p.note { (note) } }
                 @if let Some(preflight) = &self.findings.preflight {
                     p class=(if preflight.remedy.is_some() { "note" } else { "evidence" }) {
@@ -149,6 +171,38 @@ impl Page {
     pub(super) fn picture(&self, name: &str) -> Markup {
         let found = self.figures.iter().find(|figure| figure.caption.name == name);
         html! { @if let Some(found) = found { (figure(found)) } }
+    }
+
+    fn pictures(&self, names: &[&str]) -> Markup {
+        html! { @for name in names { (self.picture(name)) } }
+    }
+
+    fn pictures_of_rows(&self) -> Markup {
+        // Above three columns the first picture is a matrix of pairs, which section Columns has.
+        match self.columns.len() {
+            1..=3 => self.pictures(&["data", "real-and-generated", "real-and-generated-scaled"]),
+            _ => self.picture("data"),
+        }
+    }
+
+    /// The latent space and its units.
+    fn latent_section(&self) -> Markup {
+        let pictures = self.pictures(&["latent", "decoder-grid", "prior-holes"]);
+        html! {
+            (self.charts.latent_view(self.hole_share, pictures))
+            (self.latent_units())
+            (terms(&[
+                ("Latent unit", "one of the numbers that the encoder sums a row up in."),
+                ("Active", "the unit's posterior mean varies by more than 0.01 over the rows, so it tells \
+                  something of them (Burda 2016)."),
+                ("Collapse", "no unit is active: the decoder has one answer for every row."),
+                ("Hole", "a place where all posteriors together are less than a tenth as dense as the \
+                  prior: samples come from there, but nothing was learned there. With few rows the \
+                  gaps between them count too."),
+                ("Decoder", "with a column chosen behind the points, colour is the value that the decoder \
+                  gives that column at each place: dark is low, light is high."),
+            ]))
+        }
     }
 
     /// Histograms, pairs and moments of the columns.

@@ -1,24 +1,19 @@
-//! The interactive views: their controls, and the pictures that stand for them where scripts or WebGL
-//! are missing and in print.
+//! The interactive views: their controls, and what stands in their place where scripts or WebGL are
+//! missing and in print.
 
 use maud::{Markup, html};
 
 use super::modes::swatch;
 use super::parts::terms;
-use super::{Page, Points, Set};
+use super::{Charts, Points, Set};
 use crate::plot::theme::short;
 
 /// The columns that a view offers as axes.
 const MOST_AXES: usize = 64;
 
-impl Page {
+impl Charts {
     /// Real and generated rows: in space, or in the plane where there are two columns.
-    pub(super) fn rows_view(&self) -> Markup {
-        // Above three columns the first picture is a matrix of pairs, which section Columns has.
-        let pictures = match self.columns.len() {
-            1..=3 => ["data", "real-and-generated", "real-and-generated-scaled"],
-            _ => ["data", "", ""],
-        };
+    pub(super) fn rows_view(&self, instead: Markup) -> Markup {
         let controls = html! {
             (choice("Rows", "sets", "both", &[
                 ("both", "both, as many of each"), ("real", "real"), ("generated", "generated"),
@@ -26,27 +21,26 @@ impl Page {
             (choice("Values", "values", "raw", &[
                 ("raw", "as they are"), ("scaled", "each set min–max scaled"),
             ]))
-            @if !self.charts.classes.is_empty() {
+            @if !self.classes.is_empty() {
                 (colour("class"))
             }
             @if self.columns.len() > 3 { (axes(&self.columns, &["x", "y", "z"])) }
             (self.class_choice())
         };
-        let sets = [&self.charts.real, &self.charts.generated];
         html! {
             p { "Do the generated rows fill the places that the real rows fill, and only those?" }
-            (view("rows", "Real and generated rows, to turn", controls, html! {
-                @for name in pictures { (self.picture(name)) }
-            }, self.columns.len() > 1))
-            (thinned(&sets))
+            @let label = "Real and generated rows, to turn";
+            (view("rows", label, controls, instead, self.columns.len() > 1))
+            (thinned(&[&self.real, &self.generated]))
         }
     }
 
-    /// The latent space: posterior means, prior, decoder grid and holes.
-    pub(super) fn latent_view(&self) -> Markup {
-        let map = self.charts.latent.map.is_some();
+    /// The latent space: posterior means, prior, decoder grid and holes, with the share of the prior's
+    /// mass that lies in holes where it is known.
+    pub(super) fn latent_view(&self, hole_share: Option<f64>, instead: Markup) -> Markup {
+        let map = self.latent.map.is_some();
         let units: Vec<String> =
-            (0..self.charts.latent.means.width()).map(|unit| format!("z{}", unit + 1)).collect();
+            (0..self.latent.means.width()).map(|unit| format!("z{}", unit + 1)).collect();
         let controls = html! {
             @if map {
                 fieldset {
@@ -68,43 +62,27 @@ impl Page {
                 "Each point is where the encoder puts a row. Samples are drawn from the prior, outlined at \
                  2 σ: where it has mass but no points, it has a hole, and what is decoded there lies \
                  between the modes."
-                @if let Some(share) = self.hole_share {
+                @if let Some(share) = hole_share {
                     " Here " b { (format!("{:.1}%", 100.0 * share)) } " of the prior's mass lies in holes."
                 }
             }
-            (view("latent", "Posterior means over the prior", controls, html! {
-                (self.picture("latent"))
-                (self.picture("decoder-grid"))
-                (self.picture("prior-holes"))
-            }, units.len() > 1))
-            (thinned(&[&self.charts.latent.means]))
-            (self.latent_units())
-            (terms(&[
-                ("Latent unit", "one of the numbers that the encoder sums a row up in."),
-                ("Active", "the unit's posterior mean varies by more than 0.01 over the rows, so it tells \
-                  something of them (Burda 2016)."),
-                ("Collapse", "no unit is active: the decoder has one answer for every row."),
-                ("Hole", "a place where all posteriors together are less than a tenth as dense as the \
-                  prior: samples come from there, but nothing was learned there. With few rows the \
-                  gaps between them count too."),
-                ("Decoder", "with a column chosen behind the points, colour is the value that the decoder \
-                  gives that column at each place: dark is low, light is high."),
-            ]))
+            (view("latent", "Posterior means over the prior", controls, instead, units.len() > 1))
+            (thinned(&[&self.latent.means]))
         }
     }
 
     /// The t-SNE embeddings.
-    pub(super) fn tsne_view(&self) -> Markup {
-        if self.charts.embeddings.is_empty() {
+    pub(super) fn tsne_view(&self, instead: Markup) -> Markup {
+        if self.embeddings.is_empty() {
             return html! {};
         }
         let of = |latent: bool| {
-            self.charts.embeddings.iter().filter(move |embedding| {
+            self.embeddings.iter().filter(move |embedding| {
                 embedding.sets.iter().any(|points| (points.set() == Set::Latent) == latent)
             })
         };
         let mut perplexities: Vec<f64> =
-            self.charts.embeddings.iter().map(|embedding| embedding.perplexity).collect();
+            self.embeddings.iter().map(|embedding| embedding.perplexity).collect();
         perplexities.sort_by(f64::total_cmp);
         perplexities.dedup();
         let perplexities: Vec<String> = perplexities.iter().map(f64::to_string).collect();
@@ -120,7 +98,7 @@ impl Page {
         let controls = html! {
             (choice("Embedded", "kind", kinds[0].0, &kinds))
             (choice("Perplexity", "perplexity", perplexities[perplexities.len() / 2].0, &perplexities))
-            @if !self.charts.classes.is_empty() {
+            @if !self.classes.is_empty() {
                 (colour("set"))
             }
             (self.class_choice())
@@ -131,10 +109,7 @@ impl Page {
                  everywhere, they are alike; a patch of one kind alone is something lost or invented. \
                  Sizes of patches and distances between them mean nothing."
             }
-            (view("tsne", "t-SNE", controls, html! {
-                (self.picture("tsne-rows"))
-                (self.picture("tsne"))
-            }, true))
+            (view("tsne", "t-SNE", controls, instead, true))
             (terms(&[
                 ("Perplexity", "about how many neighbours each row keeps near. Small shows fine structure \
                   and invents clumps in noise; large shows the layout of groups."),
@@ -145,10 +120,10 @@ impl Page {
     /// Which classes to show.
     fn class_choice(&self) -> Markup {
         html! {
-            @if !self.charts.classes.is_empty() {
+            @if !self.classes.is_empty() {
                 fieldset.classes {
                     legend { "Components" }
-                    @for (index, class) in self.charts.classes.iter().enumerate() {
+                    @for (index, class) in self.classes.iter().enumerate() {
                         label {
                             input type="checkbox" name="class" value=(index) checked;
                             (swatch(class)) (short(&class.name))
@@ -170,7 +145,8 @@ fn view(name: &str, label: &str, controls: Markup, instead: Markup, interactive:
             div.view data-view=(name) {
                 form.controls hidden { (controls) button type="button" data-reset { "reset the view" } }
                 p.problem hidden {
-                    "This browser has no WebGL, which the view needs; here are its pictures instead."
+                    "This browser has no WebGL, which the view needs"
+                    @if instead.0.is_empty() { "." } @else { "; here are its pictures instead." }
                 }
                 div.chart hidden tabindex="0" role="application" aria-label=(label)
                     aria-describedby={ (name) "-hint" } {}

@@ -36,7 +36,8 @@ impl Classes {
         Self::by(context.dataset.mixture.as_ref(), real, generated)
     }
 
-    fn by(
+    /// As [`find`](Self::find), by these modes.
+    pub fn by(
         modes: Option<&Mixture>,
         real: &Table,
         generated: ArrayView2<f32>,

@@ -13,7 +13,7 @@ use super::{Context, EmbeddingRow, RunDir};
 use crate::audit::clusters::{KChoice, KSummary};
 use crate::audit::findings::Findings;
 use crate::audit::structure::Clusters;
-use crate::config::{KlReduction, Likelihood, ScalingKind};
+use crate::config::{KlReduction, Likelihood, ScalingKind, Settings};
 use crate::data::Scaling;
 use crate::error::{Error, Result};
 use crate::model::SavedModel;
@@ -137,6 +137,17 @@ fn latents(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
 
 fn losses(context: &Context, folder: &Path) -> Result<Picture> {
     let history = read_history(&context.dir.file(RunDir::HISTORY))?;
+    let scaling = SavedModel::load(context.dir.path())?.card.scaling;
+    with_losses(&history, &context.plan.settings, &scaling, |figure| figure.draw(folder, "losses"))
+}
+
+/// Gives the losses of a history to `draw`.
+pub(super) fn with_losses(
+    history: &[EpochRecord],
+    settings: &Settings,
+    scaling: &Scaling,
+    draw: impl FnOnce(&Losses) -> Result<Picture>,
+) -> Result<Picture> {
     let epochs: Vec<usize> = history.iter().map(|record| record.epoch).collect();
     let column = |get: fn(&EpochRecord) -> f64| history.iter().map(get).collect();
     let [loss, reconstruction, kl, beta, learning_rate]: [Vec<f64>; 5] = [
@@ -146,11 +157,10 @@ fn losses(context: &Context, folder: &Path) -> Result<Picture> {
         column(|r| r.beta),
         column(|r| r.learning_rate),
     ];
-    let (loss_unit, held_out) = match context.plan.settings.model.likelihood {
+    let (loss_unit, held_out) = match settings.model.likelihood {
         Likelihood::MeanSquaredError => ("squared scaled units", None),
         Likelihood::FixedSigma | Likelihood::LearnedSigma | Likelihood::LearnedSigmaPerColumn => {
             // The bound is in the data's units, the loss in scaled ones.
-            let scaling = SavedModel::load(context.dir.path())?.card.scaling;
             let bound = |r: &EpochRecord| r.held_out_elbo.unwrap_or(f64::NAN);
             // Before β has risen the training loss is not the negative bound.
             let loss = |record: &EpochRecord| match record.beta == 1.0 {
@@ -161,12 +171,12 @@ fn losses(context: &Context, folder: &Path) -> Result<Picture> {
         }
     };
     // Nor is it with another reduction, free bits or several draws.
-    let training = &context.plan.settings.training;
+    let training = &settings.training;
     let comparable = training.kl_reduction == KlReduction::Mean
         && training.free_bits == 0.0
         && training.importance_samples == 1;
     let held_out = held_out.filter(|loss| comparable && loss.iter().any(|l| l.is_finite()));
-    let figure = Losses {
+    draw(&Losses {
         title: "Loss and schedule by epoch",
         epochs: &epochs,
         loss: &loss,
@@ -177,8 +187,7 @@ fn losses(context: &Context, folder: &Path) -> Result<Picture> {
         learning_rate: &learning_rate,
         loss_unit,
         kl_unit: "nats a row",
-    };
-    figure.draw(folder, "losses")
+    })
 }
 
 fn k_choice(clusters: &Clusters, folder: &Path) -> Result<Picture> {

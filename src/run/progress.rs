@@ -6,6 +6,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::model::SavedModel;
+use crate::train::EpochRecord;
 
 /// Someone who is told what happens.
 pub trait Progress: Sync {
@@ -19,6 +21,10 @@ pub trait Progress: Sync {
 pub trait Task: Send + Sync {
     /// `done` units are finished; `message` says how it stands.
     fn update(&self, done: u64, message: &str);
+    /// An epoch of the training that this is has ended.
+    fn epoch(&self, _: &EpochRecord) {}
+    /// The model that the epoch left, made by `model` for whoever shows it.
+    fn model(&self, _model: &dyn Fn() -> Result<SavedModel>) {}
 }
 
 /// Nobody is told anything.

@@ -18,7 +18,7 @@ use crate::train::{
     Checkpoints, EpochRecord, Job, Observer, refuse_wrong_adapter, restart_seed, train,
     train_members, write_events, write_history,
 };
-use crate::vae::Model;
+use crate::vae::{Model, Vae};
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let (training, held_out) = (&context.dataset.training, context.dataset.held_out.rows());
@@ -150,8 +150,10 @@ impl Fit<'_> {
     ) -> (Vec<EpochRecord>, Result<SavedModel>) {
         let Context { plan, device, progress, interrupt, .. } = context;
         let steps = training.len().div_ceil(plan.decided.batch) * self.epochs;
-        let mut watcher = Watcher::new(*progress, progress.begin(self.name, steps as u64));
-        let trained = self.parameters(context, training, held_out, &mut watcher);
+        let card = model_card(plan, self.seed, training);
+        let task = progress.begin(self.name, steps as u64);
+        let mut watcher = Watcher::new(*progress, task, &card);
+        let trained = self.parameters(context, &card, training, held_out, &mut watcher);
         let Watcher { history, task, .. } = watcher;
         drop(task);
         let settle = |saved| {
@@ -163,18 +165,18 @@ impl Fit<'_> {
     fn parameters(
         &self,
         context: &Context,
+        card: &ModelCard,
         training: &Table,
         held_out: ArrayView2<f32>,
         watcher: &mut Watcher,
     ) -> Result<SavedModel> {
-        let card = model_card(context.plan, self.seed, training);
         let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
         let (architecture, sigma) = (&card.architecture, context.plan.settings.model.sigma);
         let start = Parameters::initialise(architecture.clone(), sigma, rows.view(), self.seed)?;
-        let job = job(context, &card, self.settings, self.epochs, &rows, &held_out);
+        let job = job(context, card, self.settings, self.epochs, &rows, &held_out);
         let checkpoints = Some(self.checkpoints);
         let parameters = train(job, &start, checkpoints, &context.interrupt, watcher)?.parameters;
-        Ok(SavedModel { card, parameters })
+        Ok(SavedModel { card: card.clone(), parameters })
     }
 }
 
@@ -220,14 +222,15 @@ pub(super) fn settle_prior(
 struct Watcher<'a> {
     progress: &'a dyn Progress,
     task: Box<dyn Task>,
+    card: &'a ModelCard,
     steps: u64,
     line: String,
     history: Vec<EpochRecord>,
 }
 
 impl<'a> Watcher<'a> {
-    fn new(progress: &'a dyn Progress, task: Box<dyn Task>) -> Self {
-        Self { progress, task, steps: 0, line: String::new(), history: Vec::new() }
+    fn new(progress: &'a dyn Progress, task: Box<dyn Task>, card: &'a ModelCard) -> Self {
+        Self { progress, task, card, steps: 0, line: String::new(), history: Vec::new() }
     }
 }
 
@@ -244,8 +247,16 @@ impl Observer for Watcher<'_> {
              σ {sigma:.3}  active {active_units}"
         );
         self.task.update(self.steps, &self.line);
+        self.task.epoch(record);
         self.history.truncate(record.epoch);
         self.history.push(record.clone());
+    }
+
+    fn on_model(&mut self, model: &Vae) {
+        self.task.model(&|| {
+            let parameters = model.parameters(&self.card.architecture)?;
+            Ok(SavedModel { card: self.card.clone(), parameters })
+        });
     }
 
     fn on_note(&mut self, note: &str) {

@@ -7,6 +7,7 @@ use super::{EpochRecord, beta_share, learning_rate};
 use crate::config::{Backend, Engine, TrainingSettings};
 use crate::fused::Step;
 use crate::model::{ModelCard, Parameters};
+use crate::vae::Vae;
 
 /// What a training run needs beside its first weights.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,8 @@ pub trait Observer: Send {
     fn on_step(&mut self, steps: usize);
     /// An epoch has ended. One that ended before, in a training that diverged later, may end again.
     fn on_epoch(&mut self, record: &EpochRecord);
+    /// The model that the epoch left, in evaluation mode.
+    fn on_model(&mut self, _model: &Vae) {}
     /// Something worth reading: that training goes on from a checkpoint, or again with a lower rate.
     fn on_note(&mut self, note: &str);
 }

@@ -78,6 +78,7 @@ impl<'a> Recorder<'a> {
         };
         check_finite(&record)?;
         observer.on_epoch(&record);
+        observer.on_model(&epoch.model);
         self.history.push(record);
         let weights = epoch.model.clone();
         self.latest = Some(epoch.model);

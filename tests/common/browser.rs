@@ -1,14 +1,17 @@
-//! A headless Chromium that opens a file and is asked about it.
+//! A headless Chromium that opens a page and is asked about it.
+
+// Each test program uses a part of it.
+#![allow(dead_code)]
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use headless_chrome::protocol::cdp::types::Event;
 use headless_chrome::protocol::cdp::{Emulation, Log, Network, Page, Runtime};
 use headless_chrome::{Browser, LaunchOptions, Tab};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Software WebGL, as on a machine without a GPU.
 pub const WEBGL: &[&str] =
@@ -16,6 +19,8 @@ pub const WEBGL: &[&str] =
 /// No WebGL at all.
 pub const NO_WEBGL: &[&str] = &["--disable-3d-apis"];
 
+/// Of Deque's axe-core, npm's `axe-core` 4.14.1.
+const AXE: &str = include_str!("../assets/axe/axe.min.js");
 /// Far above what any step here takes.
 const HANGS: Duration = Duration::from_secs(120);
 
@@ -30,6 +35,11 @@ pub struct Open {
 impl Open {
     /// Opens a file in a window of this width, with scripts or without.
     pub fn file(path: &Path, width: u32, flags: &[&'static str], scripts: bool) -> Self {
+        Self::url(&format!("file://{}", path.display()), width, flags, scripts)
+    }
+
+    /// Opens what is at an address, as [`file`](Self::file) does.
+    pub fn url(url: &str, width: u32, flags: &[&'static str], scripts: bool) -> Self {
         let options = LaunchOptions::default_builder()
             .sandbox(false)
             .enable_gpu(true)
@@ -76,8 +86,7 @@ impl Open {
         tab.call_method(Emulation::SetScriptExecutionDisabled { value: !scripts }).unwrap();
         let open = Self { tab, requests, errors, _browser: browser };
         open.resize(width);
-        let url = format!("file://{}", path.display());
-        open.tab.navigate_to(&url).unwrap().wait_until_navigated().unwrap();
+        open.tab.navigate_to(url).unwrap().wait_until_navigated().unwrap();
         open
     }
 
@@ -120,6 +129,19 @@ impl Open {
         let found = self.tab.evaluate(&json, true);
         let found = found.unwrap_or_else(|error| panic!("{expression}: {error}"));
         serde_json::from_str(found.value.unwrap().as_str().unwrap()).unwrap()
+    }
+
+    /// Waits until a JavaScript expression is true, also while another page is being loaded.
+    pub fn wait_for(&self, expression: &str) {
+        let is_true = || {
+            let found = self.tab.evaluate(expression, false).ok().and_then(|found| found.value);
+            found == Some(json!(true))
+        };
+        let begin = Instant::now();
+        while !is_true() {
+            assert!(begin.elapsed() < HANGS, "never: {expression}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Runs statements.
@@ -191,4 +213,24 @@ impl Open {
     pub fn errors(&self) -> Vec<String> {
         self.errors.lock().unwrap().clone()
     }
+}
+
+/// Nothing sticks out sideways, on a phone neither, and axe-core has no serious finding.
+pub fn everyone_can_use(page: &Open) {
+    for (media, scheme, width) in
+        [("screen", "light", 1200), ("screen", "dark", 1200), ("screen", "light", 360)]
+    {
+        page.appear(media, scheme);
+        page.resize(width);
+        let wide = page.value("document.documentElement.scrollWidth");
+        assert!(wide.as_u64().unwrap() <= u64::from(width), "{wide} pixels wide at {width}");
+        page.script(AXE);
+        let found = page.value(
+            "axe.run().then(({ violations }) => violations
+                .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+                .map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 200))]))",
+        );
+        assert_eq!(found, json!([]), "{scheme}, {width} pixels");
+    }
+    assert_eq!(page.errors(), [""; 0]);
 }

@@ -63,7 +63,7 @@ impl Error {
 
     /// A graphics device failed, or cannot do the job: the processor still can.
     pub fn device(message: impl Into<String>) -> Self {
-        Self::new(Kind::Device, message)
+        Self::new(Kind::Device, message).help("try again, or use --backend cpu")
     }
 
     /// The user asked to stop.

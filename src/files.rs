@@ -10,20 +10,22 @@ use crate::error::{Error, Result};
 use crate::input;
 
 /// Writes a file through `write` into a temporary file in the same folder, syncs it, renames it
-/// to `path` and syncs the folder. On any error the file that was there before is untouched.
+/// to `path` and syncs the folder, which must be there: one that was taken away while work went on
+/// is not made again. On any error the file that was there before is untouched.
 ///
 /// # Errors
-/// What `write` returns, or the operating system's error with the path.
+/// What `write` returns, a folder that is not there, or the operating system's error with the path.
 pub fn write_atomically(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&mut std::fs::File>) -> Result<()>,
 ) -> Result<()> {
     let io = |error| Error::io("writing", path, error);
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder).map_err(io)?;
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        let (file, folder) = (path.display(), folder.display());
+        return Err(Error::failed(format!("writing {file}: its folder {folder} is not there"))
+            .help("was it moved or removed while this went on?"));
+    }
     let mut builder = tempfile::Builder::new();
     // The mode is masked by the umask, as for a file made by `File::create`.
     #[cfg(unix)]
@@ -71,6 +73,29 @@ pub fn read_records<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let wrong = |error: csv::Error| Error::damaged(path, error);
     let mut reader = csv::Reader::from_reader(input::open(path)?);
     reader.deserialize().map(|row| row.map_err(wrong)).collect()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a folder and those above it, where they are absent.
+///
+/// # Errors
+/// The operating system's error with the path.
+pub fn make_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| Error::io("making", path, error))
+}
+
+/// Makes the folder that a file is to lie in, where it is absent.
+///
+/// # Errors
+/// The operating system's error with the path.
+pub fn make_folder_of(path: &Path) -> Result<()> {
+    make_folder(folder_of(path))
 }
 
 /// Refuses to write into what is no folder, or lies in no folder.

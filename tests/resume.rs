@@ -264,6 +264,20 @@ mod unix {
     }
 
     #[test]
+    fn a_folder_that_is_taken_away_is_not_made_again() {
+        let place = Place::new();
+        let line = format!("run --out run {QUICK} --set safety.checkpoint_epochs=5");
+        let line = line.replace("--epochs 3", "--epochs 100000");
+        let mut endless = Endless::spawn(place.command(&line), "as asked");
+        wait_for_data(&place);
+        std::fs::rename(place.path("run"), place.path("elsewhere")).unwrap();
+        let code = endless.0.wait().unwrap().code();
+        assert_eq!(code, Some(1));
+        assert!(!place.path("run").exists());
+        assert!(place.path("elsewhere/config.toml").exists());
+    }
+
+    #[test]
     fn a_folder_in_use_is_refused() {
         let place = Place::new();
         let endless = Endless::start(&place, "as asked");

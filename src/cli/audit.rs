@@ -16,7 +16,7 @@ use crate::audit::samples::{Options, Samples, audit, ticks};
 use crate::config::AnalysisSettings;
 use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note, read};
 use crate::error::{Error, Result};
-use crate::files::{check_folder, write_bytes};
+use crate::files::{check_folder, make_folder_of, write_bytes};
 use crate::run::{Progress, RunDir, interruptible};
 
 /// Say which modes of real data the samples of any generator hold, and which are lost
@@ -82,6 +82,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         let mut bytes = serde_json::to_vec_pretty(&findings)
             .map_err(|error| Error::failed(format!("encoding the audit: {error}")))?;
         bytes.push(b'\n');
+        make_folder_of(json_file)?;
         write_bytes(json_file, &bytes)?;
         write_bytes(text_file, markdown::render(&findings).as_bytes())?;
         text.push_str(&format!("\n\nAudit: {}", text_file.display()));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::output::Output;
 use super::shared::{aligned, check_free};
 use crate::error::Result;
-use crate::files::write_bytes;
+use crate::files::{make_folder_of, write_bytes};
 use crate::report::{ComparedRun, Comparison};
 use crate::run::compare;
 
@@ -37,6 +37,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
     check_free(&arguments.out, arguments.force)?;
     let comparison = compare(&arguments.runs)?;
+    make_folder_of(&arguments.out)?;
     write_bytes(&arguments.out, comparison.render()?.as_bytes())?;
     output.result(&text(&comparison, arguments), &json(&comparison, arguments));
     Ok(())

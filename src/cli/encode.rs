@@ -14,6 +14,7 @@ use crate::config::Backend;
 use crate::data::{dropped_note, read_chunks, write_rows};
 use crate::device;
 use crate::error::Result;
+use crate::files::make_folder_of;
 use crate::input;
 use crate::model::SavedModel;
 use crate::run::Progress;
@@ -59,6 +60,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let (mut read, mut counts) = (0, (0, 0));
     let display = Display::new(output);
     let task = display.begin("encoding", 0);
+    make_folder_of(&arguments.out)?;
     write_rows(&arguments.out, &Latents::columns(units), label, |file| {
         counts = read_chunks(&arguments.data, &options, &mut |chunk| {
             read += chunk.len() as u64;

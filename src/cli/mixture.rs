@@ -10,6 +10,7 @@ use super::shared::check_free;
 use crate::config::{MixtureCovariance, MixtureSettings, MixtureWeights};
 use crate::data::{Mixture, write};
 use crate::error::Result;
+use crate::files::make_folder;
 use crate::run::RunDir;
 
 /// Write a Gaussian-mixture data set and its truth
@@ -67,6 +68,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
     for path in [&data, &truth] {
         check_free(path, arguments.force)?;
     }
+    make_folder(&arguments.out)?;
     write(&data, &table)?;
     mixture.write(&truth)?;
     let text = format!(

@@ -14,6 +14,7 @@ use crate::config::Backend;
 use crate::data::write_rows;
 use crate::device;
 use crate::error::Result;
+use crate::files::make_folder_of;
 use crate::model::SavedModel;
 use crate::run::Progress;
 use crate::vae::{Model, check_samples};
@@ -62,6 +63,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let display = Display::new(output);
     let task = display.begin("sampling", rows as u64);
     let mut done = 0;
+    make_folder_of(&arguments.out)?;
     write_rows(&arguments.out, &columns, None, |file| {
         model.sample_chunks(rows, noise, seed, &interrupt, |chunk| {
             done += chunk.nrows() as u64;

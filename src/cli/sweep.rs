@@ -13,7 +13,7 @@ use super::shared::{SettingsArguments, TableArguments, aligned, default_out};
 use crate::config::Grid;
 use crate::device::{self, Chosen};
 use crate::error::{Error, Kind, Result};
-use crate::files::check_folder;
+use crate::files::{check_folder, make_folder};
 use crate::run::{
     Context, Dataset, Existing, Facts, Plan, Progress, Ranking, RunDir, Shard, ShardFile, Sweep,
     SweepDir, execute,
@@ -97,6 +97,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         display: &display,
     };
     if !arguments.merge {
+        make_folder(&dir.shards())?;
         job.train(&interrupt)?;
     }
     if let Some(shard) = arguments.shard {

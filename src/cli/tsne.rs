@@ -12,6 +12,7 @@ use super::progress::Display;
 use super::shared::{TableArguments, check_target};
 use crate::data::{Loaded, Table, dropped_note, read, write};
 use crate::error::Result;
+use crate::files::make_folder_of;
 use crate::run::{Progress, interruptible};
 use crate::tsne::{EPOCHS, embed};
 
@@ -61,6 +62,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         embed(rows.view(), perplexity, epochs, |done| task.update(done as u64, ""))
     })?;
     let embedded = Table::new(columns, embedding.points, table.labels().cloned())?;
+    make_folder_of(&arguments.out)?;
     write(&arguments.out, &embedded)?;
     let (rows, kl) = (table.len(), embedding.kl_divergence);
     let text = format!("{rows} rows, KL divergence {kl:.4}: {}", arguments.out.display());

@@ -34,8 +34,7 @@ pub struct Comparison<'a> {
 }
 
 impl Comparison<'_> {
-    /// Draws the figure to `name.png` and `name.svg` in `folder`, which is made where
-    /// it does not exist.
+    /// Draws the figure to `name.png` and `name.svg` in `folder`.
     ///
     /// # Errors
     /// Where there is no column, where the names or the two sets differ in width, or where a file

@@ -52,8 +52,7 @@ impl KCurve<'_> {
 }
 
 impl KChoice<'_> {
-    /// Draws the figure to `name.png` and `name.svg` in `folder`, which is made where
-    /// it does not exist.
+    /// Draws the figure to `name.png` and `name.svg` in `folder`.
     ///
     /// # Errors
     /// Where a curve has not one value for each k, or where a file cannot be written.

@@ -50,8 +50,7 @@ pub struct PriorComponent {
 }
 
 impl Latent<'_> {
-    /// Draws the figure to `name.png` and `name.svg` in `folder`, which is made where
-    /// it does not exist.
+    /// Draws the figure to `name.png` and `name.svg` in `folder`.
     ///
     /// # Errors
     /// Where there is no dimension, where classes or the prior do not match the means in number,

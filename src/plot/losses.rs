@@ -41,8 +41,7 @@ pub struct Losses<'a> {
 }
 
 impl Losses<'_> {
-    /// Draws the figure to `name.png` and `name.svg` in `folder`, which is made where
-    /// it does not exist.
+    /// Draws the figure to `name.png` and `name.svg` in `folder`.
     ///
     /// # Errors
     /// Where a curve has not one value an epoch, or where a file cannot be written.

@@ -29,8 +29,7 @@ pub struct Scatter<'a> {
 }
 
 impl Scatter<'_> {
-    /// Draws the figure to `name.png` and `name.svg` in `folder`, which is made where
-    /// it does not exist.
+    /// Draws the figure to `name.png` and `name.svg` in `folder`.
     ///
     /// # Errors
     /// Where there is no column, where names or classes do not match the values in number, or

@@ -45,8 +45,7 @@ pub struct SweepRow {
 }
 
 impl Sweep<'_> {
-    /// Draws the figure to `name.png` and `name.svg` in `folder`, which is made where it does not
-    /// exist.
+    /// Draws the figure to `name.png` and `name.svg` in `folder`.
     ///
     /// # Errors
     /// Where a panel has not one entry a setting, or where a file cannot be written.

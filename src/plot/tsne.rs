@@ -50,8 +50,7 @@ impl<'a> TsnePanel<'a> {
 }
 
 impl Tsne<'_> {
-    /// Draws the figure to `name.png` and `name.svg` in `folder`, which is made where
-    /// it does not exist.
+    /// Draws the figure to `name.png` and `name.svg` in `folder`.
     ///
     /// # Errors
     /// Where there is no panel, where a panel has not two columns or not one row a class, or where

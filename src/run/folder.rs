@@ -99,7 +99,7 @@ impl RunDir {
     /// cannot be written.
     pub fn create(path: &Path, existing: Existing) -> Result<Self> {
         Self::check(path, existing)?;
-        fs::create_dir_all(path).map_err(|error| Error::io("making", path, error))?;
+        files::make_folder(path)?;
         let run = Self::lock(path)?;
         // Again, because another run may have ended in between.
         Self::check(path, existing)?;
@@ -222,6 +222,24 @@ impl RunDir {
         self.path.join(name)
     }
 
+    /// Makes a folder of the run, where it is absent. The run's own is not made again.
+    ///
+    /// # Errors
+    /// Where the operating system refuses.
+    pub(super) fn make(&self, name: &str) -> Result<PathBuf> {
+        let mut path = self.path.clone();
+        for part in Path::new(name) {
+            path.push(part);
+            match fs::create_dir(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                    return Err(Error::io("making", &path, error));
+                }
+                _ => {}
+            }
+        }
+        Ok(path)
+    }
+
     /// Writes a value as JSON.
     ///
     /// # Errors
@@ -250,6 +268,7 @@ impl RunDir {
 
     /// Records that the stage is finished.
     pub(super) fn write_stamp(&self, stage: &str, key: &str) -> Result<()> {
+        self.make(Self::STAMPS)?;
         files::write_bytes(&self.stamp(stage), key.as_bytes())
     }
 

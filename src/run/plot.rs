@@ -15,7 +15,7 @@ use crate::audit::findings::Findings;
 use crate::audit::structure::Clusters;
 use crate::config::{KlReduction, Likelihood, ScalingKind, Settings};
 use crate::data::Scaling;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::SavedModel;
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
@@ -30,8 +30,7 @@ use crate::vae::Model;
 pub(super) const INDEX: &str = "plots/index.json";
 
 pub(super) fn stage(context: &Context) -> Result<()> {
-    let folder = context.dir.file(RunDir::PLOTS);
-    std::fs::create_dir_all(&folder).map_err(|error| Error::io("making", &folder, error))?;
+    let folder = context.dir.make(RunDir::PLOTS)?;
     let task = context.progress.begin("drawing", 1);
     let mut pictures = rows(context, &folder)?;
     pictures.push(losses(context, &folder)?);

@@ -200,8 +200,7 @@ fn bring_up_to(context: &Context, last: &str) -> Result<()> {
                 // burn panics where a graphics device fails.
                 Err(panic) if context.plan.decided.backend == Backend::Wgpu => {
                     let why = panic_text(&*panic);
-                    Err(Error::device(format!("the graphics device failed: {why}"))
-                        .help("try again, or use --backend cpu"))
+                    Err(Error::device(format!("the graphics device failed: {why}")))
                 }
                 joined => joined.unwrap_or_else(|panic| resume_unwind(panic)),
             };

@@ -29,7 +29,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         context.device,
     )?;
     let (settings, epochs) = (&context.plan.settings.training, context.plan.decided.epochs);
-    let checkpoints = checkpoints(context, RunDir::CHECKPOINTS, "train", epochs);
+    let checkpoints = checkpoints(context, RunDir::CHECKPOINTS, "train", epochs)?;
     let seed = best_seed(context, training, held_out, &checkpoints)?;
     let fit = Fit { name: "training", seed, settings, epochs, checkpoints: &checkpoints };
     let (history, saved) = fit.train(context, training, held_out);
@@ -118,15 +118,15 @@ pub(super) fn model_card(plan: &Plan, seed: u64, training: &Table) -> ModelCard 
     ModelCard::untrained(settings, seed, training.columns(), scaling, decided.batch)
 }
 
-/// The checkpoints of the training of this name, in a folder of the run.
+/// The checkpoints of the training of this name, in a folder of the run, which is made.
 pub(super) fn checkpoints(
     context: &Context,
     folder: &str,
     name: &str,
     epochs: usize,
-) -> Checkpoints {
-    let (path, safety) = (context.dir.file(folder), &context.plan.settings.safety);
-    Checkpoints::new(path, training_key(name, context.plan), safety, epochs)
+) -> Result<Checkpoints> {
+    let (path, safety) = (context.dir.make(folder)?, &context.plan.settings.safety);
+    Ok(Checkpoints::new(path, training_key(name, context.plan), safety, epochs))
 }
 
 /// A training of the plan's model.

@@ -276,15 +276,20 @@ fn caught<T>(device: &wgpu::Device, doing: &str, work: impl FnOnce() -> T) -> Re
     let errors = scopes.into_iter().rev().map(|scope| pollster::block_on(scope.pop()));
     match errors.fold(None, Option::or) {
         None => Ok(done),
-        Some(wgpu::Error::OutOfMemory { .. }) => {
-            Err(Error::device(format!("{doing}: the graphics device is out of memory"))
-                .help("lower training.batch, train fewer members together, or use --backend cpu"))
+        Some(error) => Err(reported(doing, error)),
+    }
+}
+
+fn reported(doing: &str, error: wgpu::Error) -> Error {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => {
+            Error::device(format!("{doing}: the graphics device is out of memory"))
+                .help("lower training.batch, train fewer members together, or use --backend cpu")
         }
-        Some(error) => Err(lost(doing, error)),
+        error => lost(doing, error),
     }
 }
 
 fn lost(doing: &str, error: impl std::fmt::Display) -> Error {
     Error::device(format!("{doing}: the graphics device failed: {error}"))
-        .help("try again, or use --backend cpu")
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::{Backend, ModelSettings, ScalingKind};
 use crate::data::Scaling;
+use crate::error::Kind;
 use crate::fused::Network;
 use crate::model::{Architecture, ModelCard, Objective, Parameters, Prior};
 use crate::random::{Generator, Stream};
@@ -360,4 +361,33 @@ fn a_step_of_two_hidden_layers_has_sixteen_dispatches() {
         let plan = Plan::new(&case.network, 100, 32, &TrainingSettings::default());
         assert_eq!(plan.passes.len(), 16);
     }
+}
+
+/// What a device finds wrong is an error, with a way out, and the device goes on.
+#[test]
+fn a_broken_shader_a_buffer_beyond_the_limits_and_a_full_memory_are_errors() {
+    let device = &device::wgpu_setup().unwrap().device;
+    let shader = |source: &str| {
+        caught(device, "preparing", || {
+            let source = wgpu::ShaderSource::Wgsl(source.to_owned().into());
+            device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source })
+        })
+    };
+    let buffer = |size| {
+        let usage = wgpu::BufferUsages::STORAGE;
+        let descriptor =
+            wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+        caught(device, "preparing", || device.create_buffer(&descriptor))
+    };
+    let poisoned = shader("@compute @workgroup_size(1) fn main() { x = 1; }").unwrap_err();
+    let beyond = buffer(device.limits().max_buffer_size + 4).unwrap_err();
+    let full = reported("preparing", wgpu::Error::OutOfMemory { source: "no more".into() });
+    assert!(full.message().contains("out of memory"), "{full}");
+    for error in [poisoned, beyond, full] {
+        assert_eq!(error.kind(), Kind::Device);
+        assert!(error.message().starts_with("preparing: the graphics device"), "{error}");
+        assert!(error.remedy().unwrap().contains("--backend cpu"), "{error}");
+    }
+    shader("@compute @workgroup_size(1) fn main() {}").unwrap();
+    buffer(4).unwrap();
 }

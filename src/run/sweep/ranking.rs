@@ -12,7 +12,7 @@ use super::{Combination, MemberRecord, Sweep, SweepDir};
 use crate::audit::estimate::CONFIDENCE;
 use crate::audit::ledger::Counts;
 use crate::error::{Error, Result};
-use crate::files::{write_atomically, write_bytes};
+use crate::files::{make_folder, write_atomically, write_bytes};
 use crate::plot;
 use crate::report::SweepPage;
 
@@ -158,6 +158,7 @@ impl<'a> Ranking<'a> {
         let text = serde_json::to_string_pretty(&self.json())
             .map_err(|error| Error::failed(format!("encoding the ranking: {error}")))?;
         write_bytes(&dir.ranking(), text.as_bytes())?;
+        make_folder(&dir.plots())?;
         let picture = self.draw(&dir.plots())?;
         write_bytes(&dir.report(), self.page(picture).as_bytes())
     }

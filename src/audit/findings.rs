@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::answers::{Answer, Evidence};
 use super::cause::{self, Cause};
 use super::latent::LatentDiagnosis;
+use super::overfitting::Overfitting;
 use super::preflight::Certificate;
 use super::samples::SamplesAudit;
 use super::structure::Structure;
-use super::words;
+use super::words::{self, Standing};
 
 /// Everything that an audit found. `audit.json` holds it, and
 /// `docs/audit.schema.json` describes it.
@@ -34,6 +35,8 @@ pub struct Findings {
     pub latent: Option<LatentDiagnosis>,
     /// What was to be expected before training.
     pub preflight: Option<Preflight>,
+    /// Where training went on after the rows had begun to be learned by heart; null where it did not.
+    pub overfitting: Option<Overfitting>,
     /// What a larger data set changes, where it could be drawn.
     pub more_rows: Option<MoreRows>,
     /// The questions of the reference experiment, answered.
@@ -50,16 +53,17 @@ impl Findings {
     /// The first of `notes` says why samples were not audited, where they were not.
     pub fn new(
         samples: Option<SamplesAudit>,
-        latent: Option<LatentDiagnosis>,
-        preflight: Option<Preflight>,
-        more_rows: Option<MoreRows>,
+        OfModel { latent, preflight, overfitting, more_rows }: OfModel,
         notes: Vec<String>,
     ) -> Self {
         let cause = samples.as_ref().and_then(|samples| cause::of_model(samples.causes()));
-        let verdict = match &samples {
+        let mut verdict = match &samples {
             Some(samples) => words::headline(samples, cause.as_ref()),
             None => notes.first().cloned().unwrap_or_default(),
         };
+        if let Some(Overfitting { epoch, .. }) = overfitting {
+            verdict.push_str(&format!(" But after epoch {epoch} the rows were learned by heart."));
+        }
         let evidence = samples.as_ref().map(|samples| Evidence {
             samples,
             latent: latent.as_ref(),
@@ -67,13 +71,46 @@ impl Findings {
         });
         let answers = evidence.map_or_else(Vec::new, |evidence| evidence.answers());
         let schema = Self::SCHEMA;
-        Self { schema, verdict, samples, cause, latent, preflight, more_rows, answers, notes }
+        Self {
+            schema,
+            verdict,
+            samples,
+            cause,
+            latent,
+            preflight,
+            overfitting,
+            more_rows,
+            answers,
+            notes,
+        }
+    }
+
+    /// How the model stands as a whole: good where every mode that can be judged is as in the data and
+    /// the rows were not learned by heart, bad where no mode is.
+    pub fn standing(&self) -> Standing {
+        match self.samples.as_ref().map_or(Standing::Unknown, words::overall) {
+            Standing::Good if self.overfitting.is_some() => Standing::Fair,
+            standing => standing,
+        }
     }
 
     /// The JSON Schema of `audit.json`.
     pub fn json_schema() -> schemars::Schema {
         schemars::schema_for!(Self)
     }
+}
+
+/// What is known of the model that made the samples, where it is at hand.
+#[derive(Clone, Debug, Default)]
+pub struct OfModel {
+    /// What its latent space holds.
+    pub latent: Option<LatentDiagnosis>,
+    /// What was to be expected before its training.
+    pub preflight: Option<Preflight>,
+    /// Where it learned its rows by heart.
+    pub overfitting: Option<Overfitting>,
+    /// What a larger data set changes.
+    pub more_rows: Option<MoreRows>,
 }
 
 /// Whether training was to be expected to collapse, from data and loss alone.

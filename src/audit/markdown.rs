@@ -13,6 +13,9 @@ pub fn render(findings: &Findings) -> String {
     for note in &findings.notes {
         paragraph(&mut text, note);
     }
+    if let Some(overfitting) = &findings.overfitting {
+        paragraph(&mut text, &overfitting.to_string());
+    }
     if let Some(audit) = &findings.samples {
         paragraph(&mut text, &words::reference(audit));
         modes(&mut text, audit);

@@ -28,6 +28,7 @@ pub mod ledger;
 pub mod markdown;
 pub mod metrics;
 pub mod neighbours;
+pub mod overfitting;
 pub mod preflight;
 pub mod reference;
 pub mod samples;

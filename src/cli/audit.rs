@@ -10,7 +10,7 @@ use super::output::Output;
 use super::progress::Display;
 use super::shared::count;
 use super::verdict;
-use crate::audit::findings::Findings;
+use crate::audit::findings::{Findings, OfModel};
 use crate::audit::markdown;
 use crate::audit::samples::{Options, Samples, audit, ticks};
 use crate::config::AnalysisSettings;
@@ -127,7 +127,7 @@ fn findings(
         })
     })?;
     audited.explain(None);
-    Ok(Findings::new(Some(audited.audit), None, None, None, Vec::new()))
+    Ok(Findings::new(Some(audited.audit), OfModel::default(), Vec::new()))
 }
 
 fn load(arguments: &Arguments, path: &Path, generated: bool, display: &Display) -> Result<Loaded> {

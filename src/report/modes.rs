@@ -22,7 +22,7 @@ impl Page {
     /// The verdict in one sentence, with the figures behind it.
     pub(super) fn verdict(&self) -> Markup {
         let audit = self.findings.samples.as_ref();
-        let standing = audit.map_or(Standing::Unknown, words::overall);
+        let standing = self.findings.standing();
         html! {
             div class={ "verdict " (class(standing)) } {
                 (short(standing))
@@ -95,8 +95,8 @@ fn tiles(audit: &SamplesAudit) -> Markup {
             (tile(of(counts.strict), "as in the data"))
             (tile(counts.missing.to_string(), "missing"))
             (tile((counts.modes - counts.eligible_only.modes).to_string(), "too small to judge"))
-            (tile(of(audit.ceiling.counts.strict), "as in the data, of fresh real rows"))
-            (tile(of(audit.floor.counts.strict), "as in the data, of one Gaussian"))
+            (tile(of(audit.ceiling.counts.strict), "for comparison: fresh real rows"))
+            (tile(of(audit.floor.counts.strict), "for comparison: one Gaussian"))
         }
     }
 }
@@ -121,7 +121,7 @@ fn mode_table(audit: &SamplesAudit) -> Markup {
                 @let standing = class(words::standing(audit, audited));
                 tr {
                     th scope="row" { (swatch(&class_)) span.name { (name) } }
-                    td.text { span class={ "pill " (standing) } { (verdict) } }
+                    td.text.verdict-cell { span class={ "pill " (standing) } { (verdict) } }
                     td.text { (bar(audited, standing)) }
                     @for cell in [ratio, found, expected, weight, shift, spread] { td { (cell) } }
                 }

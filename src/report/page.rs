@@ -132,6 +132,9 @@ impl Page {
                 h1 { "Did the model learn the data?" }
                 (self.verdict())
                 (subject(&self.recipe, &self.source, self.rows, self.columns.len()))
+                @if let Some(overfitting) = &self.findings.overfitting {
+                    p.note { (overfitting.to_string()) }
+                }
                 @for note in self.notes.iter().chain(&self.findings.notes) { p.note { (note) } }
                 @if let Some(preflight) = &self.findings.preflight {
                     p class=(if preflight.remedy.is_some() { "note" } else { "evidence" }) {

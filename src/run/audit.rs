@@ -10,12 +10,13 @@ use crate::audit::bic::choose_components;
 use crate::audit::cause::ModelEvidence;
 use crate::audit::clusters::choose_k;
 use crate::audit::eigen::covariance_eigenvalues;
-use crate::audit::findings::{Findings, MoreRows};
+use crate::audit::findings::{Findings, MoreRows, OfModel};
 use crate::audit::hdbscan::density_clusters;
 use crate::audit::latent::{LatentDiagnosis, PriorHole, summarise};
 use crate::audit::ledger::Judged;
 use crate::audit::markdown;
 use crate::audit::metrics::{NllGap, nll_gap};
+use crate::audit::overfitting::Overfitting;
 use crate::audit::reference::Kind;
 use crate::audit::samples::{Audited, Compared, Options, Samples, audit, check_rows, ticks};
 use crate::audit::structure::MOST_COMPONENTS;
@@ -25,7 +26,7 @@ use crate::data::{ReadOptions, read};
 use crate::error::Result;
 use crate::files::write_bytes;
 use crate::model::SavedModel;
-use crate::train::{Overfitting, read_history};
+use crate::train::read_history;
 use crate::vae::Model;
 
 /// Held-out rows whose likelihood is estimated, by 256 draws each.
@@ -78,9 +79,14 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         audited.reference.mixture.write(&context.dir.file(RunDir::REFERENCE))?;
     }
     let samples = audited.map(|audited| audited.audit);
-    let preflight = context.dir.read_json(RunDir::PREFLIGHT)?;
-    notes.extend(Overfitting::find(&history).map(|found| found.to_string()));
-    let findings = Findings::new(samples, Some(latent), Some(preflight), more_rows, notes);
+    let bounds: Vec<Option<f64>> = history.iter().map(|epoch| epoch.held_out_elbo).collect();
+    let of_model = OfModel {
+        latent: Some(latent),
+        preflight: Some(context.dir.read_json(RunDir::PREFLIGHT)?),
+        overfitting: Overfitting::find(&bounds),
+        more_rows,
+    };
+    let findings = Findings::new(samples, of_model, notes);
     write_bytes(&context.dir.file(RunDir::AUDIT_TEXT), markdown::render(&findings).as_bytes())?;
     context.dir.write_json(RunDir::AUDIT, &findings)
 }

@@ -1,6 +1,5 @@
 //! `history.csv`: what happened in each epoch.
 
-use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -36,45 +35,6 @@ pub struct EpochRecord {
     pub seconds: f64,
 }
 
-/// A training that went on after it had begun to learn its rows by heart.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Overfitting {
-    /// Around which epoch the held-out ELBO was best.
-    pub epoch: usize,
-    /// What it was there.
-    pub best: f64,
-    /// What it was at the end.
-    pub last: f64,
-}
-
-impl Overfitting {
-    /// Smallest loss in nats a row that is worth a word.
-    const LOSS: f64 = 0.5;
-
-    /// Compares means over a tenth of the epochs, because the bound of one epoch is by one draw a row.
-    pub fn find(history: &[EpochRecord]) -> Option<Self> {
-        let bounds: Vec<f64> = history.iter().filter_map(|record| record.held_out_elbo).collect();
-        let width = (bounds.len() / 10).max(1);
-        let means: Vec<f64> =
-            bounds.windows(width).map(|some| some.iter().sum::<f64>() / width as f64).collect();
-        let (first, &best) = means.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
-        let last = *means.last()?;
-        (best - last > Self::LOSS).then_some(Self { epoch: first + width / 2, best, last })
-    }
-}
-
-impl fmt::Display for Overfitting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { epoch, best, last } = self;
-        write!(
-            f,
-            "The held-out ELBO was best around epoch {epoch} ({best:.2} nats a row) and fell to \
-             {last:.2} by the end: from there on the model learned its rows by heart. Train for \
-             {epoch} epochs, or stop early with training.patience."
-        )
-    }
-}
-
 /// Writes the history.
 ///
 /// # Errors
@@ -93,32 +53,4 @@ pub fn write_history(path: &Path, history: &[EpochRecord]) -> Result<()> {
 /// Where the file is missing or not a history.
 pub fn read_history(path: &Path) -> Result<Vec<EpochRecord>> {
     files::read_records(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bound_that_falls_after_its_best_is_overfitting_and_one_that_rises_is_not() {
-        let record = |epoch: usize, bound: f64| EpochRecord {
-            epoch,
-            loss: 0.0,
-            reconstruction: 0.0,
-            kl: 0.0,
-            beta: 1.0,
-            learning_rate: 1e-3,
-            sigma: 1.0,
-            active_units: 2,
-            held_out_elbo: Some(bound),
-            seconds: 0.0,
-        };
-        let history = |bound: fn(f64) -> f64| -> Vec<EpochRecord> {
-            (0..200).map(|epoch| record(epoch, bound(epoch as f64 / 100.0))).collect()
-        };
-        let fell = Overfitting::find(&history(|t| -(t - 0.5).powi(2))).unwrap();
-        assert!((45..=55).contains(&fell.epoch) && fell.last < -1.9, "{fell:?}");
-        assert_eq!(Overfitting::find(&history(|t| t)), None);
-        assert_eq!(Overfitting::find(&[]), None);
-    }
 }

@@ -16,7 +16,7 @@ mod training;
 pub use autodiff::{Autodiff, Gradient, gradient};
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use checkup::{Checkup, Compared, check_up, refuse_wrong_adapter};
-pub use history::{EpochRecord, Overfitting, read_history, write_history};
+pub use history::{EpochRecord, read_history, write_history};
 pub use job::{Job, Observer, Trained};
 pub use members::{TrainedMember, restart_seed, time_members, train_members};
 pub use schedule::{beta_share, learning_rate};

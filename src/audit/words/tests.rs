@@ -1,7 +1,9 @@
 use ndarray::Array2;
 
 use super::*;
+use crate::audit::findings::{Findings, OfModel};
 use crate::audit::ledger::EligibleCounts;
+use crate::audit::overfitting::Overfitting;
 use crate::audit::samples::{Options, Samples, audit};
 use crate::data::Mixture;
 
@@ -53,6 +55,20 @@ fn samples_stand_as_their_modes_do() {
     let mut doubted = audit;
     doubted.reference.trusted = false;
     assert_eq!(overall(&doubted), Standing::Unknown);
+}
+
+#[test]
+fn rows_that_were_learned_by_heart_are_no_yes() {
+    let standing = |overfitting: Option<Overfitting>| {
+        let of_model = OfModel { overfitting, ..OfModel::default() };
+        let findings = Findings::new(Some(perfect()), of_model, Vec::new());
+        (findings.standing(), findings.verdict)
+    };
+    let captured = "2 of 2 modes captured, as they are in the data.";
+    assert_eq!(standing(None), (Standing::Good, captured.to_owned()));
+    let fell = Overfitting { epoch: 31, best: -24.6, last: -161.9 };
+    let but = format!("{captured} But after epoch 31 the rows were learned by heart.");
+    assert_eq!(standing(Some(fell)), (Standing::Fair, but));
 }
 
 #[test]

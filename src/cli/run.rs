@@ -50,7 +50,7 @@ pub struct Arguments {
     #[arg(long)]
     full: bool,
     /// Show the run in a browser on this machine while it goes on, at an address that is printed
-    #[arg(long, conflicts_with = "quiet")]
+    #[arg(long)]
     live: bool,
 }
 
@@ -81,8 +81,14 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let restarts = arguments.restarts.map(|m| ("training.restarts", toml::Value::Integer(m)));
     let full = arguments.full.then_some(("analysis.full", toml::Value::Boolean(true)));
     let flags = samples.into_iter().chain(noise).chain(restarts).chain(full).collect();
-    let (live, last) = (arguments.live, "report");
-    let finished = arguments.job.execute(output, interrupt, flags, live, last)?;
+    if arguments.live && output.is_quiet() {
+        return Err(Error::input(
+            "--live prints the address of a page, and --quiet prints nothing",
+        )
+        .help("leave one of them out"));
+    }
+    let live = arguments.live;
+    let finished = arguments.job.execute(output, interrupt, flags, live, "report")?;
     let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
     let report = finished.dir.file(RunDir::REPORT);
     let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
@@ -131,7 +137,11 @@ impl Job {
         // A run goes on where it began, or where it was moved to when a graphics device failed.
         let began = earlier.as_ref().map(|(_, plan)| plan.decided.backend);
         let automatic = settings.backend == Backend::Auto;
-        let chosen = device::open(began.filter(|_| automatic).unwrap_or(settings.backend))?;
+        let began = began.filter(|_| automatic);
+        let mut chosen = device::open(began.unwrap_or(settings.backend))?;
+        if began.is_some() {
+            chosen.reason = "as the run began".into();
+        }
         let out =
             self.out.clone().unwrap_or_else(|| default_out(self.data.as_deref(), &settings.recipe));
         let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
@@ -161,9 +171,14 @@ impl Job {
         if self.force {
             self.check_inputs_outside(&out)?;
         }
+        // What cannot be served is to be known before an earlier run is replaced.
+        let live = live
+            .then(|| Live::start(&display, &plan, &dataset, &out.join(RunDir::REPORT)))
+            .transpose()?;
         let dir = RunDir::create(&out, existing)?;
-        let report = dir.file(RunDir::REPORT);
-        let live = live.then(|| Live::start(&display, &plan, &dataset, &report)).transpose()?;
+        if let Some(live) = &live {
+            display.note(&format!("live: {}", live.address()));
+        }
         let progress: &dyn Progress = match &live {
             Some(live) => live,
             None => &display,

@@ -27,10 +27,14 @@ impl LivePage {
     /// The HTML document. All text from data and settings is escaped.
     pub fn render(&self) -> String {
         let title = format!("modescope: {} on {}", self.recipe, self.source);
+        // There is no picture in the place of a view that there is nothing to turn in.
+        let (columns, units) = (self.charts.columns.len(), self.charts.latent.means.width());
+        let rows = html! { @if columns > 1 { (self.charts.rows_view(html! {})) } };
+        let latent = html! { @if units > 1 { (self.charts.latent_view(None, html! {})) } };
         let sections: [Section; 3] = [
             ("losses", "Training", losses()),
-            ("rows", "Real and generated", self.charts.rows_view(html! {})),
-            ("latent", "Latent space", self.charts.latent_view(None, html! {})),
+            ("rows", "Real and generated", rows),
+            ("latent", "Latent space", latent),
         ];
         let scripts = html! {
             (views_script("null"))
@@ -46,9 +50,11 @@ impl LivePage {
                 h1 { "What the model is learning" }
                 (subject(&self.recipe, &self.source, self.rows, self.charts.columns.len()))
                 ul.tasks {}
-                p.note hidden id="ended" {
-                    "modescope answers no more: the run has ended, and its terminal says how. Where it was \
-                     finished, its report is " code { (self.report) } "."
+                div id="notes" {}
+                p.note hidden id="ended" role="status" {
+                    "modescope answers no more: the run has ended, and its terminal says how. If it was \
+                     finished, its report is " code { (self.report) } "; if it was stopped, " code { "--resume" }
+                    " goes on with it, at another address."
                 }
                 noscript { p.note { "This page needs scripts. The report of the run will not." } }
             }
@@ -72,7 +78,14 @@ fn losses() -> Markup {
         dl.tiles { @for (name, words) in figures {
             div { dt { (words) } dd data-figure=(name) { "–" } }
         } }
-        p.evidence id="waiting" { "Curves and views are drawn when the first epochs have ended." }
-        figure { div.picture id="curves" {} }
+        p.note hidden id="overfitting" {}
+        p.evidence id="waiting" { "Curves and views are drawn while the model is trained." }
+        figure hidden id="curves" {
+            div.picture {}
+            figcaption {
+                "Curves and views are of epoch " span id="painted" {} ". While β rises the KL counts more, \
+                 and the loss rises with it; the held-out loss is drawn once β is at its largest."
+            }
+        }
     }
 }

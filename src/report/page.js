@@ -298,13 +298,27 @@
       arrangement.uirevision = String(new URLSearchParams(new FormData(form)));
       if (chart.layout) stay(chart.layout, arrangement);
       const points = drawn.filter(({ mode }) => mode === "markers");
-      hint.querySelector("output").replaceChildren(...legend(points));
+      const words = document.createElement("output");
+      words.append(...legend(points));
+      const known = hint.querySelector("output");
+      // What is replaced is read aloud.
+      if (known.innerHTML !== words.innerHTML) known.replaceChildren(...words.childNodes);
       return Plotly.react(chart, drawn, arrangement, config);
     };
     for (const part of [form, chart, hint]) part.hidden = false;
     view.classList.add("drawn");
     redraw();
-    redraws.push(redraw);
+    // Under a hand that turns it a chart stays as it is.
+    let isHeld = false;
+    let isLate = false;
+    chart.addEventListener("pointerdown", () => { isHeld = true; });
+    for (const end of ["pointerup", "pointercancel"]) {
+      addEventListener(end, () => {
+        if (isHeld && isLate) setTimeout(redraw, 100); // plotly.js looks where it was left first
+        isHeld = isLate = false;
+      });
+    }
+    redraws.push(() => (isHeld ? (isLate = true) : redraw()));
     form.addEventListener("input", redraw);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("click", ({ target }) => {

@@ -60,8 +60,8 @@ impl Charts {
         html! {
             p {
                 "Each point is where the encoder puts a row. Samples are drawn from the prior, outlined at \
-                 2 σ: where it has mass but no points, it has a hole, and what is decoded there lies \
-                 between the modes."
+                 2 σ (a single Gaussian also at 1 and 3): where it has mass but no points, it has a hole, \
+                 and what is decoded there lies between the modes."
                 @if let Some(share) = hole_share {
                     " Here " b { (format!("{:.1}%", 100.0 * share)) } " of the prior's mass lies in holes."
                 }

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
@@ -16,8 +15,10 @@ use super::latent_plane::{components, prior_mixture};
 use super::plot::with_losses;
 use super::report::source;
 use super::{Dataset, Plan, Progress, Task};
+use crate::audit::ledger::gaussian_per_label;
+use crate::audit::overfitting::Overfitting;
 use crate::data::{Mixture, Table};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::input;
 use crate::live::{Content, Server};
 use crate::model::{Prior, SavedModel};
@@ -29,11 +30,12 @@ use crate::vae::Model;
 const ROWS: usize = 1000;
 /// Epochs that its curves show at most.
 const EPOCHS: usize = 400;
-/// Shortest time from one set of pictures to the next.
+/// How long a page that asks is kept waiting where nothing ends, and the shortest time from one set of
+/// pictures to the next.
 const INTERVAL: Duration = Duration::from_millis(400);
 /// How much longer than the pictures took is waited for the next: what they may take of one core.
 const PATIENCE: u32 = 20;
-/// A page that has not asked for so long is closed.
+/// A page that is not waiting and has not asked for so long is closed.
 const CLOSED: Duration = Duration::from_secs(2);
 /// Longest time that pages are given to fetch the report.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -42,13 +44,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub struct Live<'a> {
     others: &'a dyn Progress,
     board: Board,
-    painter: SyncSender<Sitting>,
     report: PathBuf,
-    _server: Server,
+    server: Server,
 }
-
-/// A model to show, and the epochs that led to it.
-type Sitting = (SavedModel, Vec<EpochRecord>);
 
 impl<'a> Live<'a> {
     /// Opens the page of a run whose report will be `report`.
@@ -61,24 +59,30 @@ impl<'a> Live<'a> {
         dataset: &Dataset,
         report: &Path,
     ) -> Result<Self> {
-        let painter = Painter::new(plan, dataset);
+        let painter = Painter::new(plan, dataset)?;
+        let report = std::path::absolute(report).unwrap_or_else(|_| report.into());
         let page = LivePage {
             source: source(plan),
             recipe: plan.settings.recipe.clone(),
             rows: (dataset.training.len(), dataset.held_out.len()),
             charts: painter.empty(plan.decided.latent)?,
-            report: std::path::absolute(report)
-                .unwrap_or_else(|_| report.into())
-                .display()
-                .to_string(),
+            report: report.display().to_string(),
         };
-        let (sender, sittings) = sync_channel(1);
         let board = Board::default();
+        // Beside the training, and on one thread, whatever the libraries would like.
+        let alone = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .map_err(|error| Error::failed(format!("starting a thread: {error}")))?;
         let (of_painter, of_server, page) = (board.clone(), board.clone(), page.render());
-        std::thread::spawn(move || painter.work(&sittings, &of_painter));
+        std::thread::spawn(move || alone.install(|| painter.work(&of_painter)));
         let server = Server::start(move |name| of_server.content(name, &page))?;
-        others.note(&format!("live: {}", server.address()));
-        Ok(Self { others, board, painter: sender, report: report.into(), _server: server })
+        Ok(Self { others, board, report, server })
+    }
+
+    /// Where the page is.
+    pub fn address(&self) -> &str {
+        self.server.address()
     }
 
     /// Puts the report in the place of the page, and waits until the pages that are open have it.
@@ -86,50 +90,92 @@ impl<'a> Live<'a> {
     /// # Errors
     /// Where the report cannot be read.
     pub fn finish(&self, interrupt: &AtomicBool) -> Result<()> {
-        self.board.lock().report = Some(input::bytes(&self.report)?);
+        let report = input::bytes(&self.report)?;
         let begin = Instant::now();
-        let is_open = || self.board.lock().asked.is_some_and(|at| at.elapsed() < CLOSED);
-        while is_open() && begin.elapsed() < LONGEST_WAIT && !interrupt.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(50));
+        let is_open = {
+            let mut state = self.board.lock();
+            state.report = Some(report);
+            state.is_open()
+        };
+        self.board.changed();
+        let waits = || {
+            let state = self.board.lock();
+            // A page between two questions asks at once.
+            begin.elapsed() < INTERVAL || state.reports_given < state.reports_told
+        };
+        while is_open
+            && waits()
+            && begin.elapsed() < LONGEST_WAIT
+            && !interrupt.load(Ordering::Relaxed)
+        {
+            std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        self.board.lock().ended = true;
+        self.board.changed();
     }
 }
 
 impl Progress for Live<'_> {
     fn note(&self, line: &str) {
         self.others.note(line);
+        self.board.lock().notes.push(line.into());
     }
 
     fn begin(&self, name: &str, total: u64) -> Box<dyn Task> {
         let index = {
             let mut state = self.board.lock();
-            let task = TaskState { name: name.into(), total, ..TaskState::default() };
-            state.tasks.push(task);
+            state.tasks.push(TaskState { name: name.into(), total, ..TaskState::default() });
             state.tasks.len() - 1
         };
-        let (board, painter) = (self.board.clone(), self.painter.clone());
-        Box::new(LiveTask { other: self.others.begin(name, total), index, board, painter })
+        let (name, board) = (name.to_owned(), self.board.clone());
+        Box::new(LiveTask { other: self.others.begin(&name, total), index, name, board })
     }
 }
 
-/// What is shared between who tells, who paints and who serves.
+/// What is shared between who tells, who paints and who serves, and a bell for the latter two.
 #[derive(Clone, Default)]
-struct Board(Arc<Mutex<State>>);
+struct Board(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Default)]
 struct State {
     tasks: Vec<TaskState>,
-    /// The epochs of the training that goes on, and which task that is.
+    notes: Vec<String>,
+    /// The run's own training, by its task's name; another after it is not shown.
+    training: Option<String>,
     history: Vec<EpochRecord>,
-    trains: usize,
-    /// The newest pictures as JSON, how many there were before, and when the next are due.
+    /// A model that waits to be painted, and the epochs that led to it.
+    sitting: Option<(SavedModel, Vec<EpochRecord>)>,
+    /// When the next may come; nothing while one is there.
+    due: Turn,
+    /// The newest pictures as JSON, and how many there were.
     pictures: Vec<u8>,
     painted: u64,
-    due: Option<Instant>,
     report: Option<Vec<u8>>,
-    /// When a page last asked how the run stands.
+    /// How often pages were told that the report is there, and given it.
+    reports_told: usize,
+    reports_given: usize,
+    /// When a page last asked how the run stands, and how many wait for the answer.
     asked: Option<Instant>,
+    waiting: usize,
+    ended: bool,
+}
+
+/// Whose turn it is to paint.
+#[derive(Default)]
+enum Turn {
+    /// The next model's.
+    #[default]
+    Free,
+    /// The next model's from then on.
+    From(Instant),
+    /// A model is being painted.
+    Taken,
 }
 
 #[derive(Clone, Default, Serialize)]
@@ -142,82 +188,114 @@ struct TaskState {
     ended: bool,
 }
 
+impl State {
+    /// Whether someone looks.
+    fn is_open(&self) -> bool {
+        self.waiting > 0 || self.asked.is_some_and(|at| at.elapsed() < CLOSED)
+    }
+
+    /// Whether a model may be painted now.
+    fn is_due(&self) -> bool {
+        match self.due {
+            Turn::Free => true,
+            Turn::From(time) => Instant::now() >= time,
+            Turn::Taken => false,
+        }
+    }
+}
+
 impl Board {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Whoever panicked while holding it left it as good as before.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changed(&self) {
+        self.0.1.notify_all();
     }
 
     /// What the server answers.
     fn content(&self, name: &str, page: &str) -> Option<Content> {
-        let mut state = self.lock();
-        match (name, &state.report) {
-            ("", Some(report)) => Some(Content::Page(report.clone())),
-            ("", None) => Some(Content::Page(page.as_bytes().to_vec())),
-            ("state", report) => {
-                let running = |task: &&TaskState| !task.ended;
-                let answer = json!({
-                    "tasks": state.tasks.iter().filter(running).collect::<Vec<_>>(),
-                    "epoch": state.history.last(),
-                    "pictures": state.painted,
-                    "finished": report.is_some(),
-                });
-                state.asked = Some(Instant::now());
-                Some(Content::Json(answer.to_string().into_bytes()))
+        match name {
+            "" => {
+                let mut state = self.lock();
+                state.reports_given += usize::from(state.report.is_some());
+                let report = state.report.clone();
+                Some(Content::Page(report.unwrap_or_else(|| page.as_bytes().to_vec())))
             }
-            ("pictures", _) => Some(Content::Json(state.pictures.clone())),
+            "state" => Some(Content::Json(self.state())),
+            "pictures" => Some(Content::Json(self.lock().pictures.clone())),
             _ => None,
         }
     }
 
-    /// The epochs to draw, where a page is open and its pictures are due.
-    fn due(&self) -> Option<Vec<EpochRecord>> {
-        let state = self.lock();
-        let is_open = state.asked.is_some_and(|at| at.elapsed() < CLOSED);
-        let is_due = state.due.is_none_or(|due| Instant::now() >= due);
-        (is_open && is_due).then(|| {
-            let every = state.history.len().div_ceil(EPOCHS).max(1);
-            state.history.iter().step_by(every).cloned().collect()
-        })
+    /// How the run stands, after a while or when its report is there: the page asks again at once. Its
+    /// own clock would be slowed down where it is hidden.
+    fn state(&self) -> Vec<u8> {
+        let mut state = self.lock();
+        state.waiting += 1;
+        let goes_on = |state: &mut State| state.report.is_none() && !state.ended;
+        let bell = &self.0.1;
+        let (mut state, _) = bell
+            .wait_timeout_while(state, INTERVAL, goes_on)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        state.asked = Some(Instant::now());
+        let finished = state.report.is_some();
+        state.reports_told += usize::from(finished);
+        let running: Vec<&TaskState> = state.tasks.iter().filter(|task| !task.ended).collect();
+        let answer = json!({
+            "tasks": running,
+            "notes": state.notes,
+            "epoch": state.history.last(),
+            "pictures": state.painted,
+            "finished": finished,
+        });
+        answer.to_string().into_bytes()
     }
 }
 
 struct LiveTask {
     other: Box<dyn Task>,
     index: usize,
+    name: String,
     board: Board,
-    painter: SyncSender<Sitting>,
 }
 
 impl Task for LiveTask {
     fn update(&self, done: u64, message: &str) {
         self.other.update(done, message);
         let task = &mut self.board.lock().tasks[self.index];
-        // Parallel workers may report out of order.
-        task.done = task.done.max(done);
+        task.done = done;
         message.clone_into(&mut task.message);
     }
 
     fn epoch(&self, record: &EpochRecord) {
-        self.other.epoch(record);
         let mut state = self.board.lock();
-        // Another training begins anew, as does one that diverged.
-        if state.trains != self.index {
-            state.trains = self.index;
-            state.history.clear();
+        if *state.training.get_or_insert_with(|| self.name.clone()) == self.name {
+            // One that diverged goes on from an earlier epoch.
+            state.history.truncate(record.epoch);
+            state.history.push(record.clone());
         }
-        state.history.truncate(record.epoch);
-        state.history.push(record.clone());
     }
 
     fn model(&self, model: &dyn Fn() -> Result<SavedModel>) {
-        self.other.model(model);
-        if let Some(history) = self.board.due()
-            && let Ok(saved) = model()
-        {
-            // A painter who is still busy gets a later one.
-            let _ = self.painter.try_send((saved, history));
-        }
+        let history = {
+            let mut state = self.board.lock();
+            let task = &state.tasks[self.index];
+            // The last is for whoever comes later.
+            let is_last = task.done >= task.total;
+            let is_wanted = is_last || state.is_open() && state.is_due();
+            if !is_wanted || state.training.as_ref() != Some(&self.name) {
+                return;
+            }
+            state.due = Turn::Taken;
+            thinned(&state.history)
+        };
+        // Where the device fails the training itself will say so.
+        let sitting = model().ok().map(|saved| (saved, history));
+        self.board.lock().sitting = sitting;
+        self.board.changed();
     }
 }
 
@@ -225,6 +303,14 @@ impl Drop for LiveTask {
     fn drop(&mut self) {
         self.board.lock().tasks[self.index].ended = true;
     }
+}
+
+/// Some of the epochs, evenly, with the last.
+fn thinned(history: &[EpochRecord]) -> Vec<EpochRecord> {
+    let every = history.len().div_ceil(EPOCHS).max(1);
+    let mut thinned: Vec<EpochRecord> = history.iter().rev().step_by(every).cloned().collect();
+    thinned.reverse();
+    thinned
 }
 
 /// Draws models beside the training that they come from.
@@ -235,27 +321,42 @@ struct Painter {
     /// The number of each real row in its file, from 1, and how many there are.
     numbers: Vec<usize>,
     of: usize,
+    /// The components that rows are coloured by: of the truth, or one a label.
     modes: Option<Mixture>,
 }
 
 impl Painter {
-    fn new(plan: &Plan, dataset: &Dataset) -> Self {
-        Self {
+    fn new(plan: &Plan, dataset: &Dataset) -> Result<Self> {
+        let real = dataset.first(ROWS);
+        let modes = match (&dataset.mixture, real.labels()) {
+            (None, Some(labels)) => Some(gaussian_per_label(real.rows(), labels)?),
+            (truth, _) => truth.clone(),
+        };
+        Ok(Self {
             plan: plan.clone(),
             columns: dataset.table.columns().to_vec(),
-            real: dataset.first(ROWS),
             numbers: dataset.training_rows.iter().take(ROWS).map(|row| row + 1).collect(),
             of: dataset.training.len(),
-            modes: dataset.mixture.clone(),
-        }
+            real,
+            modes,
+        })
     }
 
-    fn work(&self, sittings: &Receiver<Sitting>, board: &Board) {
-        for (saved, history) in sittings {
+    /// Paints what comes until the run ends.
+    fn work(&self, board: &Board) {
+        let mut state = board.lock();
+        while !state.ended {
+            let Some((saved, history)) = state.sitting.take() else {
+                state = board.0.1.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            drop(state);
             let begin = Instant::now();
             let painted = self.paint(saved, &history);
-            let mut state = board.lock();
-            state.due = Some(begin + INTERVAL.max(PATIENCE * begin.elapsed()));
+            state = board.lock();
+            if state.sitting.is_none() {
+                state.due = Turn::From(begin + INTERVAL.max(PATIENCE * begin.elapsed()));
+            }
             // A model that cannot be drawn is no reason to stop: the run itself will say what is wrong.
             if let Ok(pictures) = painted {
                 state.pictures = pictures;
@@ -275,7 +376,14 @@ impl Painter {
         let generated = model.sample(self.real.len(), settings.noise, settings.seed, &never)?;
         let means = model.encode(self.real.rows(), &never)?.means;
         let charts = self.charts(generated.view(), means.view(), &model.card().prior)?;
-        Ok(json!({ "curves": curves.svg, "charts": charts }).to_string().into_bytes())
+        let bounds: Vec<Option<f64>> = history.iter().map(|record| record.held_out_elbo).collect();
+        let pictures = json!({
+            "epoch": history.last().map(|record| record.epoch),
+            "curves": curves.svg,
+            "charts": charts,
+            "overfitting": Overfitting::find(&bounds).map(|found| found.to_string()),
+        });
+        Ok(pictures.to_string().into_bytes())
     }
 
     /// The views without samples and latents, of which there will be `latent` units.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use headless_chrome::protocol::cdp::types::Event;
-use headless_chrome::protocol::cdp::{Emulation, Log, Network, Page, Runtime};
+use headless_chrome::protocol::cdp::{Emulation, Input, Log, Network, Page, Runtime};
 use headless_chrome::{Browser, LaunchOptions, Tab};
 use serde_json::{Value, json};
 
@@ -35,11 +35,13 @@ pub struct Open {
 impl Open {
     /// Opens a file in a window of this width, with scripts or without.
     pub fn file(path: &Path, width: u32, flags: &[&'static str], scripts: bool) -> Self {
-        Self::url(&format!("file://{}", path.display()), width, flags, scripts)
+        let open = Self::empty(width, flags, scripts);
+        open.go(&format!("file://{}", path.display()));
+        open
     }
 
-    /// Opens what is at an address, as [`file`](Self::file) does.
-    pub fn url(url: &str, width: u32, flags: &[&'static str], scripts: bool) -> Self {
+    /// Opens a window of this width with nothing in it.
+    pub fn empty(width: u32, flags: &[&'static str], scripts: bool) -> Self {
         let options = LaunchOptions::default_builder()
             .sandbox(false)
             .enable_gpu(true)
@@ -86,8 +88,12 @@ impl Open {
         tab.call_method(Emulation::SetScriptExecutionDisabled { value: !scripts }).unwrap();
         let open = Self { tab, requests, errors, _browser: browser };
         open.resize(width);
-        open.tab.navigate_to(url).unwrap().wait_until_navigated().unwrap();
         open
+    }
+
+    /// Goes to an address.
+    pub fn go(&self, url: &str) {
+        self.tab.navigate_to(url).unwrap().wait_until_navigated().unwrap();
     }
 
     /// Gives the page a width in CSS pixels, as of a phone where it is small.
@@ -152,6 +158,45 @@ impl Open {
     /// Presses a key on the element that has the focus.
     pub fn press(&self, key: &str) {
         self.tab.press_key(key).unwrap();
+    }
+
+    /// Presses the mouse in the middle of an element and moves it, without letting go.
+    pub fn grab(&self, selector: &str) {
+        let middle = self.tab.find_element(selector).unwrap().get_midpoint().unwrap();
+        self.mouse(Input::DispatchMouseEventTypeOption::MousePressed, middle.x, middle.y);
+        for step in 1..=5 {
+            let x = middle.x + 20.0 * f64::from(step);
+            self.mouse(Input::DispatchMouseEventTypeOption::MouseMoved, x, middle.y);
+        }
+    }
+
+    /// Lets go of what was grabbed.
+    pub fn let_go(&self, selector: &str) {
+        let middle = self.tab.find_element(selector).unwrap().get_midpoint().unwrap();
+        self.mouse(Input::DispatchMouseEventTypeOption::MouseReleased, middle.x + 100.0, middle.y);
+    }
+
+    fn mouse(&self, event: Input::DispatchMouseEventTypeOption, x: f64, y: f64) {
+        self.tab
+            .call_method(Input::DispatchMouseEvent {
+                Type: event,
+                x,
+                y,
+                modifiers: None,
+                timestamp: None,
+                button: Some(Input::MouseButton::Left),
+                buttons: Some(1),
+                click_count: Some(1),
+                force: None,
+                tangential_pressure: None,
+                tilt_x: None,
+                tilt_y: None,
+                twist: None,
+                delta_x: None,
+                delta_y: None,
+                pointer_Type: None,
+            })
+            .unwrap();
     }
 
     /// Moves the mouse over the first element that a selector finds.

@@ -195,6 +195,8 @@ impl Ledger {
             ratio_ci: self.ratio(k, group.found, rows, CONFIDENCE).map(|ratio| ratio.interval),
             mean_shift: figures.shift.map(|shift| shift.value),
             spread_ratio: figures.spread.map(|spread| spread.value),
+            mean_shift_ci: figures.shift.map(|shift| shift.interval),
+            spread_ratio_ci: figures.spread.map(|spread| spread.interval),
             verdict,
             borderline: or.is_some(),
             or,

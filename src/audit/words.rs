@@ -167,11 +167,20 @@ pub fn standing(audit: &SamplesAudit, mode: &AuditedMode) -> Standing {
 /// One mode as the cells of a table.
 pub fn cells(audit: &SamplesAudit, audited: &AuditedMode) -> [String; 8] {
     let mode = &audited.mode;
-    let figure = |value: Option<f64>, unit| match value {
-        Some(value) if value > LARGEST_SHOWN => format!("> {LARGEST_SHOWN}{unit}"),
-        Some(value) => format!("{value:.2}{unit}"),
-        None => "–".into(),
+    // Where it is what the verdict hangs on, a figure is as wide as it is uncertain.
+    let is_open =
+        |of: &[Verdict]| mode.or.is_some_and(|or| of.contains(&or) || of.contains(&mode.verdict));
+    let figure = |value: Option<f64>, interval: Option<[f64; 2]>, of: &[Verdict], unit| match (
+        value, interval,
+    ) {
+        (None, _) => "–".into(),
+        (Some(value), _) if value > LARGEST_SHOWN => format!("> {LARGEST_SHOWN}{unit}"),
+        (Some(_), Some([low, high])) if is_open(of) => format!("{low:.2}–{high:.2}{unit}"),
+        (Some(value), _) => format!("{value:.2}{unit}"),
     };
+    let shift = figure(mode.mean_shift, mode.mean_shift_ci, &[Verdict::Shifted], "σ");
+    let of_spread = [Verdict::Smeared, Verdict::Shrunk];
+    let spread = figure(mode.spread_ratio, mode.spread_ratio_ci, &of_spread, "");
     let ratio = match (mode.ratio, mode.ratio_ci) {
         (Some(ratio), Some([low, high])) => format!("{ratio:.2} [{low:.2}, {high:.2}]"),
         _ => "–".into(),
@@ -182,8 +191,8 @@ pub fn cells(audit: &SamplesAudit, audited: &AuditedMode) -> [String; 8] {
         format!("{:.0}", mode.expected),
         mode.found.to_string(),
         ratio,
-        figure(mode.mean_shift, "σ"),
-        figure(mode.spread_ratio, ""),
+        shift,
+        spread,
         mode.words(|id| name(audit, id)),
     ]
 }

@@ -20,6 +20,8 @@ fn mode(verdict: Verdict, ratio: f64, reach: f64) -> Mode {
         ratio_ci: Some([ratio - reach, ratio + reach]),
         mean_shift: Some(0.1),
         spread_ratio: Some(1.0),
+        mean_shift_ci: Some([0.05, 0.15]),
+        spread_ratio_ci: Some([0.9, 1.1]),
         verdict,
         borderline: false,
         or: None,

@@ -76,6 +76,10 @@ pub struct Mode {
     /// Variance of the assigned rows, summed over the dimensions, over that expected. Absent below
     /// two rows.
     pub spread_ratio: Option<f64>,
+    /// Interval of `mean_shift`; of this and the next, those that hold for all eligible modes at once.
+    pub mean_shift_ci: Option<[f64; 2]>,
+    /// Interval of `spread_ratio`.
+    pub spread_ratio_ci: Option<[f64; 2]>,
     /// What the figures say.
     pub verdict: Verdict,
     /// Whether a figure is so near its threshold that the verdict may be another. Intervals for this

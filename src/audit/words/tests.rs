@@ -238,3 +238,21 @@ fn modes_that_share_a_cause_share_a_sentence() {
         ]
     );
 }
+
+/// What a verdict hangs on is shown as wide as it is uncertain, and nothing else.
+#[test]
+fn a_borderline_figure_is_shown_by_its_interval() {
+    let mut audit = perfect();
+    let mode = &mut audit.modes[0];
+    mode.mode.mean_shift = Some(0.004);
+    mode.mode.mean_shift_ci = Some([0.0, 0.61]);
+    let shown = |audit: &SamplesAudit| {
+        let [.., shift, spread, _] = cells(audit, &audit.modes[0]);
+        (shift, spread.contains('–'))
+    };
+    assert_eq!(shown(&audit), ("0.00σ".to_owned(), false));
+    audit.modes[0].mode.or = Some(Verdict::Shifted);
+    assert_eq!(shown(&audit), ("0.00–0.61σ".to_owned(), false));
+    audit.modes[0].mode.or = Some(Verdict::Shrunk);
+    assert_eq!(shown(&audit), ("0.00σ".to_owned(), true));
+}

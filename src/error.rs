@@ -1,5 +1,6 @@
 //! The one error type: what is wrong, and what to do about it.
 
+use std::any::Any;
 use std::fmt;
 use std::path::Path;
 
@@ -118,6 +119,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The message of a panic.
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
 
 /// The known name nearest to a mistyped one, for "did you mean" hints.
 ///

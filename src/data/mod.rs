@@ -2,6 +2,8 @@
 //! splitting and batching their rows.
 
 mod csv;
+#[cfg(feature = "parquet")]
+mod guard;
 mod mixture;
 mod npy;
 #[cfg(feature = "parquet")]

@@ -13,6 +13,7 @@ use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 
+use super::guard::guarded;
 use super::rows::{DAMAGED, Flaw, Rows, Target, check_width, narrow, text_help};
 use crate::config::MOST_VALUES;
 use crate::error::{Error, Result};
@@ -27,8 +28,11 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
             .help(DAMAGED)
     };
     let length = file.metadata().map_err(|error| Error::io("reading", path, error))?.len();
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(&error))?;
+    // What is behind a damaged footer, or in a damaged page, the library does not expect.
+    let panicked = |what: String| unreadable(&what);
+    let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new(file))
+        .map_err(panicked)?
+        .map_err(|error| unreadable(&error))?;
     if !lies_within(builder.metadata(), length) {
         return Err(unreadable(&"its columns reach beyond its end"));
     }
@@ -58,10 +62,12 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
     let mut chosen: Vec<usize> = features.iter().copied().chain(label).collect();
     chosen.sort_unstable();
     let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.iter().copied());
-    let batches = builder.with_projection(mask).build().map_err(|error| unreadable(&error))?;
+    let mut batches = guarded(|| builder.with_projection(mask).build())
+        .map_err(panicked)?
+        .map_err(|error| unreadable(&error))?;
     let (double, text) = (Float64Type::DATA_TYPE, StringArray::DATA_TYPE);
     let mut number = 0_u64;
-    for batch in batches {
+    while let Some(batch) = guarded(|| batches.next()).map_err(panicked)? {
         let batch = batch.map_err(|error| unreadable(&error))?;
         let cast = |column: usize, kind| -> Result<ArrayRef> {
             // A batch holds the chosen columns in the order of the file.

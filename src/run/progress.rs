@@ -1,11 +1,10 @@
 //! How long work tells what it is doing, and how it is stopped.
 
-use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_text};
 use crate::model::SavedModel;
 use crate::train::EpochRecord;
 
@@ -25,6 +24,8 @@ pub trait Task: Send + Sync {
     fn epoch(&self, _: &EpochRecord) {}
     /// The model that the epoch left, made by `model` for whoever shows it.
     fn model(&self, _model: &dyn Fn() -> Result<SavedModel>) {}
+    /// The training that this is has ended with this model.
+    fn trained(&self, _model: &SavedModel) {}
 }
 
 /// Nobody is told anything.
@@ -70,12 +71,6 @@ pub fn interruptible<T: Send + 'static>(
             }
         }
     }
-}
-
-/// The message of a panic.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 #[cfg(test)]

@@ -8,11 +8,10 @@ use std::thread::ScopedJoinHandle;
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use super::progress::panic_text;
 use super::{Dataset, Facts, Plan, Progress, RunDir};
 use super::{audit, data, more_rows, plot, report, sample, train, tsne};
 use crate::config::Backend;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, panic_text};
 use crate::model::SavedModel;
 
 /// What every stage works with.

@@ -109,6 +109,8 @@ fn arrow() -> Vec<Case> {
         case("its start missing", &whole[9..], &[unreadable]),
         case("a footer of 4 GiB", claims, &[unreadable]),
         case("CSV", "a,b\n1,2\n3,4\n", &[unreadable]),
+        // By the fuzzer: a page of places in a dictionary that is not there, where the library panics.
+        case("no dictionary", include_bytes!("no_dictionary.parquet"), &[unreadable]),
         case(
             "text",
             parquet(&[("a", two()), ("kind", words(&["l", "r"]))]),

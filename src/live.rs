@@ -20,7 +20,7 @@ const LARGEST_HEAD: usize = 8192;
 const MOST_HEADERS: usize = 64;
 /// Connections that are served at once; more are closed unread.
 const MOST_CONNECTIONS: usize = 32;
-/// Longest time for a request to come and for an answer to be taken.
+/// Longest time for a request to come, and for a piece of an answer to be taken.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// What the browser is told with every answer: to keep nothing, to guess no type, to pass the
 /// address on to nobody, and to let no other page read or frame this one.
@@ -49,7 +49,9 @@ pub struct Server {
 
 struct Shared {
     stopped: AtomicBool,
+    /// Connections that are open, and those of them whose answer is under way.
     connections: AtomicUsize,
+    answers: AtomicUsize,
     /// The host that requests must be for, and the folder that their names lie in.
     host: String,
     folder: String,
@@ -74,6 +76,7 @@ impl Server {
         let shared = Arc::new(Shared {
             stopped: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            answers: AtomicUsize::new(0),
             host: at.to_string(),
             folder: format!("/{token}/"),
         });
@@ -89,15 +92,13 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Gives answers that are under way a second.
+    /// Gives answers that are under way some time.
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
         // The listener looks at this only when someone comes.
         let _ = TcpStream::connect_timeout(&self.at, TIMEOUT);
         let begin = Instant::now();
-        while self.shared.connections.load(Ordering::SeqCst) > 0
-            && begin.elapsed() < Duration::from_secs(1)
-        {
+        while self.shared.answers.load(Ordering::SeqCst) > 0 && begin.elapsed() < 2 * TIMEOUT {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -124,27 +125,27 @@ impl Shared {
                 std::thread::sleep(Duration::from_millis(50));
                 continue;
             };
-            if self.connections.fetch_add(1, Ordering::SeqCst) >= MOST_CONNECTIONS {
-                self.connections.fetch_sub(1, Ordering::SeqCst);
+            if self.connections.load(Ordering::SeqCst) >= MOST_CONNECTIONS {
                 continue;
             }
-            let (shared, content) = (Arc::clone(self), Arc::clone(content));
-            std::thread::spawn(move || {
+            let place = Counted::new(Arc::clone(self), |shared| &shared.connections);
+            let content = Arc::clone(content);
+            // Where the system gives no thread the connection is closed.
+            let _ = std::thread::Builder::new().spawn(move || {
                 // A page that was closed in between needs no answer.
-                let _ = shared.serve(stream, &*content);
-                shared.connections.fetch_sub(1, Ordering::SeqCst);
+                let _ = place.shared.serve(stream, &*content);
             });
         }
     }
 
     fn serve(
-        &self,
+        self: &Arc<Self>,
         mut stream: TcpStream,
         content: &dyn Fn(&str) -> Option<Content>,
     ) -> IoResult<()> {
-        stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         let head = read_head(&mut stream)?;
+        let _under_way = Counted::new(Arc::clone(self), |shared| &shared.answers);
         let found = self.name(&head).and_then(|name| content(name).ok_or("404 Not Found"));
         let (status, kind, body) = match found {
             Ok(Content::Page(body)) => ("200 OK", "text/html; charset=utf-8", body),
@@ -184,14 +185,35 @@ impl Shared {
     }
 }
 
+/// One more in a count, until it is dropped.
+struct Counted {
+    shared: Arc<Shared>,
+    of: fn(&Shared) -> &AtomicUsize,
+}
+
+impl Counted {
+    fn new(shared: Arc<Shared>, of: fn(&Shared) -> &AtomicUsize) -> Self {
+        of(&shared).fetch_add(1, Ordering::SeqCst);
+        Self { shared, of }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        (self.of)(&self.shared).fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// Everything up to the empty line that ends a request's head.
 fn read_head(stream: &mut TcpStream) -> IoResult<Vec<u8>> {
     let begin = Instant::now();
     let (mut head, mut piece) = (Vec::new(), [0; 1024]);
     while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-        if head.len() >= LARGEST_HEAD || begin.elapsed() > TIMEOUT {
+        let left = TIMEOUT.saturating_sub(begin.elapsed());
+        if head.len() >= LARGEST_HEAD || left.is_zero() {
             return Err(IoError::from(ErrorKind::InvalidData));
         }
+        stream.set_read_timeout(Some(left))?;
         match stream.read(&mut piece)? {
             0 => return Err(IoError::from(ErrorKind::UnexpectedEof)),
             count => head.extend_from_slice(&piece[..count]),

@@ -61,8 +61,10 @@ impl Findings {
             Some(samples) => words::headline(samples, cause.as_ref()),
             None => notes.first().cloned().unwrap_or_default(),
         };
+        let standing = samples.as_ref().map_or(Standing::Unknown, words::overall);
         if let Some(Overfitting { epoch, .. }) = overfitting {
-            verdict.push_str(&format!(" But after epoch {epoch} the rows were learned by heart."));
+            let after = if standing == Standing::Good { "But after" } else { "After" };
+            verdict.push_str(&format!(" {after} epoch {epoch} the rows were learned by heart."));
         }
         let evidence = samples.as_ref().map(|samples| Evidence {
             samples,

@@ -36,6 +36,7 @@ pub use self::judged::{Counts, EligibleCounts, Judged, Mode};
 use self::rows::{Group, Shape};
 pub use self::verdict::Verdict;
 use self::verdict::{Decision, Figure, Figures};
+pub(super) use self::verdict::{SHIFTED, SHRUNK, SMEARED};
 use super::estimate::{CONFIDENCE, Estimate, wilson, z};
 use crate::data::Mixture;
 

@@ -19,18 +19,44 @@ pub struct Overfitting {
     pub last: f64,
 }
 
+/// How an epoch left the model, in nats a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// Its number.
+    pub epoch: usize,
+    /// The ELBO of held-out rows.
+    pub held_out: f64,
+    /// The negative ELBO of the rows trained on.
+    pub training: f64,
+}
+
 impl Overfitting {
-    /// Looks at the held-out ELBO of each epoch, in nats a row, where it was measured. Compares means
-    /// over a tenth of the epochs, because the bound of one epoch is by one draw a row.
-    pub fn find(bounds: &[Option<f64>]) -> Option<Self> {
-        let bounds: Vec<f64> = bounds.iter().copied().flatten().collect();
-        let width = (bounds.len() / 10).max(1);
-        let means: Vec<f64> =
-            bounds.windows(width).map(|some| some.iter().sum::<f64>() / width as f64).collect();
-        let (first, &best) = means.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
-        let last = *means.last()?;
-        (best - last > LOSS).then_some(Self { epoch: first + width / 2, best, last })
+    /// Looks for epochs from which on the held-out rows fared worse and the rows trained on better.
+    /// Compares means over a tenth of the epochs, because the bound of one epoch is by one draw a row.
+    pub fn find(epochs: &[Bounds]) -> Option<Self> {
+        let width = (epochs.len() / 10).max(1);
+        let held_out = means(epochs.iter().map(|epoch| epoch.held_out), width);
+        let training = means(epochs.iter().map(|epoch| epoch.training), width);
+        let (first, &best) = held_out.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
+        let last = *held_out.last()?;
+        let improved = training.last()? < &training[first];
+        (improved && best - last > LOSS).then(|| Self {
+            epoch: epochs[first + width / 2].epoch,
+            best,
+            last,
+        })
     }
+}
+
+/// The means of every `width` values that follow each other.
+fn means(values: impl Iterator<Item = f64>, width: usize) -> Vec<f64> {
+    let running = values.scan(0.0, |sum, value| {
+        *sum += value;
+        Some(*sum)
+    });
+    let sums: Vec<f64> = std::iter::once(0.0).chain(running).collect();
+    let differences = sums.iter().skip(width).zip(&sums);
+    differences.map(|(end, start)| (end - start) / width as f64).collect()
 }
 
 impl fmt::Display for Overfitting {
@@ -51,14 +77,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bound_that_falls_after_its_best_is_overfitting_and_one_that_rises_is_not() {
-        let bounds = |bound: fn(f64) -> f64| -> Vec<Option<f64>> {
-            (0..200).map(|epoch| Some(bound(f64::from(epoch) / 100.0))).collect()
+    fn held_out_rows_that_fare_worse_while_the_others_fare_better_tell_it() {
+        type Curve = fn(f64) -> f64;
+        // From epoch 100 on, every second one.
+        let found = |held_out: Curve, training: Curve| {
+            let time = |index: usize| index as f64 / 100.0;
+            let bounds = |index: usize| Bounds {
+                epoch: 100 + 2 * index,
+                held_out: held_out(time(index)),
+                training: training(time(index)),
+            };
+            Overfitting::find(&(0..200).map(bounds).collect::<Vec<_>>())
         };
-        let fell = Overfitting::find(&bounds(|t| -(t - 0.5).powi(2))).unwrap();
-        assert!((45..=55).contains(&fell.epoch) && fell.last < -1.9, "{fell:?}");
-        assert_eq!(Overfitting::find(&bounds(|t| t)), None);
-        assert_eq!(Overfitting::find(&[None; 3]), None);
+        let fell = found(|t| -(t - 0.5).powi(2), |t| -t).unwrap();
+        assert!((190..=210).contains(&fell.epoch) && fell.last < -1.9, "{fell:?}");
+        assert_eq!(found(|t| t, |t| -t), None);
+        // A weight of the KL that still rises makes both worse.
+        assert_eq!(found(|t| -t, |t| t), None);
         assert_eq!(Overfitting::find(&[]), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::cause::{Cause, CauseKind};
 use super::estimate::Estimate;
 use super::latent::LatentDiagnosis;
-use super::ledger::{Counts, Verdict};
+use super::ledger::{Counts, SHIFTED, SHRUNK, SMEARED, Verdict};
 use super::metrics::Metrics;
 use super::reference::Kind;
 use super::samples::{AuditedMode, SamplesAudit};
@@ -167,20 +167,23 @@ pub fn standing(audit: &SamplesAudit, mode: &AuditedMode) -> Standing {
 /// One mode as the cells of a table.
 pub fn cells(audit: &SamplesAudit, audited: &AuditedMode) -> [String; 8] {
     let mode = &audited.mode;
-    // Where it is what the verdict hangs on, a figure is as wide as it is uncertain.
-    let is_open =
-        |of: &[Verdict]| mode.or.is_some_and(|or| of.contains(&or) || of.contains(&mode.verdict));
-    let figure = |value: Option<f64>, interval: Option<[f64; 2]>, of: &[Verdict], unit| match (
+    // Where a borderline verdict hangs on it, a figure is as wide as it is uncertain.
+    let is_open = |[low, high]: [f64; 2], thresholds: &[f64]| {
+        mode.borderline && thresholds.iter().any(|&at| low < at && at <= high)
+    };
+    let figure = |value: Option<f64>, interval: Option<[f64; 2]>, thresholds: &[f64], unit| match (
         value, interval,
     ) {
         (None, _) => "–".into(),
         (Some(value), _) if value > LARGEST_SHOWN => format!("> {LARGEST_SHOWN}{unit}"),
-        (Some(_), Some([low, high])) if is_open(of) => format!("{low:.2}–{high:.2}{unit}"),
+        (Some(_), Some(interval)) if is_open(interval, thresholds) => {
+            let [low, high] = interval;
+            format!("{low:.2}–{high:.2}{unit}")
+        }
         (Some(value), _) => format!("{value:.2}{unit}"),
     };
-    let shift = figure(mode.mean_shift, mode.mean_shift_ci, &[Verdict::Shifted], "σ");
-    let of_spread = [Verdict::Smeared, Verdict::Shrunk];
-    let spread = figure(mode.spread_ratio, mode.spread_ratio_ci, &of_spread, "");
+    let shift = figure(mode.mean_shift, mode.mean_shift_ci, &[SHIFTED], "σ");
+    let spread = figure(mode.spread_ratio, mode.spread_ratio_ci, &[SMEARED, SHRUNK], "");
     let ratio = match (mode.ratio, mode.ratio_ci) {
         (Some(ratio), Some([low, high])) => format!("{ratio:.2} [{low:.2}, {high:.2}]"),
         _ => "–".into(),

@@ -16,7 +16,7 @@ use crate::audit::latent::{LatentDiagnosis, PriorHole, summarise};
 use crate::audit::ledger::Judged;
 use crate::audit::markdown;
 use crate::audit::metrics::{NllGap, nll_gap};
-use crate::audit::overfitting::Overfitting;
+use crate::audit::overfitting::{Bounds, Overfitting};
 use crate::audit::reference::Kind;
 use crate::audit::samples::{Audited, Compared, Options, Samples, audit, check_rows, ticks};
 use crate::audit::structure::MOST_COMPONENTS;
@@ -26,7 +26,7 @@ use crate::data::{ReadOptions, read};
 use crate::error::Result;
 use crate::files::write_bytes;
 use crate::model::SavedModel;
-use crate::train::read_history;
+use crate::train::{EpochRecord, read_history};
 use crate::vae::Model;
 
 /// Held-out rows whose likelihood is estimated, by 256 draws each.
@@ -79,16 +79,25 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         audited.reference.mixture.write(&context.dir.file(RunDir::REFERENCE))?;
     }
     let samples = audited.map(|audited| audited.audit);
-    let bounds: Vec<Option<f64>> = history.iter().map(|epoch| epoch.held_out_elbo).collect();
     let of_model = OfModel {
         latent: Some(latent),
         preflight: Some(context.dir.read_json(RunDir::PREFLIGHT)?),
-        overfitting: Overfitting::find(&bounds),
+        overfitting: Overfitting::find(&bounds(&history)),
         more_rows,
     };
     let findings = Findings::new(samples, of_model, notes);
     write_bytes(&context.dir.file(RunDir::AUDIT_TEXT), markdown::render(&findings).as_bytes())?;
     context.dir.write_json(RunDir::AUDIT, &findings)
+}
+
+/// The bounds of the epochs that have a held-out one.
+pub(super) fn bounds(history: &[EpochRecord]) -> Vec<Bounds> {
+    let of_epoch = |record: &EpochRecord| {
+        let training = record.reconstruction + record.kl;
+        let held_out = record.held_out_elbo?;
+        Some(Bounds { epoch: record.epoch, held_out, training })
+    };
+    history.iter().filter_map(of_epoch).collect()
 }
 
 /// The ledger of the samples' latents decoded without the likelihood's noise where they have it, and

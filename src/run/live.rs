@@ -10,6 +10,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
 use serde_json::json;
 
+use super::audit::bounds;
 use super::classes::Classes;
 use super::latent_plane::{components, prior_mixture};
 use super::plot::with_losses;
@@ -36,7 +37,7 @@ const INTERVAL: Duration = Duration::from_millis(400);
 /// How much longer than the pictures took is waited for the next: what they may take of one core.
 const PATIENCE: u32 = 20;
 /// A page that is not waiting and has not asked for so long is closed.
-const CLOSED: Duration = Duration::from_secs(2);
+const CLOSED: Duration = Duration::from_secs(5);
 /// Longest time that pages are given to fetch the report.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
@@ -59,7 +60,7 @@ impl<'a> Live<'a> {
         dataset: &Dataset,
         report: &Path,
     ) -> Result<Self> {
-        let painter = Painter::new(plan, dataset)?;
+        let painter = Painter::new(plan, dataset);
         let report = std::path::absolute(report).unwrap_or_else(|_| report.into());
         let page = LivePage {
             source: source(plan),
@@ -75,8 +76,8 @@ impl<'a> Live<'a> {
             .build()
             .map_err(|error| Error::failed(format!("starting a thread: {error}")))?;
         let (of_painter, of_server, page) = (board.clone(), board.clone(), page.render());
-        std::thread::spawn(move || alone.install(|| painter.work(&of_painter)));
         let server = Server::start(move |name| of_server.content(name, &page))?;
+        std::thread::spawn(move || alone.install(|| painter.work(&of_painter)));
         Ok(Self { others, board, report, server })
     }
 
@@ -100,8 +101,8 @@ impl<'a> Live<'a> {
         self.board.changed();
         let waits = || {
             let state = self.board.lock();
-            // A page between two questions asks at once.
-            begin.elapsed() < INTERVAL || state.reports_given < state.reports_told
+            // A page that draws asks when it has drawn.
+            state.reports_told == 0 && state.is_open() || state.reports_given < state.reports_told
         };
         while is_open
             && waits()
@@ -150,7 +151,7 @@ struct State {
     training: Option<String>,
     history: Vec<EpochRecord>,
     /// A model that waits to be painted, and the epochs that led to it.
-    sitting: Option<(SavedModel, Vec<EpochRecord>)>,
+    sitting: Option<Sitting>,
     /// When the next may come; nothing while one is there.
     due: Turn,
     /// The newest pictures as JSON, and how many there were.
@@ -164,6 +165,14 @@ struct State {
     asked: Option<Instant>,
     waiting: usize,
     ended: bool,
+}
+
+/// What is to be painted.
+struct Sitting {
+    model: SavedModel,
+    /// Some of the epochs that led to it.
+    history: Vec<EpochRecord>,
+    overfitting: Option<Overfitting>,
 }
 
 /// Whose turn it is to paint.
@@ -224,7 +233,11 @@ impl Board {
                 Some(Content::Page(report.unwrap_or_else(|| page.as_bytes().to_vec())))
             }
             "state" => Some(Content::Json(self.state())),
-            "pictures" => Some(Content::Json(self.lock().pictures.clone())),
+            "pictures" => {
+                let mut state = self.lock();
+                state.asked = Some(Instant::now());
+                Some(Content::Json(state.pictures.clone()))
+            }
             _ => None,
         }
     }
@@ -255,6 +268,19 @@ impl Board {
     }
 }
 
+impl Board {
+    /// Has a model painted next.
+    fn sit(&self, model: SavedModel) {
+        let mut state = self.lock();
+        let overfitting = Overfitting::find(&bounds(&state.history));
+        let history = thinned(&state.history);
+        state.sitting = Some(Sitting { model, history, overfitting });
+        state.due = Turn::Taken;
+        drop(state);
+        self.changed();
+    }
+}
+
 struct LiveTask {
     other: Box<dyn Task>,
     index: usize,
@@ -280,22 +306,21 @@ impl Task for LiveTask {
     }
 
     fn model(&self, model: &dyn Fn() -> Result<SavedModel>) {
-        let history = {
-            let mut state = self.board.lock();
-            let task = &state.tasks[self.index];
-            // The last is for whoever comes later.
-            let is_last = task.done >= task.total;
-            let is_wanted = is_last || state.is_open() && state.is_due();
-            if !is_wanted || state.training.as_ref() != Some(&self.name) {
-                return;
-            }
-            state.due = Turn::Taken;
-            thinned(&state.history)
+        let is_wanted = {
+            let state = self.board.lock();
+            state.is_open() && state.is_due() && state.training.as_ref() == Some(&self.name)
         };
         // Where the device fails the training itself will say so.
-        let sitting = model().ok().map(|saved| (saved, history));
-        self.board.lock().sitting = sitting;
-        self.board.changed();
+        if is_wanted && let Ok(model) = model() {
+            self.board.sit(model);
+        }
+    }
+
+    fn trained(&self, model: &SavedModel) {
+        // For whoever comes later too.
+        if self.board.lock().training.as_ref() == Some(&self.name) {
+            self.board.sit(model.clone());
+        }
     }
 }
 
@@ -326,33 +351,34 @@ struct Painter {
 }
 
 impl Painter {
-    fn new(plan: &Plan, dataset: &Dataset) -> Result<Self> {
+    fn new(plan: &Plan, dataset: &Dataset) -> Self {
         let real = dataset.first(ROWS);
         let modes = match (&dataset.mixture, real.labels()) {
-            (None, Some(labels)) => Some(gaussian_per_label(real.rows(), labels)?),
+            // Of labels that say nothing there are no colours.
+            (None, Some(labels)) => gaussian_per_label(real.rows(), labels).ok(),
             (truth, _) => truth.clone(),
         };
-        Ok(Self {
+        Self {
             plan: plan.clone(),
             columns: dataset.table.columns().to_vec(),
             numbers: dataset.training_rows.iter().take(ROWS).map(|row| row + 1).collect(),
             of: dataset.training.len(),
             real,
             modes,
-        })
+        }
     }
 
     /// Paints what comes until the run ends.
     fn work(&self, board: &Board) {
         let mut state = board.lock();
         while !state.ended {
-            let Some((saved, history)) = state.sitting.take() else {
+            let Some(sitting) = state.sitting.take() else {
                 state = board.0.1.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             drop(state);
             let begin = Instant::now();
-            let painted = self.paint(saved, &history);
+            let painted = self.paint(sitting);
             state = board.lock();
             if state.sitting.is_none() {
                 state.due = Turn::From(begin + INTERVAL.max(PATIENCE * begin.elapsed()));
@@ -366,22 +392,22 @@ impl Painter {
     }
 
     /// The curves and the views, as `live.js` takes them.
-    fn paint(&self, mut saved: SavedModel, history: &[EpochRecord]) -> Result<Vec<u8>> {
+    fn paint(&self, sitting: Sitting) -> Result<Vec<u8>> {
+        let Sitting { model: mut saved, history, overfitting } = sitting;
         let (settings, device, never) =
             (&self.plan.settings, Device::flex(), AtomicBool::new(false));
         let scaling = &saved.card.scaling;
-        let curves = with_losses(history, settings, scaling, |figure| figure.picture("losses"))?;
+        let curves = with_losses(&history, settings, scaling, |figure| figure.picture("losses"))?;
         saved.card.prior = Model::new(saved.clone(), &device).trained_prior()?;
         let model = Model::new(saved, &device);
         let generated = model.sample(self.real.len(), settings.noise, settings.seed, &never)?;
         let means = model.encode(self.real.rows(), &never)?.means;
         let charts = self.charts(generated.view(), means.view(), &model.card().prior)?;
-        let bounds: Vec<Option<f64>> = history.iter().map(|record| record.held_out_elbo).collect();
         let pictures = json!({
             "epoch": history.last().map(|record| record.epoch),
             "curves": curves.svg,
             "charts": charts,
-            "overfitting": Overfitting::find(&bounds).map(|found| found.to_string()),
+            "overfitting": overfitting.map(|found| found.to_string()),
         });
         Ok(pictures.to_string().into_bytes())
     }

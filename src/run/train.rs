@@ -155,6 +155,7 @@ impl Fit<'_> {
         let mut watcher = Watcher::new(*progress, task, &card);
         let trained = self.parameters(context, &card, training, held_out, &mut watcher);
         let Watcher { history, task, .. } = watcher;
+        trained.iter().for_each(|model| task.trained(model));
         drop(task);
         let settle = |saved| {
             settle_prior(saved, training.rows(), &plan.settings, device, *progress, interrupt)

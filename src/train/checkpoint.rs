@@ -99,7 +99,7 @@ const AVERAGE: &str = "average/";
 const BEST: &str = "best/";
 
 impl Checkpoints {
-    /// Checkpoints in `folder`, which is made when the first is written, of a training of so many
+    /// Checkpoints in `folder`, which must be there when the first is written, of a training of so many
     /// epochs that depends on what `key` is a hash of.
     pub fn new(folder: PathBuf, key: String, settings: &SafetySettings, epochs: usize) -> Self {
         let retries = settings.on_divergence == OnDivergence::Retry;

@@ -15,11 +15,11 @@ const OVER_WEIGHTED: f64 = 2.0;
 /// spread evenly between the two would give.
 const BRIDGED: f64 = 0.25;
 /// Above this distance, in σ, it is shifted.
-const SHIFTED: f64 = 0.5;
+pub(in crate::audit) const SHIFTED: f64 = 0.5;
 /// Above this spread ratio it is smeared.
-const SMEARED: f64 = 2.0;
+pub(in crate::audit) const SMEARED: f64 = 2.0;
 /// Below this spread ratio it is shrunk.
-const SHRUNK: f64 = 0.5;
+pub(in crate::audit) const SHRUNK: f64 = 0.5;
 
 /// What became of a mode. The first that holds, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -251,8 +251,9 @@ fn a_borderline_figure_is_shown_by_its_interval() {
         (shift, spread.contains('–'))
     };
     assert_eq!(shown(&audit), ("0.00σ".to_owned(), false));
-    audit.modes[0].mode.or = Some(Verdict::Shifted);
+    audit.modes[0].mode.borderline = true;
     assert_eq!(shown(&audit), ("0.00–0.61σ".to_owned(), false));
-    audit.modes[0].mode.or = Some(Verdict::Shrunk);
+    audit.modes[0].mode.mean_shift_ci = Some([0.0, 0.41]);
+    audit.modes[0].mode.spread_ratio_ci = Some([0.4, 0.6]);
     assert_eq!(shown(&audit), ("0.00σ".to_owned(), true));
 }

@@ -310,6 +310,8 @@ mod tests {
             assert!(begin.elapsed() < 4 * TIMEOUT, "it never came back");
         }
         let _silent: Vec<TcpStream> = (0..4).map(|_| send(&server, "GET")).collect();
+        let begin = Instant::now();
         drop(server);
+        assert!(begin.elapsed() < TIMEOUT, "its end waited for who says nothing");
     }
 }

@@ -61,10 +61,8 @@ impl Findings {
             Some(samples) => words::headline(samples, cause.as_ref()),
             None => notes.first().cloned().unwrap_or_default(),
         };
-        let standing = samples.as_ref().map_or(Standing::Unknown, words::overall);
         if let Some(Overfitting { epoch, .. }) = overfitting {
-            let after = if standing == Standing::Good { "But after" } else { "After" };
-            verdict.push_str(&format!(" {after} epoch {epoch} the rows were learned by heart."));
+            verdict.push_str(&format!(" After epoch {epoch} the rows were learned by heart."));
         }
         let evidence = samples.as_ref().map(|samples| Evidence {
             samples,

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::Cli;
 use super::output::Output;
 use crate::error::{Error, Result};
+use crate::files::make_folder;
 
 /// Write the manual pages, one a command
 #[derive(Args)]
@@ -21,9 +22,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
     let folder = &arguments.folder;
-    let io = |error| Error::io("writing", folder, error);
-    std::fs::create_dir_all(folder).map_err(io)?;
-    clap_mangen::generate_to(Cli::command(), folder).map_err(io)?;
+    make_folder(folder)?;
+    clap_mangen::generate_to(Cli::command(), folder)
+        .map_err(|error| Error::io("writing", folder, error))?;
     let text = format!("Manual pages: {}", folder.display());
     output.result(&text, &json!({ "folder": folder }));
     Ok(())

@@ -23,7 +23,8 @@ impl SavedModel {
     /// Name of the card file in a run folder.
     pub const CARD: &'static str = "model.json";
 
-    /// Writes both files into `folder`, each beside its old version and then renamed.
+    /// Writes both files into `folder`, which must be there, each beside its old version and then
+    /// renamed.
     ///
     /// # Errors
     /// Where the folder cannot be written.

@@ -67,8 +67,8 @@ fn rows_that_were_learned_by_heart_are_no_yes() {
     let captured = "2 of 2 modes captured, as they are in the data.";
     assert_eq!(standing(None), (Standing::Good, captured.to_owned()));
     let fell = Overfitting { epoch: 31, best: -24.6, last: -161.9 };
-    let but = format!("{captured} But after epoch 31 the rows were learned by heart.");
-    assert_eq!(standing(Some(fell)), (Standing::Fair, but));
+    let and = format!("{captured} After epoch 31 the rows were learned by heart.");
+    assert_eq!(standing(Some(fell)), (Standing::Fair, and));
 }
 
 #[test]

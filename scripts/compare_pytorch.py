@@ -130,15 +130,19 @@ def vmapped(batch, hidden, device, members):
 
 
 def graph(batch, hidden, device):
-    """A whole step captured in a CUDA graph; the batch is copied into its input."""
+    """A whole step in a CUDA graph, the batch gathered and the noise drawn in it: a replay is one launch."""
     model, batches = Vae(hidden).to(device), Batches(batch, device)
     adam = torch.optim.Adam(model.parameters(), lr=1e-3, capturable=True)
-    x, noise = (part.clone() for part in batches.next())
+    order = torch.randperm(len(batches.rows), device=device)
+    start = torch.zeros((), dtype=torch.int64, device=device)
+    places = torch.arange(batch, device=device)
 
     def whole():
         adam.zero_grad(set_to_none=True)
-        model(x, noise).backward()
+        x = batches.rows[order[start + places]]
+        model(x, torch.randn(batch, LATENT, device=device)).backward()
         adam.step()
+        start.add_(batch).remainder_(len(order))
 
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
@@ -149,11 +153,13 @@ def graph(batch, hidden, device):
     captured = torch.cuda.CUDAGraph()
     with torch.cuda.graph(captured):
         whole()
+    count = 0
 
-    def step():
-        new_x, new_noise = batches.next()
-        x.copy_(new_x)
-        noise.copy_(new_noise)
+    def step(keep=(model, adam, start, places)):  # What the graph works on must outlive it.
+        nonlocal count
+        count += 1
+        if count % ROWS == 0:
+            order.copy_(torch.randperm(len(order), device=device))
         captured.replay()
 
     return step

@@ -6,10 +6,11 @@ use crate::error::{Error, Result};
 use crate::fused::Network;
 use crate::model::{Architecture, Objective};
 
-/// On wgpu, most rows × parameters of a step that fused is chosen for. Below it launches are what a
-/// step costs, and fused has 16 where burn has hundreds; above it matrix products are, and burn tunes
-/// its own. benches/RESULTS.md has the figures on both sides of it.
-const MOST_WORK_ON_WGPU: usize = 1 << 26;
+/// Where a processor simulates a GPU, most rows × parameters of a step that fused is chosen for. Below
+/// it launches are what a step costs, and fused has 16 where burn has hundreds; above it matrix
+/// products are, and burn's suit a processor better. On a GPU fused is ahead at every size. The figures
+/// are in benches/RESULTS.md.
+const MOST_WORK_ON_SOFTWARE: usize = 1 << 26;
 
 /// The engine for a job and, in words, why: a pure function of what is asked for and of the shapes.
 ///
@@ -27,7 +28,8 @@ pub(super) fn choose(
         Ok(_) => None,
     };
     let work = architecture.parameter_count()?.saturating_mul(objective.batch);
-    let large = facts.backend == Backend::Wgpu && work > MOST_WORK_ON_WGPU;
+    let software = facts.adapter.as_ref().is_some_and(|adapter| !adapter.is_gpu());
+    let large = software && work > MOST_WORK_ON_SOFTWARE;
     Ok(match (asked, refused) {
         (Engine::Autodiff, _) => (Engine::Autodiff, "as asked".into()),
         (Engine::Fused, None) => (Engine::Fused, "as asked".into()),
@@ -39,7 +41,8 @@ pub(super) fn choose(
             (Engine::Autodiff, format!("chosen because fused does not do {what}"))
         }
         (Engine::Auto, None) if large => {
-            (Engine::Autodiff, "chosen because the matrix products of this job are large".into())
+            let why = "chosen because the matrix products are large for a software adapter";
+            (Engine::Autodiff, why.into())
         }
         (Engine::Auto, None) => {
             (Engine::Fused, "chosen as the fastest for a job of this size".into())
@@ -51,18 +54,24 @@ pub(super) fn choose(
 mod tests {
     use super::*;
     use crate::config::{PriorKind, Settings};
+    use crate::device::{Adapter, AdapterKind};
 
     #[test]
     fn auto_takes_what_is_fastest_and_an_explicit_choice_stands() {
-        let chosen = |asked, backend, prior, batch, hidden: usize| {
+        let adapter =
+            |kind| Adapter { name: "one".into(), kind, api: "vulkan".into(), driver: "its".into() };
+        let on = |asked, (backend, kind): (_, Option<_>), prior, batch, hidden: usize| {
             let mut settings = Settings::default();
             settings.model.prior = prior;
             settings.model.hidden = vec![hidden; 2];
             let architecture = Architecture::new(&settings.model, 3);
-            let facts = Facts { backend, ..super::super::plan::tests::facts(1000) };
+            let adapter = kind.map(adapter);
+            let facts = Facts { backend, adapter, ..super::super::plan::tests::facts(1000) };
             let objective = Objective::new(&settings.training, batch);
             choose(asked, &facts, &architecture, &objective).map(|(engine, _)| engine)
         };
+        let chosen =
+            |asked, backend, prior, batch, hidden| on(asked, (backend, None), prior, batch, hidden);
         let (normal, vamp) = (PriorKind::StandardNormal, PriorKind::Vamp);
         let auto = |backend, prior, batch, hidden| {
             chosen(Engine::Auto, backend, prior, batch, hidden).unwrap()
@@ -71,10 +80,15 @@ mod tests {
         assert_eq!(auto(Backend::Cpu, normal, 8192, 512), Engine::Fused);
         assert_eq!(auto(Backend::Cpu, vamp, 32, 128), Engine::Autodiff);
         assert_eq!(auto(Backend::Ndarray, normal, 32, 128), Engine::Autodiff);
-        assert_eq!(auto(Backend::Wgpu, normal, 32, 128), Engine::Fused);
-        assert_eq!(auto(Backend::Wgpu, normal, 1024, 512), Engine::Autodiff);
-        let asked = chosen(Engine::Fused, Backend::Wgpu, normal, 1024, 512);
-        assert_eq!(asked.unwrap(), Engine::Fused);
+        let wgpu = |asked, kind, batch, hidden| {
+            on(asked, (Backend::Wgpu, Some(kind)), normal, batch, hidden).unwrap()
+        };
+        let (gpu, software) = (AdapterKind::DiscreteGpu, AdapterKind::Software);
+        assert_eq!(wgpu(Engine::Auto, software, 32, 128), Engine::Fused);
+        assert_eq!(wgpu(Engine::Auto, software, 1024, 512), Engine::Autodiff);
+        assert_eq!(wgpu(Engine::Fused, software, 1024, 512), Engine::Fused);
+        assert_eq!(wgpu(Engine::Auto, gpu, 32, 128), Engine::Fused);
+        assert_eq!(wgpu(Engine::Auto, gpu, 8192, 512), Engine::Fused);
         let refused = chosen(Engine::Fused, Backend::Cpu, vamp, 32, 128).unwrap_err();
         assert!(refused.message().contains("does not do a VampPrior"), "{}", refused.message());
         assert!(chosen(Engine::Fused, Backend::Ndarray, normal, 32, 128).is_err());

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 use ndarray::Array2;
 
-use crate::config::{Backend, Engine, ScalingKind, Settings};
+use crate::config::{Backend, Engine, PriorKind, ScalingKind, Settings};
 use crate::data::{Mixture, Scaling};
 use crate::device::Chosen;
 use crate::error::{Error, Result};
-use crate::fused::Member;
+use crate::fused::{Fused, Member, Step};
 use crate::model::{ModelCard, Parameters, SavedModel};
-use crate::train::{Job, time_members, train};
+use crate::train::{Job, fused_trainer, time_members, train};
 use crate::vae::Model;
 
 /// A model and batch to time, on the reference mixture with the two latent units of the reference
@@ -49,8 +49,9 @@ impl std::fmt::Display for Workload {
 }
 
 impl Workload {
-    fn model(&self) -> Result<(Settings, SavedModel)> {
+    fn model(&self, prior: PriorKind) -> Result<(Settings, SavedModel)> {
         let mut settings = Settings::default();
+        settings.model.prior = prior;
         settings.model.latent = Some(2);
         settings.model.hidden = vec![self.hidden; 2];
         let features = settings.mixture.dimensions;
@@ -85,7 +86,46 @@ impl Workload {
         chosen: &Chosen,
         interrupt: &AtomicBool,
     ) -> Result<Duration> {
-        let (settings, model) = self.model()?;
+        self.with_job(PriorKind::StandardNormal, steps, engine, chosen, |job, start, members| {
+            if engine == Engine::Fused {
+                return time_members(job, members, interrupt);
+            }
+            let history = train(job, start, None, interrupt, &mut ())?.history;
+            let seconds = history.last().map(|record| record.seconds);
+            seconds
+                .map(Duration::from_secs_f64)
+                .ok_or_else(|| Error::failed("training recorded no epoch"))
+        })
+    }
+
+    /// The fused trainer of all members after one step, under a mixture prior so that every stage has
+    /// its full work.
+    ///
+    /// # Errors
+    /// Where training fails.
+    pub fn fused(&self, chosen: &Chosen) -> Result<Fused> {
+        self.with_job(PriorKind::Mixture, 1, Engine::Fused, chosen, |job, _, members| {
+            let mut fused = fused_trainer(&job, members)?;
+            fused.steps(&[self.step()], false, &mut |_| true)?;
+            fused.collect()?;
+            Ok(fused)
+        })
+    }
+
+    /// A whole batch.
+    pub fn step(&self) -> Step {
+        Step { epoch: 0, first: 0, count: self.batch, rate: 1.0, beta: 1.0 }
+    }
+
+    fn with_job<T>(
+        &self,
+        prior: PriorKind,
+        steps: usize,
+        engine: Engine,
+        chosen: &Chosen,
+        then: impl FnOnce(Job, &Parameters, &[Member]) -> Result<T>,
+    ) -> Result<T> {
+        let (settings, model) = self.model(prior)?;
         let mixture = Mixture::generate(&settings.mixture, settings.seed)?;
         let table = mixture.draw(self.batch * steps, settings.seed, 0);
         let rows = Scaling::fit(ScalingKind::Rms, table.rows()).apply(table.rows());
@@ -106,15 +146,8 @@ impl Workload {
             learning_rate: settings.training.learning_rate,
             start: model.parameters.clone().into(),
         };
-        if engine == Engine::Fused {
-            let members: Vec<Member> = (0..self.members).map(member).collect();
-            return time_members(job, &members, interrupt);
-        }
-        let history = train(job, &model.parameters, None, interrupt, &mut ())?.history;
-        let seconds = history.last().map(|record| record.seconds);
-        seconds
-            .map(Duration::from_secs_f64)
-            .ok_or_else(|| Error::failed("training recorded no epoch"))
+        let members: Vec<Member> = (0..self.members).map(member).collect();
+        then(job, &model.parameters, &members)
     }
 
     /// The time that drawing `rows` samples takes.
@@ -122,7 +155,7 @@ impl Workload {
     /// # Errors
     /// Where the device fails or the work is interrupted.
     pub fn sample(&self, rows: usize, device: &Device, interrupt: &AtomicBool) -> Result<Duration> {
-        let model = Model::new(self.model()?.1, device);
+        let model = Model::new(self.model(PriorKind::StandardNormal)?.1, device);
         let clock = Instant::now();
         model.sample(rows, true, 1, interrupt)?;
         Ok(clock.elapsed())

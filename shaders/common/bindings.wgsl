@@ -10,6 +10,8 @@ override LATENT: u32;
 override ROWS: u32;
 // Parameters of a member.
 override PARAMETERS: u32;
+// Parts into which the gradients of a member are divided.
+override SLICES: u32;
 // Whether the likelihood is a mean squared error.
 override SQUARED_ERROR: bool;
 // Learned log σ: 0, 1 or FEATURES; without one it is FIXED_LOG_SIGMA.
@@ -85,6 +87,7 @@ struct Tile {
     // First input and first output; in other tiles than a layer's, `row` is the first element.
     row: u32,
     column: u32,
+    slice: u32,
 }
 
 @group(0) @binding(0) var<uniform> step: Step;
@@ -93,6 +96,7 @@ struct Tile {
 @group(0) @binding(2) var<storage, read> members: array<Member>;
 @group(0) @binding(3) var<storage, read> tiles: array<Tile>;
 @group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
+// Slices of each member.
 @group(0) @binding(5) var<storage, read_write> gradients: array<f32>;
 // Of each member: first moment, second moment and, where there is one, the average.
 @group(0) @binding(6) var<storage, read_write> moments: array<f32>;
@@ -103,6 +107,11 @@ struct Tile {
 // The running number of a workgroup; a dimension holds at most 65 535.
 fn running(group: vec3<u32>) -> u32 {
     return group.x + 65535u * group.y;
+}
+
+// Where a slice of a member's gradients begins.
+fn gradients_of(member: u32, slice: u32) -> u32 {
+    return (member * SLICES + slice) * PARAMETERS;
 }
 
 // Rows of the batch in whole blocks of 8.

@@ -15,6 +15,8 @@ pub use cpu::Cpu;
 pub use gpu::Gpu;
 pub use network::{Layer, MixturePrior, Network};
 
+use std::time::Duration;
+
 use ndarray::ArrayView2;
 
 use crate::config::TrainingSettings;
@@ -136,6 +138,26 @@ impl Fused {
         match self {
             Self::Cpu(cpu) => Ok(cpu.gradients()),
             Self::Gpu(gpu) => gpu.gradients(),
+        }
+    }
+
+    /// The stages of a step by their names in `shaders/`, each with the layer that it is of.
+    pub fn stages(&self) -> Vec<String> {
+        match self {
+            Self::Cpu(cpu) => cpu.stages(),
+            Self::Gpu(gpu) => gpu.stages(),
+        }
+    }
+
+    /// The time that one of the [`stages`](Self::stages) takes, `repeats` times over on what the last
+    /// step left. What is trained is of no use afterwards.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn time_stage(&mut self, stage: usize, repeats: usize) -> Result<Duration> {
+        match self {
+            Self::Cpu(cpu) => Ok(cpu.time_stage(stage, repeats)),
+            Self::Gpu(gpu) => gpu.time_stage(stage, repeats),
         }
     }
 

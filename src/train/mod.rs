@@ -21,4 +21,5 @@ pub use job::{Job, Observer, Trained};
 pub use members::{TrainedMember, restart_seed, time_members, train_members};
 pub use schedule::{beta_share, learning_rate};
 pub use tensorboard::write_events;
+pub use trainer::fused_trainer;
 pub use training::train;

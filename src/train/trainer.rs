@@ -85,7 +85,7 @@ pub(super) fn trainer<'a>(
 ///
 /// # Errors
 /// Where fused does not do what the job asks for, or the job does not fit the adapter.
-pub(super) fn fused_trainer(job: &Job, members: &[Member]) -> Result<Fused> {
+pub fn fused_trainer(job: &Job, members: &[Member]) -> Result<Fused> {
     let objective = &job.card.objective;
     let network = Network::new(&job.card.architecture, objective).map_err(|what| {
         Error::input(format!("the fused engine does not do {what}")).help("use --engine autodiff")

@@ -14,7 +14,11 @@ mod math;
 mod posterior;
 mod posterior_backward;
 mod product;
+mod stage;
 mod update;
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use pulp::Arch;
 use rayon::prelude::*;
@@ -24,6 +28,7 @@ use self::buffer::Buffer;
 use self::dense_backward::Transpose;
 use self::layout::Layout;
 use self::posterior::MixtureTerms;
+use self::stage::{Around, Stage};
 use self::update::Moments;
 use super::{BatchLosses, Job, Member, Network, Outcome, Step, Update};
 use crate::config::{Likelihood, TrainingSettings};
@@ -57,6 +62,8 @@ struct Task {
     count: usize,
     /// Rows of a full batch.
     batch: usize,
+    /// What every block of rows goes through.
+    stages: Vec<Stage>,
 }
 
 /// A member as it stands.
@@ -91,6 +98,7 @@ impl Cpu {
             rows: job.rows.iter().copied().collect(),
             count: job.rows.nrows(),
             batch: job.batch,
+            stages: Stage::of_blocks(&layout),
             layout,
         };
         let members = members.iter().map(|member| State::new(&task, member)).collect();
@@ -134,6 +142,34 @@ impl Cpu {
     /// What every call of [`steps`](Self::steps) since the last of this one left.
     pub fn collect(&mut self) -> Vec<Outcome> {
         std::mem::take(&mut self.outcomes)
+    }
+
+    /// As [`Fused::stages`](super::Fused::stages); `prepare` is what the shaders do without.
+    pub fn stages(&self) -> Vec<String> {
+        let of_blocks = self.task.stages.iter().map(|stage| stage.name(&self.task.layout));
+        let [first, others @ ..] = ["prepare", "gradients", "update"].map(String::from);
+        std::iter::once(first).chain(of_blocks).chain(others).collect()
+    }
+
+    /// As [`Fused::time_stage`](super::Fused::time_stage), of the first member.
+    pub fn time_stage(&mut self, stage: usize, repeats: usize) -> Duration {
+        let Self { task, members, .. } = self;
+        let (state, stages) = (&mut members[0], &task.stages);
+        let step = Step { epoch: 0, first: 0, count: task.batch, rate: 1.0, beta: 1.0 };
+        let clock = Instant::now();
+        for _ in 0..repeats {
+            match stage.checked_sub(1) {
+                None => state.prepare(task, &step),
+                Some(of_blocks) if of_blocks < stages.len() => {
+                    state.through_blocks(task, &step, &stages[of_blocks..=of_blocks]);
+                }
+                Some(of_blocks) if of_blocks == stages.len() => {
+                    black_box(state.gradients(task, &step));
+                }
+                Some(_) => state.update(task, &step),
+            }
+        }
+        clock.elapsed()
     }
 
     /// The flat weights of each member, averaged where the settings want that.
@@ -202,54 +238,17 @@ impl State {
 
     /// One training step; the losses before it.
     fn step(&mut self, task: &Task, step: &Step) -> BatchLosses {
-        let Task { arch, network, layout, .. } = task;
-        let rows = if network.sums_kl { step.count as f64 } else { 1.0 };
-        let beta = (step.beta * self.beta * rows) as f32;
         self.prepare(task, step);
-        let log_sigma = log_sigma(network, layout, &self.parameters);
-        let precisions = match log_sigma {
-            Some(log_sigma) => dense_forward::precisions(log_sigma, network.features),
-            None => vec![2.0 / network.features as f32; network.features],
-        };
-        // The last batch of an epoch may be short.
-        let blocks = step.count.div_ceil(BLOCK_ROWS);
-        let (parameters, transposed) = (&self.parameters, &self.transposed);
-        let (prior, seed) = (self.prior.as_ref(), self.seed);
-        let shuffle = self.shuffle.as_ref().map(|(_, shuffle)| shuffle);
-        let blocks = &mut self.blocks[..blocks];
-        let of_block = |block: &mut Block| {
-            block.count = BLOCK_ROWS.min(step.count - block.first);
-            if let Some(shuffle) = shuffle {
-                draw::draw(block, &task.rows, shuffle, seed, step);
-            }
-            forward(task, parameters, prior, block);
-            let share = 1.0 / step.count as f32;
-            if let Some(last) = block.decoder.last_mut() {
-                let (x, count) = (&block.x, block.count);
-                dense_forward::residual(x, count, &precisions, share, last, &mut block.residual);
-            }
-            backward(task, transposed, beta * share, block);
-        };
-        match &mut *blocks {
-            [one] => of_block(one),
-            several => several.par_iter_mut().for_each(of_block),
-        }
-        gradients::layers(*arch, layout, blocks, &mut self.gradient);
-        let losses = gradients::rest(
-            network,
-            layout,
-            blocks,
-            prior,
-            (log_sigma, &precisions),
-            (step.count, beta),
-            &mut self.gradient,
-        );
-        self.steps += 1;
-        let factors = Update::new(&task.settings, self.steps);
-        let rate = (step.rate * self.learning_rate) as f32;
-        let (parameters, moments) = (&mut self.parameters, &mut self.moments);
-        update::update(*arch, &task.settings, factors, rate, &self.gradient, parameters, moments);
+        self.through_blocks(task, step, &task.stages);
+        let losses = self.gradients(task, step);
+        self.update(task, step);
         losses
+    }
+
+    /// Weight of the KL divergence in the loss.
+    fn beta(&self, task: &Task, step: &Step) -> f32 {
+        let rows = if task.network.sums_kl { step.count as f64 } else { 1.0 };
+        (step.beta * self.beta * rows) as f32
     }
 
     /// What depends on the parameters alone, and the order of the epoch's rows.
@@ -269,6 +268,59 @@ impl State {
             self.shuffle = Some((step.epoch, generator.shuffle(task.count)));
         }
     }
+
+    /// Takes every block of the batch through these stages.
+    fn through_blocks(&mut self, task: &Task, step: &Step, stages: &[Stage]) {
+        let beta = self.beta(task, step);
+        let around = Around {
+            task,
+            step,
+            seed: self.seed,
+            shuffle: self.shuffle.as_ref().map(|(_, shuffle)| shuffle),
+            parameters: &self.parameters,
+            transposed: &self.transposed,
+            prior: self.prior.as_ref(),
+            precisions: precisions(task, &self.parameters),
+            beta,
+        };
+        let through = |block: &mut Block| {
+            // The last batch of an epoch may be short.
+            block.count = BLOCK_ROWS.min(step.count - block.first);
+            stages.iter().for_each(|stage| stage.compute(&around, block));
+        };
+        match &mut self.blocks[..step.count.div_ceil(BLOCK_ROWS)] {
+            [one] => through(one),
+            several => several.par_iter_mut().for_each(through),
+        }
+    }
+
+    /// The losses of the batch, and the gradient from what the blocks hold.
+    fn gradients(&mut self, task: &Task, step: &Step) -> BatchLosses {
+        let Task { arch, network, layout, .. } = task;
+        let beta = self.beta(task, step);
+        let precisions = precisions(task, &self.parameters);
+        let blocks = &mut self.blocks[..step.count.div_ceil(BLOCK_ROWS)];
+        gradients::layers(*arch, layout, blocks, &mut self.gradient);
+        gradients::rest(
+            network,
+            layout,
+            blocks,
+            self.prior.as_ref(),
+            (log_sigma(network, layout, &self.parameters), &precisions),
+            (step.count, beta),
+            &mut self.gradient,
+        )
+    }
+
+    /// Adam's step along the gradient.
+    fn update(&mut self, task: &Task, step: &Step) {
+        self.steps += 1;
+        let factors = Update::new(&task.settings, self.steps);
+        let rate = (step.rate * self.learning_rate) as f32;
+        let (parameters, moments) = (&mut self.parameters, &mut self.moments);
+        let gradient = &self.gradient;
+        update::update(task.arch, &task.settings, factors, rate, gradient, parameters, moments);
+    }
 }
 
 /// ln σ of the likelihood, one for all columns or one each; nothing for a mean squared error.
@@ -287,60 +339,11 @@ fn log_sigma<'a>(
     }
 }
 
-/// From a block's x and ε to x̂.
-fn forward(task: &Task, parameters: &[f32], prior: Option<&MixtureTerms>, block: &mut Block) {
-    let Task { arch, network, layout, .. } = task;
-    let count = block.count;
-    let through =
-        |layers: &[layout::PanelLayer], x: &buffer::Matrix, out: &mut [block::LayerRows]| {
-            for (index, placed) in layers.iter().enumerate() {
-                let (before, out) = out.split_at_mut(index);
-                let x = before.last().map_or(x, |before| &before.output);
-                let activation = network.activation;
-                dense_forward::dense_forward(
-                    *arch,
-                    placed,
-                    activation,
-                    parameters,
-                    x,
-                    count,
-                    &mut out[0],
-                );
-            }
-        };
-    through(&layout.encoder, &block.x, &mut block.encoder);
-    posterior::posterior(*arch, network, prior, block);
-    through(&layout.decoder, &block.latents, &mut block.decoder);
-}
-
-/// From a block's ∂loss/∂x̂ to that of what every layer's activation is applied to.
-fn backward(task: &Task, transposed: &[Vec<Buffer>; 2], weight: f32, block: &mut Block) {
-    let Task { arch, network, layout, .. } = task;
-    let count = block.count;
-    let through =
-        |layers: &[layout::PanelLayer], transposed: &[Buffer], rows: &mut [block::LayerRows]| {
-            for index in (1..layers.len()).rev() {
-                let (before, after) = rows.split_at_mut(index);
-                let block::LayerRows { slope, delta, .. } = &mut before[index - 1];
-                let (placed, transposed) = (&layers[index], &transposed[index]);
-                let of_output = &after[0].delta;
-                dense_backward::dense_backward(
-                    *arch,
-                    placed,
-                    transposed,
-                    of_output,
-                    count,
-                    Some(slope),
-                    delta,
-                );
-            }
-        };
-    through(&layout.decoder, &transposed[1], &mut block.decoder);
-    if let (Some(placed), Some(rows)) = (layout.decoder.first(), block.decoder.first()) {
-        let (transposed, delta) = (&transposed[1][0], &rows.delta);
-        let out = &mut block.latents_delta;
-        dense_backward::dense_backward(*arch, placed, transposed, delta, count, None, out);
+/// The precision of the likelihood in each column.
+fn precisions(task: &Task, parameters: &[f32]) -> Vec<f32> {
+    let features = task.network.features;
+    match log_sigma(&task.network, &task.layout, parameters) {
+        Some(log_sigma) => dense_forward::precisions(log_sigma, features),
+        None => vec![2.0 / features as f32; features],
     }
-    posterior_backward::posterior_backward(network, weight, block);
-    through(&layout.encoder, &transposed[0], &mut block.encoder);
 }

@@ -34,6 +34,8 @@ pub(super) struct Sizes {
     pub rows: usize,
     /// In bytes.
     pub tiles: usize,
+    /// Parts of every gradient.
+    pub slices: usize,
     /// Vectors of the length of the parameters in Adam's state: two moments, perhaps an average.
     pub states: usize,
     /// Of a member.
@@ -52,6 +54,7 @@ impl Sizes {
             parameters,
             rows: job.rows.len(),
             tiles: size_of_val(plan.tiles.as_slice()),
+            slices: plan.slices,
             states: if job.settings.ema.is_some() { 3 } else { 2 },
             workspace: plan.workspace,
             slots: (WAITING_BYTES / (8 * members)).clamp(MOST_STEPS, MOST_SLOTS),
@@ -76,7 +79,7 @@ impl Sizes {
             ("the members' settings", size_of::<MemberSettings>() * self.members),
             ("the table of gradients", self.tiles),
             ("the parameters", 4 * self.members * self.parameters),
-            ("the gradients", 4 * self.members * self.parameters),
+            ("the gradients", 4 * self.members * self.parameters * self.slices),
             ("Adam's state", 4 * self.members * self.parameters * self.states),
             ("the values of a batch", 4 * self.members * self.workspace),
             ("the losses", self.losses()),
@@ -184,6 +187,8 @@ impl Buffers {
         let values: Vec<f32> = job.rows.iter().copied().collect();
         queue.write_buffer(&rows, 0, bytemuck::cast_slice(&values));
         queue.write_buffer(&table, 0, tiles);
+        // A σ that all columns share stands in the first slice alone.
+        queue.write_buffer(&gradients, 0, &vec![0; gradients.size() as usize]);
         let of_member = |member: &Member| MemberSettings {
             seed: [member.seed as u32, (member.seed >> 32) as u32],
             beta: member.beta as f32,

@@ -1,14 +1,17 @@
 //! The driver of `shaders/`: many steps to a command buffer, and few words between host and device.
 
 mod buffers;
+#[allow(unsafe_code)] // wgpu asks for a promise before it leaves a check out.
+mod module;
 mod pace;
 mod plan;
 mod read;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod tiles;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use bytemuck::{Pod, Zeroable};
@@ -18,6 +21,7 @@ use self::pace::Pace;
 use self::plan::Plan;
 use self::read::Waiting;
 use self::stages::Dispatch;
+use self::tiles::Target;
 use super::{BatchLosses, Job, Member, Outcome, Step, Update};
 use crate::config::TrainingSettings;
 use crate::device;
@@ -89,8 +93,20 @@ impl Gpu {
         let fits = |m: &Member| m.start.parameters.values.len() == job.network.parameters;
         assert!(members.iter().all(fits), "members of one shape");
         let setup = device::wgpu_setup()?;
+        let software = setup.adapter.get_info().device_type == wgpu::DeviceType::Cpu;
+        let target = if software { Target::Simulated } else { Target::GPU };
+        Self::with(job, members, setup, target)
+    }
+
+    /// As [`new`](Self::new) on this device, which may not be of the kind that is planned for.
+    fn with(
+        job: Job,
+        members: &[Member],
+        setup: &'static WgpuSetup,
+        target: Target,
+    ) -> Result<Self> {
         let device = &setup.device;
-        let plan = Plan::new(job.network, job.rows.nrows(), job.batch, job.settings);
+        let plan = Plan::new(&job, members.len(), target);
         let sizes = Sizes::new(&job, &plan, members.len());
         sizes.check(&device.limits())?;
         buffers::check_groups(&plan)?;
@@ -99,7 +115,7 @@ impl Gpu {
             let tiles = bytemuck::cast_slice(&plan.tiles);
             let on = (device, &setup.queue);
             let buffers = Buffers::new(on, &layout, &sizes, tiles, &job, members);
-            (buffers, stages::dispatches(device, &layout, &plan.passes, members.len()))
+            (buffers, stages::dispatches(setup, &layout, &plan, members.len()))
         })?;
         Ok(Self {
             setup,
@@ -173,8 +189,17 @@ impl Gpu {
     /// # Errors
     /// Where the device fails.
     pub fn gradients(&mut self) -> Result<Vec<Vec<f32>>> {
+        let Sizes { parameters, slices, .. } = self.sizes;
         let values = self.read(&self.buffers.gradients, "reading the gradients")?;
-        Ok(values.chunks(self.sizes.parameters).map(<[f32]>::to_vec).collect())
+        let of_member = |values: &[f32]| {
+            let (first, others) = values.split_at(parameters);
+            let mut sums = first.to_vec();
+            for slice in others.chunks(parameters) {
+                sums.iter_mut().zip(slice).for_each(|(sum, part)| *sum += part);
+            }
+            sums
+        };
+        Ok(values.chunks(parameters * slices).map(of_member).collect())
     }
 
     /// Where the training of each member stands.
@@ -202,6 +227,34 @@ impl Gpu {
         Ok(members.map(of_member).collect())
     }
 
+    /// The stages of a step in their order, each with the layer that it is of.
+    pub fn stages(&self) -> Vec<String> {
+        self.dispatches.iter().map(|dispatch| dispatch.name.clone()).collect()
+    }
+
+    /// The time of `repeats` dispatches of the stage with this index, one after another, on what the
+    /// last step left. What is trained is of no use afterwards.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    pub fn time_stage(&mut self, stage: usize, repeats: usize) -> Result<Duration> {
+        let WgpuSetup { device, queue, .. } = self.setup;
+        self.drain()?;
+        let Dispatch { pipeline, groups: [x, y, z], .. } = &self.dispatches[stage];
+        let clock = Instant::now();
+        let index = caught(device, "timing a stage", || {
+            let mut encoder = device.create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_bind_group(0, &self.buffers.group, &[0]);
+            pass.set_pipeline(pipeline);
+            (0..repeats).for_each(|_| pass.dispatch_workgroups(*x, *y, *z));
+            drop(pass);
+            queue.submit([encoder.finish()])
+        })?;
+        self.wait(InFlight { index, timed: None })?;
+        Ok(clock.elapsed())
+    }
+
     /// Hands these steps to the device in one command buffer.
     fn submit(&mut self, steps: &[Step]) -> Result<wgpu::SubmissionIndex> {
         let mut uniforms = vec![0; steps.len() * STEP_STRIDE];
@@ -220,7 +273,7 @@ impl Gpu {
             for index in 0..steps.len() {
                 let offset = (index * STEP_STRIDE) as u32;
                 pass.set_bind_group(0, &self.buffers.group, &[offset]);
-                for Dispatch { pipeline, groups: [x, y, z] } in &self.dispatches {
+                for Dispatch { pipeline, groups: [x, y, z], .. } in &self.dispatches {
                     pass.set_pipeline(pipeline);
                     pass.dispatch_workgroups(*x, *y, *z);
                 }

@@ -1,16 +1,14 @@
 //! What is computed in a step and where its values stand, as plain numbers.
 
-use bytemuck::{Pod, Zeroable};
-
-use super::stages::Stage;
+use super::stages::{Products, Stage};
+use super::tiles::{self, LANES, Shape, Table, Target, Tile};
 use crate::config::{Activation, Likelihood, PosteriorVariance, TrainingSettings};
-use crate::fused::{Layer, Network};
+use crate::fused::{Job, Layer, Network};
 
-/// Rows of a tile of a matrix product, and columns of a workgroup's tile: see
-/// `shaders/common/layer.wgsl`.
-const TILE: (usize, usize) = (8, 128);
-/// Invocations of a workgroup of most stages.
-const LANES: usize = 32;
+/// Slots of rows have room for a multiple of as many: see `shaders/common/bindings.wgsl`.
+pub(super) const BLOCK_ROWS: usize = 8;
+/// Parameters that a workgroup updates.
+const UPDATED: usize = 1024;
 /// Parts of the gradient's squared norm.
 const SQUARES: usize = 64;
 /// Most workgroups in a dimension, here and in `shaders/common/bindings.wgsl`.
@@ -23,23 +21,24 @@ pub(super) type Constant = (&'static str, f64);
 #[derive(Clone, Debug)]
 pub(super) struct Pass {
     pub stage: Stage,
+    /// Of no meaning where the stage has no matrix product.
+    pub products: Products,
     pub constants: Vec<Constant>,
     /// Workgroups in x and y; z is the member.
     pub groups: [usize; 2],
 }
 
-/// A workgroup's share of the gradients, as `shaders/common/bindings.wgsl` has it.
-#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
-#[repr(C)]
-pub(super) struct Tile {
-    kind: u32,
-    x: u32,
-    y_gradient: u32,
-    inputs: u32,
-    outputs: u32,
-    weight: u32,
-    row: u32,
-    column: u32,
+impl Pass {
+    /// The stage, and the layer that it is of.
+    pub fn name(&self) -> String {
+        let constant = |name| self.constants.iter().find(|of| of.0 == name).map(|of| of.1);
+        match (constant("INPUTS"), constant("OUTPUTS")) {
+            (Some(inputs), Some(outputs)) => {
+                format!("{} {inputs} → {outputs}", self.stage.name())
+            }
+            _ => self.stage.name().into(),
+        }
+    }
 }
 
 /// The passes of a step in their order, and what they need.
@@ -48,22 +47,26 @@ pub(super) struct Plan {
     pub passes: Vec<Pass>,
     /// Entries for the stage `gradients`.
     pub tiles: Vec<Tile>,
+    /// Parts of every gradient.
+    pub slices: usize,
     /// Length of a member's workspace in f32 values.
     pub workspace: usize,
 }
 
 /// Slots of a layer's values.
-struct Slots {
-    x: usize,
+pub(super) struct Slots {
+    pub x: usize,
     x_gradient: usize,
     y: usize,
-    y_gradient: usize,
+    pub y_gradient: usize,
 }
 
 impl Plan {
-    /// The plan for `rows` training rows in batches of `batch`.
-    pub fn new(network: &Network, rows: usize, batch: usize, settings: &TrainingSettings) -> Self {
-        let padded = batch.next_multiple_of(TILE.0);
+    /// The plan of a job with this number of members.
+    pub fn new(job: &Job, members: usize, target: Target) -> Self {
+        let Job { network, batch, settings, .. } = *job;
+        let rows = job.rows.nrows();
+        let padded = batch.next_multiple_of(BLOCK_ROWS);
         let components = network.prior.map_or(0, |prior| prior.components);
         let mut workspace = 0;
         let mut slot = |length: usize| {
@@ -92,9 +95,12 @@ impl Plan {
             |slots: &[Slots]| slots.last().map_or((0, 0), |slots| (slots.y, slots.y_gradient));
         let (posterior, residual) = (end(&encoder), end(&decoder));
 
+        let slices = tiles::slices(batch, members, target);
+        let table = Table::new(network, [&encoder, &decoder], (batch, slices, members), target);
         let common = [
             of_network(network),
             vec![
+                ("SLICES", slices as f64),
                 ("ROWS", rows as f64),
                 ("WORKSPACE", workspace as f64),
                 ("BATCH", batch_slot as f64),
@@ -112,28 +118,31 @@ impl Plan {
             ],
         ]
         .concat();
-        let tiles = tiles(network, &encoder, &decoder);
         let mut passes = Vec::new();
-        let mut pass = |stage, own: Vec<Constant>, groups| {
-            passes.push(Pass { stage, constants: [common.clone(), own].concat(), groups });
+        let mut pass = |stage, products, own: Vec<Constant>, groups| {
+            let constants = [common.clone(), own].concat();
+            passes.push(Pass { stage, products, constants, groups });
         };
+        let none = Products::Registers;
+        let shape = |columns, depth| Shape::new([padded, columns, depth], members, target);
         let blocks = (padded * network.latent).div_ceil(4) + 1;
-        pass(Stage::Draw, vec![], [padded.max(blocks).div_ceil(64), 2]);
-        let products = |width: usize| grid(padded / TILE.0 * width.div_ceil(TILE.1));
+        pass(Stage::Draw, none, vec![], [padded.max(blocks).div_ceil(64), 2]);
         let parts = [(&network.encoder, &encoder, 0.0), (&network.decoder, &decoder, 4.0)];
         for (part, (layers, slots, last)) in parts.into_iter().enumerate() {
             for (layer, slots) in layers.iter().zip(slots) {
                 let function = if layer.activated { function(network.activation) } else { last };
-                let own = [of_layer(layer, slots), vec![("FUNCTION", function)]].concat();
-                pass(Stage::DenseForward, own, products(layer.outputs));
+                let shape = shape(layer.outputs, layer.inputs);
+                let own = [of_layer(layer, slots), shape.constants(), vec![("FUNCTION", function)]];
+                let groups = grid(shape.count(padded, layer.outputs));
+                pass(Stage::DenseForward, shape.products, own.concat(), groups);
             }
             if part == 0 {
                 match components {
                     0 => {
                         let groups = [padded.div_ceil(LANES), 1];
-                        pass(Stage::PosteriorStandardNormal, vec![], groups);
+                        pass(Stage::PosteriorStandardNormal, none, vec![], groups);
                     }
-                    _ => pass(Stage::PosteriorMixture, vec![], grid(padded)),
+                    _ => pass(Stage::PosteriorMixture, none, vec![], grid(padded)),
                 }
             }
         }
@@ -142,22 +151,31 @@ impl Plan {
                 // The decoder's first layer brings the gradient back to the sample; the encoder's
                 // first has only the batch before it.
                 if index > 0 || part == 1 {
-                    let activated = ("ACTIVATED", f64::from(index > 0));
-                    let own = [of_layer(layer, slots), vec![activated]].concat();
-                    pass(Stage::DenseBackward, own, products(layer.inputs));
+                    let activated = vec![("ACTIVATED", f64::from(index > 0))];
+                    let shape = shape(layer.inputs, layer.outputs);
+                    let own = [of_layer(layer, slots), shape.constants(), activated].concat();
+                    let groups = grid(shape.count(padded, layer.inputs));
+                    pass(Stage::DenseBackward, shape.products, own, groups);
                 }
             }
             if part == 1 {
                 let groups = grid((padded * network.latent).div_ceil(LANES));
-                pass(Stage::PosteriorBackward, vec![], groups);
+                pass(Stage::PosteriorBackward, none, vec![], groups);
             }
         }
-        pass(Stage::Gradients, vec![], grid(tiles.len()));
-        if settings.gradient_clip.is_some() {
-            pass(Stage::Norm, vec![], [SQUARES, 1]);
+        for part in &table.parts {
+            let shape = part.shape;
+            let mut own = shape.constants();
+            own.push(("FIRST_TILE", part.tiles.start as f64));
+            own.push(("TILES", part.tiles.len() as f64));
+            pass(Stage::Gradients, shape.products, own, grid(part.tiles.len()));
         }
-        pass(Stage::Update, of_update(settings), grid(network.parameters.div_ceil(256)));
-        Self { passes, tiles, workspace }
+        if settings.gradient_clip.is_some() {
+            pass(Stage::Norm, none, vec![], [SQUARES, 1]);
+        }
+        let groups = grid(network.parameters.div_ceil(UPDATED));
+        pass(Stage::Update, none, of_update(settings), groups);
+        Self { passes, tiles: table.tiles, slices, workspace }
     }
 }
 
@@ -220,38 +238,4 @@ fn of_update(settings: &TrainingSettings) -> Vec<Constant> {
         ("CLIP", settings.gradient_clip.unwrap_or(0.0)),
         ("AVERAGED", f64::from(settings.ema.is_some())),
     ]
-}
-
-/// The entries for the stage `gradients`, of the kinds that `shaders/gradients.wgsl` names.
-fn tiles(network: &Network, encoder: &[Slots], decoder: &[Slots]) -> Vec<Tile> {
-    let mut tiles = Vec::new();
-    for (layer, slots) in network.layers().zip(encoder.iter().chain(decoder)) {
-        for row in (0..layer.inputs).step_by(TILE.0) {
-            for column in (0..layer.outputs).step_by(TILE.1) {
-                tiles.push(Tile {
-                    kind: 0,
-                    x: slots.x as u32,
-                    y_gradient: slots.y_gradient as u32,
-                    inputs: layer.inputs as u32,
-                    outputs: layer.outputs as u32,
-                    weight: layer.weight as u32,
-                    row: row as u32,
-                    column: column as u32,
-                });
-            }
-        }
-    }
-    let other = |kind: u32, row: usize| Tile { kind, row: row as u32, ..Tile::zeroed() };
-    let mut push = |kind, elements: usize| {
-        tiles.extend((0..elements).step_by(LANES).map(|first| other(kind, first)));
-    };
-    push(1, 1);
-    if network.likelihood == Likelihood::LearnedSigmaPerColumn {
-        push(2, network.features);
-    }
-    if let Some(prior) = network.prior {
-        push(3, prior.components * network.latent);
-        push(4, prior.components);
-    }
-    tiles
 }

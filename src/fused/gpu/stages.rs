@@ -1,8 +1,20 @@
 //! The shaders, and a pipeline for each pass of a plan.
 
-use burn::tensor::wgpu::wgpu;
+use burn::tensor::wgpu::{WgpuSetup, wgpu};
 
-use super::plan::{Constant, Pass};
+use super::module::module;
+use super::plan::{Constant, Pass, Plan};
+
+/// How the invocations of a workgroup divide a matrix product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Products {
+    /// In registers alone.
+    Registers,
+    /// By slabs in workgroup memory, 4 × 4 outputs an invocation.
+    Tiles,
+    /// As tiles, 8 × 8 outputs an invocation.
+    Large,
+}
 
 /// A stage of a step: a WGSL entry point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,20 +56,47 @@ impl Stage {
     ];
 
     /// The joined WGSL.
-    pub fn source(self) -> &'static str {
+    pub fn source(self, products: Products) -> &'static str {
+        use Products::{Large, Registers, Tiles};
         match self {
             Self::Draw => shader!("draw", "logarithm", "random"),
-            Self::DenseForward => shader!("dense_forward", "layer"),
+            Self::DenseForward => match products {
+                Registers => shader!("dense_forward", "layer", "product_registers"),
+                Tiles => shader!("dense_forward", "layer", "slabs", "product_tiles"),
+                Large => shader!("dense_forward", "layer", "slabs", "product_large"),
+            },
             Self::PosteriorStandardNormal | Self::PosteriorMixture => {
                 shader!("posterior", "logarithm", "posterior", "prior", "reduce")
             }
-            Self::DenseBackward => shader!("dense_backward", "layer"),
+            Self::DenseBackward => match products {
+                Registers => shader!("dense_backward", "layer", "product_registers"),
+                Tiles => shader!("dense_backward", "layer", "slabs", "product_tiles"),
+                Large => shader!("dense_backward", "layer", "slabs", "product_large"),
+            },
             Self::PosteriorBackward => {
                 shader!("posterior_backward", "logarithm", "posterior", "prior")
             }
-            Self::Gradients => shader!("gradients", "prior"),
-            Self::Norm => shader!("norm"),
-            Self::Update => shader!("update"),
+            Self::Gradients => match products {
+                Registers => shader!("gradients", "prior", "product_registers", "sums_alone"),
+                Tiles => shader!("gradients", "prior", "slabs", "product_tiles", "sums_shared"),
+                Large => shader!("gradients", "prior", "slabs", "product_large", "sums_shared"),
+            },
+            Self::Norm => shader!("norm", "sliced"),
+            Self::Update => shader!("update", "sliced"),
+        }
+    }
+
+    /// The file in `shaders/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Draw => "draw",
+            Self::DenseForward => "dense_forward",
+            Self::PosteriorStandardNormal | Self::PosteriorMixture => "posterior",
+            Self::DenseBackward => "dense_backward",
+            Self::PosteriorBackward => "posterior_backward",
+            Self::Gradients => "gradients",
+            Self::Norm => "norm",
+            Self::Update => "update",
         }
     }
 
@@ -100,42 +139,42 @@ pub(super) fn bindings(device: &wgpu::Device) -> wgpu::BindGroupLayout {
 /// A pass made ready.
 #[derive(Debug)]
 pub(super) struct Dispatch {
+    pub name: String,
     pub pipeline: wgpu::ComputePipeline,
     /// Workgroups in x, y and z.
     pub groups: [u32; 3],
 }
 
-/// Pipelines for these passes; a stage is compiled to a module once.
+/// Pipelines for the passes of a plan; a stage is compiled to a module once.
 pub(super) fn dispatches(
-    device: &wgpu::Device,
+    WgpuSetup { device, adapter, .. }: &WgpuSetup,
     bindings: &wgpu::BindGroupLayout,
-    passes: &[Pass],
+    plan: &Plan,
     members: usize,
 ) -> Vec<Dispatch> {
+    let simulated = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some("fused trainer"),
         bind_group_layouts: &[Some(bindings)],
         immediate_size: 0,
     });
-    let mut modules: Vec<(Stage, wgpu::ShaderModule)> = Vec::new();
+    let mut modules: Vec<(&str, wgpu::ShaderModule)> = Vec::new();
     let dispatch = |pass: &Pass| {
-        let known = modules.iter().position(|(stage, _)| *stage == pass.stage);
+        let source = pass.stage.source(pass.products);
+        let known = modules.iter().position(|(known, _)| *known == source);
         let index = known.unwrap_or_else(|| {
-            modules.push((pass.stage, module(device, pass.stage)));
+            modules.push((source, module(device, pass.stage.name(), source, simulated)));
             modules.len() - 1
         });
         let pipeline = pipeline(device, &layout, &modules[index].1, pass.stage, &pass.constants);
         let [x, y] = pass.groups;
-        Dispatch { pipeline, groups: [x, y, members].map(|groups| groups as u32) }
+        Dispatch {
+            name: pass.name(),
+            pipeline,
+            groups: [x, y, members].map(|groups| groups as u32),
+        }
     };
-    passes.iter().map(dispatch).collect()
-}
-
-fn module(device: &wgpu::Device, stage: Stage) -> wgpu::ShaderModule {
-    device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some(&format!("{stage:?}")),
-        source: wgpu::ShaderSource::Wgsl(stage.source().into()),
-    })
+    plan.passes.iter().map(dispatch).collect()
 }
 
 fn pipeline(

@@ -113,9 +113,9 @@ impl Case {
     }
 
     /// One step on the device: its losses and gradients.
-    fn step(&self, seed: u64, step: &Step) -> (BatchLosses, Vec<f32>) {
+    fn step(&self, seed: u64, step: &Step, target: Target) -> (BatchLosses, Vec<f32>) {
         let settings = TrainingSettings::default();
-        let mut gpu = Gpu::new(self.job(&settings), &[self.member(seed)]).unwrap();
+        let mut gpu = trainer(self.job(&settings), &[self.member(seed)], target);
         take(&mut gpu, &[*step], true);
         let gradients = gpu.gradients().unwrap().remove(0);
         let outcome = gpu.collect().unwrap().remove(0);
@@ -125,9 +125,19 @@ impl Case {
 
     /// Loss to 1e-5 and every gradient tensor to 1e-4 of its largest value.
     fn assert_equals_autodiff(&self, step: &Step) {
-        let name = &self.name;
-        let (losses, gradients) = self.step(7, step);
         let reference = self.reference(7, step);
+        for target in TARGETS {
+            self.assert_equals(&reference, self.step(7, step, target), target);
+        }
+    }
+
+    fn assert_equals(
+        &self,
+        reference: &Gradient,
+        (losses, gradients): (BatchLosses, Vec<f32>),
+        target: Target,
+    ) {
+        let name = format!("{}, {target:?}", self.name);
         let close = |what: &str, found: f32, expected: f32, size: f32| {
             let error = (found - expected).abs() / size;
             assert!(error <= 1e-5, "{name}, {what}: {found} against {expected}, {error:.1e}");
@@ -147,6 +157,13 @@ impl Case {
             }
         }
     }
+}
+
+/// What a GPU takes and what a simulated one takes: both compute the same on any adapter.
+const TARGETS: [Target; 3] = [Target::GPU, Target::Gpu { groups: 1 }, Target::Simulated];
+
+fn trainer(job: Job, members: &[Member], target: Target) -> Gpu {
+    Gpu::with(job, members, device::wgpu_setup().unwrap(), target).unwrap()
 }
 
 /// Every golden case that fused does.
@@ -208,10 +225,20 @@ fn a_step_equals_autodiff_on_odd_shapes() {
         "likelihood": "learned-sigma-per-column", "activation": "tanh",
     });
     let shallow = json!({"hidden": [], "latent": 1, "kl_reduction": "sum", "beta": 0.1});
+    // Enough rows for slices, and enough columns for tiles of 32 and of 64.
+    let sliced = json!({
+        "hidden": [16], "latent": 2, "prior": "mixture", "prior_components": 5,
+        "likelihood": "learned-sigma-per-column",
+    });
+    let large = json!({"hidden": [70, 520], "latent": 2});
     // The last batch of an epoch: not at a block of the noise, and shorter than a full one.
-    for (settings, shape, batch) in
-        [(deep, (83, 9), 37), (wide, (75, 35), 41), (shallow, (19, 1), 9)]
-    {
+    for (settings, shape, batch) in [
+        (deep, (83, 9), 37),
+        (wide, (75, 35), 41),
+        (shallow, (19, 1), 9),
+        (sliced, (1100, 4), 1091),
+        (large, (2069, 3), 2049),
+    ] {
         let case = Case::drawn(settings, shape, batch);
         let first = shape.0 / batch * batch;
         let step = Step { epoch: 1 << 33, first, count: shape.0 - first, rate: 1.0, beta: 0.5 };
@@ -250,12 +277,14 @@ fn runs_end_where_autodiff_ends() {
         for count in [10, 100] {
             let steps = epochs(50, 16, count);
             let expected = reference_run(&case, &training, &steps);
-            let mut gpu = Gpu::new(case.job(&training), &[case.member(7)]).unwrap();
-            take(&mut gpu, &steps, true);
-            let found = gpu.collect().unwrap().remove(0).parameters.remove(0);
-            for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
-                let error = (found - expected).abs();
-                assert!(error < 1e-3, "{} after {count}, {i}: {found} {expected}", case.name);
+            for target in TARGETS {
+                let mut gpu = trainer(case.job(&training), &[case.member(7)], target);
+                take(&mut gpu, &steps, true);
+                let found = gpu.collect().unwrap().remove(0).parameters.remove(0);
+                for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                    let (name, error) = (&case.name, (found - expected).abs());
+                    assert!(error < 1e-3, "{name} after {count}, {i}: {found} {expected}");
+                }
             }
         }
     }
@@ -270,24 +299,26 @@ fn members_are_as_if_alone_and_a_run_repeats_itself() {
     let other = Member { beta: 0.25, learning_rate: 3e-3, ..case.member(1 << 40) };
     let members = [case.member(7), other];
     let steps = epochs(30, 8, 40);
-    let run = |members: &[Member]| {
-        let mut gpu = Gpu::new(case.job(&settings), members).unwrap();
+    let run = |members: &[Member], target| {
+        let mut gpu = trainer(case.job(&settings), members, target);
         take(&mut gpu, &steps[..13], true);
         take(&mut gpu, &steps[13..], true);
         let outcomes = gpu.collect().unwrap();
         assert_eq!(outcomes.iter().map(|found| found.losses.len()).collect::<Vec<_>>(), [13, 27]);
         outcomes
     };
-    let both = run(&members);
-    assert_eq!(both, run(&members));
-    for (index, member) in members.iter().enumerate() {
-        for (alone, both) in run(std::slice::from_ref(member)).iter().zip(&both) {
-            assert_eq!(alone.parameters[0], both.parameters[index]);
-            let of_both = both.losses.iter().map(|losses| losses[index]);
-            assert!(alone.losses.iter().map(|losses| losses[0]).eq(of_both));
+    for target in TARGETS {
+        let both = run(&members, target);
+        assert_eq!(both, run(&members, target));
+        for (index, member) in members.iter().enumerate() {
+            for (alone, both) in run(std::slice::from_ref(member), target).iter().zip(&both) {
+                assert_eq!(alone.parameters[0], both.parameters[index]);
+                let of_both = both.losses.iter().map(|losses| losses[index]);
+                assert!(alone.losses.iter().map(|losses| losses[0]).eq(of_both));
+            }
         }
+        assert_ne!(both[1].parameters[0], both[1].parameters[1]);
     }
-    assert_ne!(both[1].parameters[0], both[1].parameters[1]);
 }
 
 /// What waits on the device has bounded room; more than that is read back on the way.
@@ -341,7 +372,7 @@ fn what_does_not_fit_the_adapter_is_refused_in_words() {
     let case = Case::drawn(json!({"hidden": [64], "latent": 2}), (30, 3), 8);
     let settings = TrainingSettings::default();
     let job = case.job(&settings);
-    let plan = Plan::new(job.network, 30, 8, &settings);
+    let plan = Plan::new(&job, 1000, Target::GPU);
     let sizes = Sizes::new(&job, &plan, 1000);
     let limits = |max_storage_buffer_binding_size| wgpu::Limits {
         max_storage_buffer_binding_size,
@@ -358,7 +389,7 @@ fn what_does_not_fit_the_adapter_is_refused_in_words() {
 fn a_step_of_two_hidden_layers_has_sixteen_dispatches() {
     for settings in [json!({}), json!({"prior": "mixture"})] {
         let case = Case::drawn(settings, (100, 3), 32);
-        let plan = Plan::new(&case.network, 100, 32, &TrainingSettings::default());
+        let plan = Plan::new(&case.job(&TrainingSettings::default()), 1, Target::GPU);
         assert_eq!(plan.passes.len(), 16);
     }
 }

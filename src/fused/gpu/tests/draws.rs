@@ -51,11 +51,11 @@ fn philox_gives_the_known_answers() {
     let case = Case::drawn(json!({"hidden": [4]}), (30, 3), 8);
     let settings = TrainingSettings::default();
     let gpu = Gpu::new(case.job(&settings), &[case.member(7)]).unwrap();
-    let plan = Plan::new(&case.network, 30, 8, &settings);
+    let plan = Plan::new(&case.job(&settings), 1, Target::GPU);
     let WgpuSetup { device, queue, .. } = gpu.setup;
     let pipeline = caught(device, "the probe", || {
         let layout = bindings(device);
-        let source = format!("{}{PROBE}", Stage::Draw.source());
+        let source = format!("{}{PROBE}", Stage::Draw.source(stages::Products::Registers));
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: None,
             source: wgpu::ShaderSource::Wgsl(source.into()),
@@ -108,7 +108,7 @@ fn batches_and_noise_equal_those_of_the_generator() {
         let settings = TrainingSettings::default();
         let members = [case.member(3), case.member((1 << 40) + 5)];
         let mut gpu = Gpu::new(case.job(&settings), &members).unwrap();
-        let plan = Plan::new(&case.network, rows, batch, &settings);
+        let plan = Plan::new(&case.job(&settings), members.len(), Target::GPU);
         let places = [0, (rows / batch - 1) * batch, rows / batch * batch];
         for first in places.into_iter().filter(|&first| first < rows) {
             let step = Step { epoch: (7 << 32) + 1, first, count: batch.min(rows - first), ..STEP };

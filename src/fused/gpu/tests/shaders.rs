@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::plan::Pass;
 use super::super::stages::Stage;
 use super::*;
 use crate::shaders::write_for_every_api;
@@ -16,12 +17,16 @@ fn every_stage_is_valid_and_is_written_for_every_api() {
     let mut seen: Vec<Stage> = Vec::new();
     for settings in [json!({}), json!({"prior": "mixture", "posterior_variance": "softplus"})] {
         let case = Case::drawn(settings, (100, 3), 32);
-        for pass in Plan::new(&case.network, 100, 32, &all).passes {
-            let stage = pass.stage;
-            let constants = pass.constants.iter().map(|(name, value)| ((*name).to_owned(), *value));
-            let name = format!("{stage:?}");
-            write_for_every_api(&name, stage.source(), stage.entry(), &constants.collect());
-            seen.push(stage);
+        for target in TARGETS {
+            for Pass { stage, products, constants, .. } in
+                Plan::new(&case.job(&all), 1, target).passes
+            {
+                let constants = constants.iter().map(|(name, value)| ((*name).to_owned(), *value));
+                let name = format!("{stage:?}, {target:?}");
+                let (source, entry) = (stage.source(products), stage.entry());
+                write_for_every_api(&name, source, entry, &constants.collect());
+                seen.push(stage);
+            }
         }
     }
     assert!(Stage::ALL.iter().all(|stage| seen.contains(stage)));

@@ -1,0 +1,25 @@
+//! Our shaders as the device compiles them.
+
+use burn::tensor::wgpu::wgpu;
+
+/// The module of this WGSL; on a GPU without the counter that wgpu puts into every loop to end it at
+/// last. Drivers unroll no loop that has one, which costs a sixth of a step's time. Where a processor
+/// simulates a GPU, unrolling gains nothing and takes long.
+pub(super) fn module(
+    device: &wgpu::Device,
+    label: &str,
+    source: &'static str,
+    simulated: bool,
+) -> wgpu::ShaderModule {
+    let descriptor = wgpu::ShaderModuleDescriptor {
+        label: Some(label),
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    };
+    let checks = wgpu::ShaderRuntimeChecks {
+        force_loop_bounding: simulated,
+        ..wgpu::ShaderRuntimeChecks::checked()
+    };
+    // SAFETY: what is left out is for loops without an end. Those in `shaders/` count up to a length
+    // that the pipeline's constants, the step or the table of gradients give.
+    unsafe { device.create_shader_module_trusted(descriptor, checks) }
+}

@@ -156,9 +156,7 @@ mod unix {
     use std::process::{Child, Command, ExitStatus, Stdio};
     use std::time::{Duration, Instant};
 
-    use modescope::random::{Generator, Stream};
-
-    use super::common::{Place, QUICK, history, rows, two_groups};
+    use super::common::{Place, QUICK, assert_same, results, rows, two_groups};
 
     /// A training run that outlasts every test, ended with the test whatever happens.
     struct Endless(Child);
@@ -297,28 +295,6 @@ mod unix {
         drop(endless);
     }
 
-    /// What must not depend on stops: everything but times and pictures.
-    fn results(place: &Place, run: &str) -> Vec<(String, Vec<u8>)> {
-        let names = [
-            "model.safetensors",
-            "model.json",
-            "samples.csv",
-            "latents.csv",
-            "tsne.csv",
-            "audit.json",
-        ];
-        let bytes = |name: &str| std::fs::read(place.path(format!("{run}/{name}"))).unwrap();
-        let mut all: Vec<_> = names.map(|name| (name.to_owned(), bytes(name))).into();
-        all.push(("history.csv".into(), format!("{:?}", history(place, run)).into_bytes()));
-        all
-    }
-
-    fn assert_same(place: &Place, run: &str, expected: &[(String, Vec<u8>)]) {
-        for (found, expected) in results(place, run).iter().zip(expected) {
-            assert!(found == expected, "{} of {run} differs", found.0);
-        }
-    }
-
     /// Stopped in the middle of an epoch or between two, with another number of threads afterwards.
     #[test]
     fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
@@ -346,44 +322,6 @@ mod unix {
             assert!(ran.stderr.contains("training goes on in epoch "), "{}", ran.stderr);
             assert_same(&place, &run, &expected);
             assert!(!place.path(format!("{run}/checkpoints")).exists());
-        }
-    }
-
-    /// The process is killed at random moments and resumed until it ends: 20 times, or as often as
-    /// the variable `KILLS` says (`scripts/kill`).
-    #[test]
-    fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
-        let kills: usize = std::env::var("KILLS").map_or(20, |text| text.parse().unwrap());
-        let place = Place::new();
-        let line = QUICK.replace("--epochs 3", "--epochs 1500");
-        let line = format!("run {line} --set safety.checkpoint_epochs=50");
-        place.succeed(&format!("{line} --out whole"));
-        let expected = results(&place, "whole");
-
-        let moments = Generator::new(1, Stream::MixtureRows, 0);
-        let (mut killed, mut finished) = (0, 0);
-        while killed < kills || finished == 0 {
-            let threads = ["1", "2"][killed % 2];
-            let mut command = place.command(&format!("{line} --resume --out run"));
-            command.env("RAYON_NUM_THREADS", threads).stderr(Stdio::null()).stdout(Stdio::null());
-            let mut child = Endless(command.spawn().unwrap());
-            let moment = moments.words(killed as u32)[0] % 1500;
-            let deadline = Instant::now() + Duration::from_millis(moment.into());
-            let mut ended = None;
-            while ended.is_none() && (killed >= kills || Instant::now() < deadline) {
-                ended = child.0.try_wait().unwrap();
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            drop(child);
-            match ended {
-                None => killed += 1,
-                Some(status) => {
-                    assert_eq!(status.code(), Some(0), "after {killed} kills");
-                    assert_same(&place, "run", &expected);
-                    std::fs::remove_dir_all(place.path("run")).unwrap();
-                    finished += 1;
-                }
-            }
         }
     }
 

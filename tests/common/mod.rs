@@ -177,6 +177,23 @@ pub fn rows(text: &str) -> Vec<Vec<String>> {
     reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
 }
 
+/// What must not depend on stops of a run: everything but times and pictures.
+pub fn results(place: &Place, run: &str) -> Vec<(String, Vec<u8>)> {
+    let names =
+        ["model.safetensors", "model.json", "samples.csv", "latents.csv", "tsne.csv", "audit.json"];
+    let bytes = |name: &str| std::fs::read(place.path(format!("{run}/{name}"))).unwrap();
+    let mut all: Vec<_> = names.map(|name| (name.to_owned(), bytes(name))).into();
+    all.push(("history.csv".into(), format!("{:?}", history(place, run)).into_bytes()));
+    all
+}
+
+/// Whether a run has these [`results`].
+pub fn assert_same(place: &Place, run: &str, expected: &[(String, Vec<u8>)]) {
+    for (found, expected) in results(place, run).iter().zip(expected) {
+        assert!(found == expected, "{} of {run} differs", found.0);
+    }
+}
+
 /// The history without its seconds, which no two runs share.
 pub fn history(place: &Place, run: &str) -> Vec<Vec<String>> {
     let mut rows = rows(&place.read(Path::new(run).join("history.csv")));

@@ -153,9 +153,9 @@ def graph(batch, hidden, device):
     captured = torch.cuda.CUDAGraph()
     with torch.cuda.graph(captured):
         whole()
-    count = 0
+    count = 3  # Steps of the warm-up.
 
-    def step(keep=(model, adam, start, places)):  # What the graph works on must outlive it.
+    def step(keep=(model, adam, batches, start, places)):  # What the graph works on must outlive it.
         nonlocal count
         count += 1
         if count % ROWS == 0:

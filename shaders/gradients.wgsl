@@ -33,10 +33,10 @@ fn finish(member: u32, row: u32, column: u32, value: f32) {
     gradients[gradients_of(member, tile.slice) + tile.weight + row * tile.outputs + column] = value;
 }
 
-// Rows of the batch in this workgroup's slice: the first, and the first that is none.
-fn rows_of_slice() -> vec2<u32> {
+// Rows of the batch in a slice: the first, and the first that is none.
+fn rows_of_slice(slice: u32) -> vec2<u32> {
     let each = (step.count + SLICES - 1u) / SLICES;
-    return min(vec2(tile.slice, tile.slice + 1u) * each, vec2(step.count));
+    return min(vec2(slice, slice + 1u) * each, vec2(step.count));
 }
 
 // The other kinds add up over the rows of the slice: those rows of an element that are an
@@ -50,7 +50,7 @@ struct Rows {
 }
 
 fn rows_of(lane: u32) -> Rows {
-    let slice = rows_of_slice();
+    let slice = rows_of_slice(tile.slice);
     let first = slice.x + lane / ABREAST;
     return Rows(tile.row + lane % ABREAST, first, slice.y, LANES / ABREAST);
 }
@@ -84,6 +84,10 @@ fn total_losses(member: u32, lane: u32) {
     }
     if LEARNED_SIGMAS == 1u {
         gradients[gradients_of(member, 0u) + LOG_SIGMA] = f32(FEATURES) - 2.0 * sums.x;
+        // It is not divided.
+        for (var slice = 1u; slice < SLICES; slice++) {
+            gradients[gradients_of(member, slice) + LOG_SIGMA] = 0.0;
+        }
     }
     if !SQUARED_ERROR {
         for (var feature = 0u; feature < FEATURES; feature++) {
@@ -172,11 +176,14 @@ fn main(
     if number >= TILES {
         return;
     }
-    tile = tiles[FIRST_TILE + number];
-    switch tile.kind {
+    // The branch and what a product gets are seen to be the same in the whole workgroup, as barriers
+    // need it; what is private to an invocation would not be.
+    let own = tiles[FIRST_TILE + number];
+    tile = own;
+    switch own.kind {
         case WEIGHTS: {
-            let size = vec2(tile.inputs, tile.outputs);
-            product(group.z, vec2(tile.row, tile.column), size, rows_of_slice(), lane);
+            let size = vec2(own.inputs, own.outputs);
+            product(group.z, vec2(own.row, own.column), size, rows_of_slice(own.slice), lane);
         }
         case BIAS: { bias(group.z, lane); }
         case LOSSES: { total_losses(group.z, lane); }

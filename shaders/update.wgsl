@@ -45,9 +45,12 @@ fn main(
 ) {
     let member = group.z;
     let at = vec4(running(group) * 4u * LANES + lane) + LANES * vec4(0u, 1u, 2u, 3u);
-    // Those past the end repeat the last and are not stored. All loads come before all stores, which
+    if at.x >= PARAMETERS {
+        return;
+    }
+    // Those past the end repeat the first and are not stored. All loads come before all stores, which
     // a GPU could not tell apart.
-    let inside = min(at, vec4(PARAMETERS - 1u));
+    let inside = select(vec4(at.x), at, at < vec4(PARAMETERS));
     let place = member * PARAMETERS + inside;
     let state = member * select(2u, 3u, AVERAGED) * PARAMETERS + inside;
     var factor = 1.0;

@@ -19,7 +19,7 @@ fn sweep(out: &str, more: &str) -> String {
         .replace("--set model.hidden=[16,16]", "")
 }
 
-/// A member is a run of its own, whoever was trained beside it.
+/// On the CPU a member is a run of its own, whoever was trained beside it.
 #[test]
 fn a_member_is_what_a_run_with_its_seed_and_settings_is() {
     let place = place();

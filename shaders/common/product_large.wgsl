@@ -20,7 +20,7 @@ fn finish_row(member: u32, at: vec2<u32>, size: vec2<u32>, sums: vec4<f32>) {
 
 // As in `product_tiles`.
 fn product(member: u32, corner: vec2<u32>, size: vec2<u32>, depths: vec2<u32>, lane: u32) {
-    let own = share_of(lane, corner, size);
+    let own = parts_of(lane, corner, size);
     let down = lane / HALF;
     let across = lane % HALF;
     // Upper left, upper right, lower left and lower right block.
@@ -43,7 +43,7 @@ fn product(member: u32, corner: vec2<u32>, size: vec2<u32>, depths: vec2<u32>, l
     var l = left_block(member, own.rows, depths.x + own.left.y, depths.y);
     var r = right_block(member, own.columns, depths.x + own.right.y, depths.y);
     for (var first = depths.x; first < depths.y; first += DEPTH) {
-        store_share(own, l, r);
+        store_parts(own, l, r);
         workgroupBarrier();
         l = left_block(member, own.rows, first + DEPTH + own.left.y, depths.y);
         r = right_block(member, own.columns, first + DEPTH + own.right.y, depths.y);

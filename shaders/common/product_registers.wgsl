@@ -1,7 +1,6 @@
 // Matrix products where a GPU is simulated by a processor, on which workgroup barriers are slow: an
 // invocation computes 8 rows × 4 columns, the lanes of a workgroup side by side along the columns. So
-// they load the left operand together, in one transaction, and the right one from neighbouring
-// addresses.
+// the left operand is the same for all of them, and the right one lies side by side.
 //
 // The stage gives `left`, `right` and `finish`. Rows past the product's last are loaded as if there
 // were 8.

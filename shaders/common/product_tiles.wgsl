@@ -12,7 +12,7 @@ override SHARES: u32 = LANES / (BLOCKS * BLOCKS);
 // Finishes the tile that begins at `corner` of a product of `size` rows and columns over these depths.
 // Every invocation of a workgroup calls it with the same.
 fn product(member: u32, corner: vec2<u32>, size: vec2<u32>, depths: vec2<u32>, lane: u32) {
-    let own = share_of(lane, corner, size);
+    let own = parts_of(lane, corner, size);
     let share = lane / (BLOCKS * BLOCKS);
     let down = lane / BLOCKS % BLOCKS;
     let across = lane % BLOCKS;
@@ -23,7 +23,7 @@ fn product(member: u32, corner: vec2<u32>, size: vec2<u32>, depths: vec2<u32>, l
     var l = left_block(member, own.rows, depths.x + own.left.y, depths.y);
     var r = right_block(member, own.columns, depths.x + own.right.y, depths.y);
     for (var first = depths.x; first < depths.y; first += DEPTH) {
-        store_share(own, l, r);
+        store_parts(own, l, r);
         workgroupBarrier();
         // The next slab is on its way while this one is used.
         l = left_block(member, own.rows, first + DEPTH + own.left.y, depths.y);
@@ -48,7 +48,7 @@ fn product(member: u32, corner: vec2<u32>, size: vec2<u32>, depths: vec2<u32>, l
         let at = corner + vec2(output / SIDE, output % SIDE);
         if all(at < size) {
             var sum = 0.0;
-            for (var part = output; part < 4u * 1024u; part += SIDE * SIDE) {
+            for (var part = output; part < 4u * ROOM; part += SIDE * SIDE) {
                 sum += slabs[part / 4u][part % 4u];
             }
             finish(member, at.x, at.y, sum);

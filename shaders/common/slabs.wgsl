@@ -17,11 +17,13 @@ override DEPTH: u32 = LANES / BLOCKS;
 override STRIDE: u32 = BLOCKS + 1u;
 
 // The slab of the left operand, then that of the right; then the sums.
-var<workgroup> slabs: array<vec4<f32>, 1024>;
+const ROOM: u32 = 1024u;
+var<workgroup> slabs: array<vec4<f32>, ROOM>;
+// The longest slab, DEPTH · STRIDE where SIDE is 16.
 const RIGHT_SLAB: u32 = 320u;
 
 // Block and depth, within a slab, that an invocation brings.
-fn share_of_slab(lane: u32, along_depth: bool) -> vec2<u32> {
+fn part_of_slab(lane: u32, along_depth: bool) -> vec2<u32> {
     if along_depth {
         return vec2(lane / DEPTH, lane % DEPTH);
     }
@@ -59,7 +61,7 @@ fn places_from(first: u32, end: u32) -> vec4<u32> {
 }
 
 // What an invocation brings of every slab.
-struct Share {
+struct Parts {
     // Its block of each operand, and how deep that lies in a slab.
     left: vec2<u32>,
     right: vec2<u32>,
@@ -67,10 +69,10 @@ struct Share {
     columns: vec4<u32>,
 }
 
-fn share_of(lane: u32, corner: vec2<u32>, size: vec2<u32>) -> Share {
-    let of_left = share_of_slab(lane, LEFT_ALONG_DEPTH);
-    let of_right = share_of_slab(lane, RIGHT_ALONG_DEPTH);
-    return Share(
+fn parts_of(lane: u32, corner: vec2<u32>, size: vec2<u32>) -> Parts {
+    let of_left = part_of_slab(lane, LEFT_ALONG_DEPTH);
+    let of_right = part_of_slab(lane, RIGHT_ALONG_DEPTH);
+    return Parts(
         of_left,
         of_right,
         places_from(corner.x + 4u * of_left.x, size.x),
@@ -78,7 +80,7 @@ fn share_of(lane: u32, corner: vec2<u32>, size: vec2<u32>) -> Share {
     );
 }
 
-fn store_share(share: Share, l: vec4<f32>, r: vec4<f32>) {
-    slabs[share.left.y * STRIDE + share.left.x] = l;
-    slabs[RIGHT_SLAB + share.right.y * STRIDE + share.right.x] = r;
+fn store_parts(parts: Parts, l: vec4<f32>, r: vec4<f32>) {
+    slabs[parts.left.y * STRIDE + parts.left.x] = l;
+    slabs[RIGHT_SLAB + parts.right.y * STRIDE + parts.right.x] = r;
 }

@@ -150,7 +150,8 @@ impl Fused {
     }
 
     /// The time that one of the [`stages`](Self::stages) takes, `repeats` times over on what the last
-    /// step left. What is trained is of no use afterwards.
+    /// step left: on the CPU that of one member, on a GPU of all. What is trained is of no use
+    /// afterwards.
     ///
     /// # Errors
     /// Where the device fails.

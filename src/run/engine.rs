@@ -11,6 +11,9 @@ use crate::model::{Architecture, Objective};
 /// products are, and burn's suit a processor better. On a GPU fused is ahead at every size. The figures
 /// are in benches/RESULTS.md.
 const MOST_WORK_ON_SOFTWARE: usize = 1 << 26;
+/// Bytes that every GPU lets a shader have in one buffer. Of fused the rows are in one and the values
+/// of a batch in another; burn has one for every tensor.
+const LARGEST_BUFFER: usize = 1 << 30;
 
 /// The engine for a job and, in words, why: a pure function of what is asked for and of the shapes.
 ///
@@ -29,7 +32,9 @@ pub(super) fn choose(
     };
     let work = architecture.parameter_count()?.saturating_mul(objective.batch);
     let software = facts.adapter.as_ref().is_some_and(|adapter| !adapter.is_gpu());
-    let large = software && work > MOST_WORK_ON_SOFTWARE;
+    let slow = software && work > MOST_WORK_ON_SOFTWARE;
+    let too_large = facts.backend == Backend::Wgpu
+        && largest_buffer(facts, architecture, objective.batch) > LARGEST_BUFFER;
     Ok(match (asked, refused) {
         (Engine::Autodiff, _) => (Engine::Autodiff, "as asked".into()),
         (Engine::Fused, None) => (Engine::Fused, "as asked".into()),
@@ -40,14 +45,27 @@ pub(super) fn choose(
         (Engine::Auto, Some(what)) => {
             (Engine::Autodiff, format!("chosen because fused does not do {what}"))
         }
-        (Engine::Auto, None) if large => {
+        (Engine::Auto, None) if slow => {
             let why = "chosen because the matrix products are large for a software adapter";
+            (Engine::Autodiff, why.into())
+        }
+        (Engine::Auto, None) if too_large => {
+            let why = "chosen because the rows or a batch of this job are too large for fused";
             (Engine::Autodiff, why.into())
         }
         (Engine::Auto, None) => {
             (Engine::Fused, "chosen as the fastest for a job of this size".into())
         }
     })
+}
+
+/// Bytes of the larger of what fused keeps in one buffer: the rows, or the values of a batch with
+/// their gradients.
+fn largest_buffer(facts: &Facts, architecture: &Architecture, batch: usize) -> usize {
+    let rows = facts.training_rows.saturating_mul(architecture.features);
+    let widths = 2 * architecture.hidden.iter().sum::<usize>();
+    let values = batch.saturating_mul(2 * widths);
+    rows.max(values).saturating_mul(size_of::<f32>())
 }
 
 #[cfg(test)]
@@ -89,6 +107,8 @@ mod tests {
         assert_eq!(wgpu(Engine::Fused, software, 1024, 512), Engine::Fused);
         assert_eq!(wgpu(Engine::Auto, gpu, 32, 128), Engine::Fused);
         assert_eq!(wgpu(Engine::Auto, gpu, 8192, 512), Engine::Fused);
+        assert_eq!(wgpu(Engine::Auto, gpu, 65_536, 512), Engine::Fused);
+        assert_eq!(wgpu(Engine::Auto, gpu, 65_536, 2048), Engine::Autodiff);
         let refused = chosen(Engine::Fused, Backend::Cpu, vamp, 32, 128).unwrap_err();
         assert!(refused.message().contains("does not do a VampPrior"), "{}", refused.message());
         assert!(chosen(Engine::Fused, Backend::Ndarray, normal, 32, 128).is_err());

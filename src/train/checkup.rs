@@ -4,18 +4,20 @@ use burn::tensor::Device;
 use ndarray::{Array2, Axis};
 use serde::Serialize;
 
-use super::trainer::fused_trainer;
+use super::trainer::{fused_trainer, with_fused_job};
 use super::{Gradient, Job, gradient};
 use crate::config::{Backend, Engine, Layers, ScalingKind, Settings};
 use crate::data::{Scaling, epoch_order};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::fused::Member;
+use crate::fused::{Fused, Gpu, Member};
 use crate::model::{ModelCard, Parameters};
 use crate::random::{Generator, Stream};
 
 /// Rows of the step: no multiple of a tile or a vector.
 const ROWS: usize = 37;
+/// Rows of one that a GPU takes with the kernels of large jobs, and in slices.
+const MANY_ROWS: usize = 1031;
 /// Columns of its data.
 const COLUMNS: [&str; 3] = ["x0", "x1", "x2"];
 const SEED: u64 = 1;
@@ -37,7 +39,8 @@ pub struct Compared {
 /// on the CPU.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Checkup {
-    /// The loss, then every tensor in the order of the parameters.
+    /// The loss, then every tensor in the order of the parameters; of a GPU under fused a second time,
+    /// with the kernels of large jobs.
     pub compared: Vec<Compared>,
 }
 
@@ -83,21 +86,53 @@ fn refuse_wrong(checkup: &Checkup) -> Result<()> {
 /// # Errors
 /// Where the device fails.
 pub fn check_up(backend: Backend, engine: Engine, device: &Device) -> Result<Checkup> {
+    let mut checkup = check_up_by(Kernels::Own, backend, engine, device)?;
+    if backend == Backend::Wgpu && engine == Engine::Fused && Gpu::has_large_kernels()? {
+        let large = check_up_by(Kernels::Large, backend, engine, device)?;
+        checkup.compared.extend(large.compared.into_iter().map(|compared| Compared {
+            tensor: format!("{} of {MANY_ROWS} rows", compared.tensor),
+            ..compared
+        }));
+    }
+    Ok(checkup)
+}
+
+/// What a graphics device takes the step with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kernels {
+    /// Those of its size.
+    Own,
+    /// Those of large jobs.
+    Large,
+}
+
+fn check_up_by(
+    kernels: Kernels,
+    backend: Backend,
+    engine: Engine,
+    device: &Device,
+) -> Result<Checkup> {
+    let count = match kernels {
+        Kernels::Own => ROWS,
+        Kernels::Large => MANY_ROWS,
+    };
     let settings = Settings::resolve(&Layers::default())?;
-    let mut rows = Array2::zeros((ROWS, COLUMNS.len()));
+    let mut rows = Array2::zeros((count, COLUMNS.len()));
     if let Some(values) = rows.as_slice_mut() {
         Generator::new(SEED, Stream::MixtureRows, 0).normal(values);
+        // Twice as far out as σ says: its gradient is then no difference of equals.
+        values.iter_mut().for_each(|value| *value *= 2.0);
     }
     let scaling = Scaling::fit(ScalingKind::None, rows.view());
-    let card = ModelCard::untrained(&settings, SEED, &COLUMNS.map(String::from), scaling, ROWS);
+    let card = ModelCard::untrained(&settings, SEED, &COLUMNS.map(String::from), scaling, count);
     let (architecture, sigma) = (card.architecture.clone(), settings.model.sigma);
     let start = Parameters::initialise(architecture, sigma, rows.view(), SEED)?;
-    let mut noise = Array2::zeros((ROWS, card.architecture.latent));
+    let mut noise = Array2::zeros((count, card.architecture.latent));
     if let Some(values) = noise.as_slice_mut() {
         Generator::new(SEED, Stream::PosteriorNoise, 0).normal(values);
     }
     let by_autodiff = |device: &_| {
-        let batch = rows.select(Axis(0), &epoch_order(ROWS, SEED, 0));
+        let batch = rows.select(Axis(0), &epoch_order(count, SEED, 0));
         gradient(&card, &start, batch.view(), noise.view(), device)
     };
     let reference = by_autodiff(&device::open(Backend::Cpu)?.device)?;
@@ -114,7 +149,7 @@ pub fn check_up(backend: Backend, engine: Engine, device: &Device) -> Result<Che
                 rows: rows.view(),
                 held_out: none.view(),
             };
-            by_fused(job, &start)?
+            by_fused(job, &start, kernels)?
         }
         Engine::Autodiff | Engine::Auto => by_autodiff(device)?,
     };
@@ -122,14 +157,19 @@ pub fn check_up(backend: Backend, engine: Engine, device: &Device) -> Result<Che
 }
 
 /// The same step by the fused engine, at the full weight of the KL divergence.
-fn by_fused(job: Job, start: &Parameters) -> Result<Gradient> {
+fn by_fused(job: Job, start: &Parameters, kernels: Kernels) -> Result<Gradient> {
     let member = Member {
         seed: SEED,
         beta: job.card.objective.beta,
         learning_rate: job.settings.learning_rate,
         start: start.clone().into(),
     };
-    let mut fused = fused_trainer(&job, &[member])?;
+    let mut fused = match kernels {
+        Kernels::Own => fused_trainer(&job, &[member])?,
+        Kernels::Large => {
+            Fused::Gpu(Box::new(with_fused_job(&job, |job| Gpu::large(job, &[member]))?))
+        }
+    };
     let mut steps = job.steps(0);
     steps.iter_mut().for_each(|step| step.beta = 1.0);
     fused.steps(&steps, false, &mut |_| true)?;
@@ -179,6 +219,10 @@ mod tests {
             assert!(checkup.is_right(), "{backend:?} {engine:?}: {:?}", checkup.worst());
             assert!(checkup.compared.len() > 12);
         }
+        let device = device::open(Backend::Wgpu).unwrap().device;
+        let large = check_up_by(Kernels::Large, Backend::Wgpu, Engine::Fused, &device).unwrap();
+        let worst = large.worst().unwrap();
+        assert!(worst.difference < TOLERANCE / 10.0, "{worst:?}");
         let architecture =
             crate::model::Architecture::new(&Settings::default().model, COLUMNS.len());
         let none = Array2::zeros((0, COLUMNS.len()));

@@ -86,21 +86,33 @@ pub(super) fn trainer<'a>(
 /// # Errors
 /// Where fused does not do what the job asks for, or the job does not fit the adapter.
 pub fn fused_trainer(job: &Job, members: &[Member]) -> Result<Fused> {
+    with_fused_job(job, |of_fused| {
+        Ok(match job.backend {
+            Backend::Wgpu => Fused::Gpu(Box::new(Gpu::new(of_fused, members)?)),
+            Backend::Auto | Backend::Cpu | Backend::Ndarray => {
+                Fused::Cpu(Box::new(Cpu::new(of_fused, members)))
+            }
+        })
+    })
+}
+
+/// Calls `make` with the job as the fused trainer has it.
+///
+/// # Errors
+/// Where fused does not do what the job asks for.
+pub(super) fn with_fused_job<T>(
+    job: &Job,
+    make: impl FnOnce(fused::Job) -> Result<T>,
+) -> Result<T> {
     let objective = &job.card.objective;
     let network = Network::new(&job.card.architecture, objective).map_err(|what| {
         Error::input(format!("the fused engine does not do {what}")).help("use --engine autodiff")
     })?;
-    let job_of_fused = fused::Job {
+    make(fused::Job {
         network: &network,
         rows: job.rows.view(),
         batch: objective.batch,
         settings: job.settings,
-    };
-    Ok(match job.backend {
-        Backend::Wgpu => Fused::Gpu(Box::new(Gpu::new(job_of_fused, members)?)),
-        Backend::Auto | Backend::Cpu | Backend::Ndarray => {
-            Fused::Cpu(Box::new(Cpu::new(job_of_fused, members)))
-        }
     })
 }
 

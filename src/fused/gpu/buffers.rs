@@ -130,7 +130,7 @@ pub(super) fn check_groups(plan: &Plan) -> Result<()> {
 fn too_large(what: &str) -> Error {
     Error::device(format!("the fused trainer on the GPU: {what}")).help(
         "lower training.batch, model.hidden or the number of rows, train fewer members together, or \
-         use --backend cpu",
+         use --engine autodiff or --backend cpu",
     )
 }
 
@@ -187,8 +187,6 @@ impl Buffers {
         let values: Vec<f32> = job.rows.iter().copied().collect();
         queue.write_buffer(&rows, 0, bytemuck::cast_slice(&values));
         queue.write_buffer(&table, 0, tiles);
-        // A σ that all columns share stands in the first slice alone.
-        queue.write_buffer(&gradients, 0, &vec![0; gradients.size() as usize]);
         let of_member = |member: &Member| MemberSettings {
             seed: [member.seed as u32, (member.seed >> 32) as u32],
             beta: member.beta as f32,

@@ -92,19 +92,31 @@ impl Gpu {
         }
         let fits = |m: &Member| m.start.parameters.values.len() == job.network.parameters;
         assert!(members.iter().all(fits), "members of one shape");
-        let setup = device::wgpu_setup()?;
-        let software = setup.adapter.get_info().device_type == wgpu::DeviceType::Cpu;
-        let target = if software { Target::Simulated } else { Target::GPU };
-        Self::with(job, members, setup, target)
+        let target = if Self::has_large_kernels()? { Target::GPU } else { Target::Simulated };
+        Self::with(job, members, target)
     }
 
-    /// As [`new`](Self::new) on this device, which may not be of the kind that is planned for.
-    fn with(
-        job: Job,
-        members: &[Member],
-        setup: &'static WgpuSetup,
-        target: Target,
-    ) -> Result<Self> {
+    /// Whether the adapter is a GPU, where large products have kernels of their own.
+    ///
+    /// # Errors
+    /// Where there is no adapter.
+    pub fn has_large_kernels() -> Result<bool> {
+        let info = device::wgpu_setup()?.adapter.get_info();
+        Ok(info.device_type != wgpu::DeviceType::Cpu)
+    }
+
+    /// As [`new`](Self::new), with the kernels of large jobs wherever a product has the size of one of
+    /// their tiles: what is checked before they are trusted.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn large(job: Job, members: &[Member]) -> Result<Self> {
+        Self::with(job, members, Target::Gpu { groups: 1 })
+    }
+
+    /// As [`new`](Self::new) on a device, which may not be of the kind that is planned for.
+    fn with(job: Job, members: &[Member], target: Target) -> Result<Self> {
+        let setup = device::wgpu_setup()?;
         let device = &setup.device;
         let plan = Plan::new(&job, members.len(), target);
         let sizes = Sizes::new(&job, &plan, members.len());

@@ -20,6 +20,6 @@ pub(super) fn module(
         ..wgpu::ShaderRuntimeChecks::checked()
     };
     // SAFETY: what is left out is for loops without an end. Those in `shaders/` count up to a length
-    // that the pipeline's constants, the step or the table of gradients give.
+    // that the pipeline's constants, the step or the table of gradients give, or down to nothing.
     unsafe { device.create_shader_module_trusted(descriptor, checks) }
 }

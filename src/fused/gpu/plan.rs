@@ -95,7 +95,7 @@ impl Plan {
             |slots: &[Slots]| slots.last().map_or((0, 0), |slots| (slots.y, slots.y_gradient));
         let (posterior, residual) = (end(&encoder), end(&decoder));
 
-        let slices = tiles::slices(batch, members, target);
+        let slices = tiles::slices(batch, network.parameters, members, target);
         let table = Table::new(network, [&encoder, &decoder], (batch, slices, members), target);
         let common = [
             of_network(network),

@@ -163,7 +163,7 @@ impl Case {
 const TARGETS: [Target; 3] = [Target::GPU, Target::Gpu { groups: 1 }, Target::Simulated];
 
 fn trainer(job: Job, members: &[Member], target: Target) -> Gpu {
-    Gpu::with(job, members, device::wgpu_setup().unwrap(), target).unwrap()
+    Gpu::with(job, members, target).unwrap()
 }
 
 /// Every golden case that fused does.
@@ -228,7 +228,7 @@ fn a_step_equals_autodiff_on_odd_shapes() {
     // Enough rows for slices, and enough columns for tiles of 32 and of 64.
     let sliced = json!({
         "hidden": [16], "latent": 2, "prior": "mixture", "prior_components": 5,
-        "likelihood": "learned-sigma-per-column",
+        "likelihood": "learned-sigma-per-column", "sigma": 0.5,
     });
     let large = json!({"hidden": [70, 520], "latent": 2});
     // The last batch of an epoch: not at a block of the noise, and shorter than a full one.
@@ -236,7 +236,9 @@ fn a_step_equals_autodiff_on_odd_shapes() {
         (deep, (83, 9), 37),
         (wide, (75, 35), 41),
         (shallow, (19, 1), 9),
-        (sliced, (1100, 4), 1091),
+        (sliced.clone(), (1100, 4), 1091),
+        // The only column's σ comes with the losses.
+        (sliced, (1040, 1), 1030),
         (large, (2069, 3), 2049),
     ] {
         let case = Case::drawn(settings, shape, batch);
@@ -287,6 +289,25 @@ fn runs_end_where_autodiff_ends() {
                 }
             }
         }
+    }
+}
+
+/// Adam, clipping and the average with gradients in slices, the last batch of a row alone.
+#[test]
+fn a_run_in_slices_ends_where_autodiff_ends() {
+    let prior = json!({"hidden": [16], "prior": "mixture", "prior_components": 3});
+    let settings =
+        TrainingSettings { gradient_clip: Some(0.5), ema: Some(0.9), ..Default::default() };
+    let case = Case::drawn(prior, (2081, 3), 1040);
+    let steps = epochs(2081, 1040, 9);
+    let expected = reference_run(&case, &settings, &steps);
+    let members = [case.member(8), case.member(7)];
+    let mut gpu = trainer(case.job(&settings), &members, Target::GPU);
+    assert_eq!(gpu.sizes.slices, 2);
+    take(&mut gpu, &steps, true);
+    let found = gpu.collect().unwrap().remove(0).parameters.remove(1);
+    for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        assert!((found - expected).abs() < 1e-3, "{i}: {found} {expected}");
     }
 }
 

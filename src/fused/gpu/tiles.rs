@@ -6,14 +6,15 @@ use bytemuck::{Pod, Zeroable};
 
 use super::plan::{BLOCK_ROWS, Constant, Slots};
 use super::stages::Products;
-use crate::config::Likelihood;
 use crate::fused::{Layer, Network};
 
-/// Invocations of a workgroup of most stages.
+/// Elements that a workgroup computes or sums side by side in the stages that are no product.
 pub(super) const LANES: usize = 32;
 /// Rows of a batch that are worth a slice of their own, and most slices.
 const SLICE_ROWS: usize = 512;
 const MOST_SLICES: usize = 16;
+/// Values that all slices may have: the gradients of wide layers have tiles enough without.
+const SLICED_VALUES: usize = 1 << 24;
 /// Depth below which storing a large tile takes longer than computing it.
 const LARGE_DEPTH: usize = 128;
 
@@ -42,9 +43,12 @@ impl Target {
 
 /// Parts into which the rows of a batch are divided for the gradients of weights: a product that sums
 /// over many rows has too few outputs to keep a GPU busy.
-pub(super) fn slices(batch: usize, members: usize, target: Target) -> usize {
+pub(super) fn slices(batch: usize, parameters: usize, members: usize, target: Target) -> usize {
     match target {
-        Target::Gpu { .. } => (batch / SLICE_ROWS).min(MOST_SLICES / members).max(1),
+        Target::Gpu { .. } => {
+            let most = MOST_SLICES.min(SLICED_VALUES / parameters) / members;
+            (batch / SLICE_ROWS).min(most).max(1)
+        }
         Target::Simulated => 1,
     }
 }
@@ -60,8 +64,8 @@ pub(super) struct Shape {
 impl Shape {
     /// What suits as many products of `rows` × `columns` outputs, each a sum over `depth`.
     ///
-    /// On a GPU the largest square of which there are enough to keep it busy, but no larger than the
-    /// product.
+    /// On a GPU the largest square of which there are enough to keep it busy, but less than twice as
+    /// large as the product.
     pub fn new([rows, columns, depth]: [usize; 3], products: usize, target: Target) -> Self {
         let Target::Gpu { groups } = target else {
             return Self { products: Products::Registers, rows: BLOCK_ROWS, columns: 4 * LANES };
@@ -178,8 +182,9 @@ fn others(network: &Network, layers: &[(&Layer, &Slots)], slices: usize) -> Vec<
             push(prior.components, of(PRIOR_WEIGHTS, slice));
             push(prior.components * network.latent, of(PRIOR_GAUSSIANS, slice));
         }
-        if network.likelihood == Likelihood::LearnedSigmaPerColumn {
-            push(network.features, of(COLUMN_SIGMAS, slice));
+        // That of a single column comes with the losses.
+        if network.learned_sigmas > 1 {
+            push(network.learned_sigmas, of(COLUMN_SIGMAS, slice));
         }
         for (layer, slots) in layers {
             let weights = of_layer(layer, slots, slice);

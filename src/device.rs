@@ -189,6 +189,11 @@ pub fn wgpu_setup() -> Result<&'static WgpuSetup> {
     opened_wgpu().map(|(_, setup)| setup)
 }
 
+/// Whether an adapter that was opened is hardware of its own, and not a program on the processor.
+pub fn is_gpu(setup: &WgpuSetup) -> bool {
+    Adapter::new(&setup.adapter.get_info()).is_gpu()
+}
+
 /// The wgpu device of this process: burn allows one initialisation per selector.
 fn opened_wgpu() -> Result<&'static (Device, WgpuSetup)> {
     static OPENED: OnceLock<std::result::Result<(Device, WgpuSetup), String>> = OnceLock::new();

@@ -28,7 +28,7 @@ use self::buffer::Buffer;
 use self::dense_backward::Transpose;
 use self::layout::Layout;
 use self::posterior::MixtureTerms;
-use self::stage::{Around, Stage};
+use self::stage::{Batch, Stage};
 use self::update::Moments;
 use super::{BatchLosses, Job, Member, Network, Outcome, Step, Update};
 use crate::config::{Likelihood, TrainingSettings};
@@ -272,7 +272,7 @@ impl State {
     /// Takes every block of the batch through these stages.
     fn through_blocks(&mut self, task: &Task, step: &Step, stages: &[Stage]) {
         let beta = self.beta(task, step);
-        let around = Around {
+        let batch = Batch {
             task,
             step,
             seed: self.seed,
@@ -286,7 +286,7 @@ impl State {
         let through = |block: &mut Block| {
             // The last batch of an epoch may be short.
             block.count = BLOCK_ROWS.min(step.count - block.first);
-            stages.iter().for_each(|stage| stage.compute(&around, block));
+            stages.iter().for_each(|stage| stage.compute(&batch, block));
         };
         match &mut self.blocks[..step.count.div_ceil(BLOCK_ROWS)] {
             [one] => through(one),

@@ -25,8 +25,8 @@ pub(super) enum Stage {
     PosteriorBackward,
 }
 
-/// What all blocks of a batch see.
-pub(super) struct Around<'a> {
+/// What all blocks of a batch have in common.
+pub(super) struct Batch<'a> {
     pub(super) task: &'a Task,
     pub(super) step: &'a Step,
     pub(super) seed: u64,
@@ -80,14 +80,14 @@ impl Stage {
     }
 
     /// Computes it for a block that the stages before it are done with.
-    pub(super) fn compute(self, around: &Around, block: &mut Block) {
-        let Around { task, step, parameters, prior, .. } = *around;
+    pub(super) fn compute(self, batch: &Batch, block: &mut Block) {
+        let Batch { task, step, parameters, prior, .. } = *batch;
         let Task { arch, network, layout, .. } = task;
         let share = 1.0 / step.count as f32;
         match self {
             Self::Draw => {
-                if let Some(shuffle) = around.shuffle {
-                    draw::draw(block, &task.rows, shuffle, around.seed, step);
+                if let Some(shuffle) = batch.shuffle {
+                    draw::draw(block, &task.rows, shuffle, batch.seed, step);
                 }
             }
             Self::DenseForward(part, index) => {
@@ -102,15 +102,15 @@ impl Stage {
                 dense_forward::dense_forward(*arch, layer, function, parameters, input, count, out);
                 if matches!(part, Part::Decoder) && index + 1 == layers.len() {
                     let (x, residual) = (&block.x, &mut block.residual);
-                    dense_forward::residual(x, count, &around.precisions, share, out, residual);
+                    dense_forward::residual(x, count, &batch.precisions, share, out, residual);
                 }
             }
             Self::Posterior => posterior::posterior(*arch, network, prior, block),
             Self::DenseBackward(part, index) => {
                 let count = block.count;
                 let (layers, transposed, rows) = match part {
-                    Part::Encoder => (&layout.encoder, &around.transposed[0], &mut block.encoder),
-                    Part::Decoder => (&layout.decoder, &around.transposed[1], &mut block.decoder),
+                    Part::Encoder => (&layout.encoder, &batch.transposed[0], &mut block.encoder),
+                    Part::Decoder => (&layout.decoder, &batch.transposed[1], &mut block.decoder),
                 };
                 let (before, rows) = rows.split_at_mut(index);
                 let (slope, out): (Option<&Matrix>, &mut Matrix) = match before.last_mut() {
@@ -122,7 +122,7 @@ impl Stage {
                 dense_backward::dense_backward(*arch, layer, transposed, delta, count, slope, out);
             }
             Self::PosteriorBackward => {
-                posterior_backward::posterior_backward(network, around.beta * share, block);
+                posterior_backward::posterior_backward(network, batch.beta * share, block);
             }
         }
     }

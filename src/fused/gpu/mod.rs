@@ -101,8 +101,7 @@ impl Gpu {
     /// # Errors
     /// Where there is no adapter.
     pub fn has_large_kernels() -> Result<bool> {
-        let info = device::wgpu_setup()?.adapter.get_info();
-        Ok(info.device_type != wgpu::DeviceType::Cpu)
+        device::wgpu_setup().map(device::is_gpu)
     }
 
     /// As [`new`](Self::new), with the kernels of large jobs wherever a product has the size of one of

@@ -2,18 +2,15 @@
 
 use burn::tensor::wgpu::wgpu;
 
-/// The module of this WGSL; on a GPU without the counter that wgpu puts into every loop to end it at
+use super::stages::Stage;
+
+/// The module of a stage; on a GPU without the counter that wgpu puts into every loop to end it at
 /// last. Drivers unroll no loop that has one, which costs a sixth of a step's time. Where a processor
 /// simulates a GPU, unrolling gains nothing and takes long.
-pub(super) fn module(
-    device: &wgpu::Device,
-    label: &str,
-    source: &'static str,
-    simulated: bool,
-) -> wgpu::ShaderModule {
+pub(super) fn module(device: &wgpu::Device, stage: Stage, simulated: bool) -> wgpu::ShaderModule {
     let descriptor = wgpu::ShaderModuleDescriptor {
-        label: Some(label),
-        source: wgpu::ShaderSource::Wgsl(source.into()),
+        label: Some(stage.name()),
+        source: wgpu::ShaderSource::Wgsl(stage.source().into()),
     };
     let checks = wgpu::ShaderRuntimeChecks {
         force_loop_bounding: simulated,

@@ -1,6 +1,6 @@
 //! What is computed in a step and where its values stand, as plain numbers.
 
-use super::stages::{Products, Stage};
+use super::stages::Stage;
 use super::tiles::{self, LANES, Shape, Table, Target, Tile};
 use crate::config::{Activation, Likelihood, PosteriorVariance, TrainingSettings};
 use crate::fused::{Job, Layer, Network};
@@ -21,8 +21,6 @@ pub(super) type Constant = (&'static str, f64);
 #[derive(Clone, Debug)]
 pub(super) struct Pass {
     pub stage: Stage,
-    /// Of no meaning where the stage has no matrix product.
-    pub products: Products,
     pub constants: Vec<Constant>,
     /// Workgroups in x and y; z is the member.
     pub groups: [usize; 2],
@@ -119,14 +117,13 @@ impl Plan {
         ]
         .concat();
         let mut passes = Vec::new();
-        let mut pass = |stage, products, own: Vec<Constant>, groups| {
+        let mut pass = |stage, own: Vec<Constant>, groups| {
             let constants = [common.clone(), own].concat();
-            passes.push(Pass { stage, products, constants, groups });
+            passes.push(Pass { stage, constants, groups });
         };
-        let none = Products::Registers;
         let shape = |columns, depth| Shape::new([padded, columns, depth], members, target);
         let blocks = (padded * network.latent).div_ceil(4) + 1;
-        pass(Stage::Draw, none, vec![], [padded.max(blocks).div_ceil(64), 2]);
+        pass(Stage::Draw, vec![], [padded.max(blocks).div_ceil(64), 2]);
         let parts = [(&network.encoder, &encoder, 0.0), (&network.decoder, &decoder, 4.0)];
         for (part, (layers, slots, last)) in parts.into_iter().enumerate() {
             for (layer, slots) in layers.iter().zip(slots) {
@@ -134,15 +131,15 @@ impl Plan {
                 let shape = shape(layer.outputs, layer.inputs);
                 let own = [of_layer(layer, slots), shape.constants(), vec![("FUNCTION", function)]];
                 let groups = grid(shape.count(padded, layer.outputs));
-                pass(Stage::DenseForward, shape.products, own.concat(), groups);
+                pass(Stage::DenseForward(shape.products), own.concat(), groups);
             }
             if part == 0 {
                 match components {
                     0 => {
                         let groups = [padded.div_ceil(LANES), 1];
-                        pass(Stage::PosteriorStandardNormal, none, vec![], groups);
+                        pass(Stage::PosteriorStandardNormal, vec![], groups);
                     }
-                    _ => pass(Stage::PosteriorMixture, none, vec![], grid(padded)),
+                    _ => pass(Stage::PosteriorMixture, vec![], grid(padded)),
                 }
             }
         }
@@ -155,12 +152,12 @@ impl Plan {
                     let shape = shape(layer.inputs, layer.outputs);
                     let own = [of_layer(layer, slots), shape.constants(), activated].concat();
                     let groups = grid(shape.count(padded, layer.inputs));
-                    pass(Stage::DenseBackward, shape.products, own, groups);
+                    pass(Stage::DenseBackward(shape.products), own, groups);
                 }
             }
             if part == 1 {
                 let groups = grid((padded * network.latent).div_ceil(LANES));
-                pass(Stage::PosteriorBackward, none, vec![], groups);
+                pass(Stage::PosteriorBackward, vec![], groups);
             }
         }
         for part in &table.parts {
@@ -168,13 +165,13 @@ impl Plan {
             let mut own = shape.constants();
             own.push(("FIRST_TILE", part.tiles.start as f64));
             own.push(("TILES", part.tiles.len() as f64));
-            pass(Stage::Gradients, shape.products, own, grid(part.tiles.len()));
+            pass(Stage::Gradients(shape.products), own, grid(part.tiles.len()));
         }
         if settings.gradient_clip.is_some() {
-            pass(Stage::Norm, none, vec![], [SQUARES, 1]);
+            pass(Stage::Norm, vec![], [SQUARES, 1]);
         }
         let groups = grid(network.parameters.div_ceil(UPDATED));
-        pass(Stage::Update, none, of_update(settings), groups);
+        pass(Stage::Update, of_update(settings), groups);
         Self { passes, tiles: table.tiles, slices, workspace }
     }
 }

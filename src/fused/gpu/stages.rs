@@ -4,6 +4,7 @@ use burn::tensor::wgpu::{WgpuSetup, wgpu};
 
 use super::module::module;
 use super::plan::{Constant, Pass, Plan};
+use crate::device::is_gpu;
 
 /// How the invocations of a workgroup divide a matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +21,12 @@ pub(super) enum Products {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Draw,
-    DenseForward,
+    DenseForward(Products),
     PosteriorStandardNormal,
     PosteriorMixture,
-    DenseBackward,
+    DenseBackward(Products),
     PosteriorBackward,
-    Gradients,
+    Gradients(Products),
     Norm,
     Update,
 }
@@ -42,25 +43,12 @@ macro_rules! shader {
 }
 
 impl Stage {
-    #[cfg(test)]
-    pub const ALL: [Self; 9] = [
-        Self::Draw,
-        Self::DenseForward,
-        Self::PosteriorStandardNormal,
-        Self::PosteriorMixture,
-        Self::DenseBackward,
-        Self::PosteriorBackward,
-        Self::Gradients,
-        Self::Norm,
-        Self::Update,
-    ];
-
     /// The joined WGSL.
-    pub fn source(self, products: Products) -> &'static str {
+    pub fn source(self) -> &'static str {
         use Products::{Large, Registers, Tiles};
         match self {
             Self::Draw => shader!("draw", "logarithm", "random"),
-            Self::DenseForward => match products {
+            Self::DenseForward(products) => match products {
                 Registers => shader!("dense_forward", "layer", "product_registers"),
                 Tiles => shader!("dense_forward", "layer", "slabs", "product_tiles"),
                 Large => shader!("dense_forward", "layer", "slabs", "product_large"),
@@ -68,7 +56,7 @@ impl Stage {
             Self::PosteriorStandardNormal | Self::PosteriorMixture => {
                 shader!("posterior", "logarithm", "posterior", "prior", "reduce")
             }
-            Self::DenseBackward => match products {
+            Self::DenseBackward(products) => match products {
                 Registers => shader!("dense_backward", "layer", "product_registers"),
                 Tiles => shader!("dense_backward", "layer", "slabs", "product_tiles"),
                 Large => shader!("dense_backward", "layer", "slabs", "product_large"),
@@ -76,7 +64,7 @@ impl Stage {
             Self::PosteriorBackward => {
                 shader!("posterior_backward", "logarithm", "posterior", "prior")
             }
-            Self::Gradients => match products {
+            Self::Gradients(products) => match products {
                 Registers => shader!("gradients", "prior", "product_registers", "sums_alone"),
                 Tiles => shader!("gradients", "prior", "slabs", "product_tiles", "sums_shared"),
                 Large => shader!("gradients", "prior", "slabs", "product_large", "sums_shared"),
@@ -90,11 +78,11 @@ impl Stage {
     pub fn name(self) -> &'static str {
         match self {
             Self::Draw => "draw",
-            Self::DenseForward => "dense_forward",
+            Self::DenseForward(_) => "dense_forward",
             Self::PosteriorStandardNormal | Self::PosteriorMixture => "posterior",
-            Self::DenseBackward => "dense_backward",
+            Self::DenseBackward(_) => "dense_backward",
             Self::PosteriorBackward => "posterior_backward",
-            Self::Gradients => "gradients",
+            Self::Gradients(_) => "gradients",
             Self::Norm => "norm",
             Self::Update => "update",
         }
@@ -147,23 +135,22 @@ pub(super) struct Dispatch {
 
 /// Pipelines for the passes of a plan; a stage is compiled to a module once.
 pub(super) fn dispatches(
-    WgpuSetup { device, adapter, .. }: &WgpuSetup,
+    setup: &WgpuSetup,
     bindings: &wgpu::BindGroupLayout,
     plan: &Plan,
     members: usize,
 ) -> Vec<Dispatch> {
-    let simulated = adapter.get_info().device_type == wgpu::DeviceType::Cpu;
+    let (device, simulated) = (&setup.device, !is_gpu(setup));
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some("fused trainer"),
         bind_group_layouts: &[Some(bindings)],
         immediate_size: 0,
     });
-    let mut modules: Vec<(&str, wgpu::ShaderModule)> = Vec::new();
+    let mut modules: Vec<(Stage, wgpu::ShaderModule)> = Vec::new();
     let dispatch = |pass: &Pass| {
-        let source = pass.stage.source(pass.products);
-        let known = modules.iter().position(|(known, _)| *known == source);
+        let known = modules.iter().position(|(stage, _)| *stage == pass.stage);
         let index = known.unwrap_or_else(|| {
-            modules.push((source, module(device, pass.stage.name(), source, simulated)));
+            modules.push((pass.stage, module(device, pass.stage, simulated)));
             modules.len() - 1
         });
         let pipeline = pipeline(device, &layout, &modules[index].1, pass.stage, &pass.constants);

@@ -55,7 +55,7 @@ fn philox_gives_the_known_answers() {
     let WgpuSetup { device, queue, .. } = gpu.setup;
     let pipeline = caught(device, "the probe", || {
         let layout = bindings(device);
-        let source = format!("{}{PROBE}", Stage::Draw.source(stages::Products::Registers));
+        let source = format!("{}{PROBE}", Stage::Draw.source());
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: None,
             source: wgpu::ShaderSource::Wgsl(source.into()),

@@ -30,7 +30,8 @@ fn right(member: u32, k: u32, column: u32) -> f32 {
 }
 
 fn finish(member: u32, row: u32, column: u32, value: f32) {
-    gradients[gradients_of(member, tile.slice) + tile.weight + row * tile.outputs + column] = value;
+    let place = gradients_of(member, tile.slice) + tile.weight;
+    gradients[place + row * tile.outputs + column] = value;
 }
 
 // Rows of the batch in a slice: the first, and the first that is none.
@@ -108,8 +109,9 @@ fn column_sigma(member: u32, lane: u32) {
     }
     squares = sum_of_element(lane, vec2(squares, 0.0)).x;
     if lane < ABREAST && own.element < FEATURES {
+        let scaled = squares * precision_of(member, feature) / f32(step.count);
         gradients[gradients_of(member, tile.slice) + LOG_SIGMA + feature] =
-            select(0.0, 1.0, tile.slice == 0u) - squares * precision_of(member, feature) / f32(step.count);
+            select(0.0, 1.0, tile.slice == 0u) - scaled;
     }
 }
 

@@ -2,23 +2,17 @@
 //!
 //! `cargo bench --bench backends`; `modescope bench` prints a quicker table.
 
+mod common;
+
 use std::sync::atomic::AtomicBool;
 
+use common::and_wgpu;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use modescope::config::Backend;
-use modescope::device::{self, Chosen};
+use modescope::device::Chosen;
 use modescope::workload::WORKLOADS;
 
 const SAMPLED: usize = 65_536;
-
-/// The CPU backends, and wgpu where there is an adapter.
-fn backends() -> Vec<Chosen> {
-    let mut backends = vec![Backend::Cpu, Backend::Ndarray];
-    if !device::adapters().is_empty() {
-        backends.push(Backend::Wgpu);
-    }
-    backends.into_iter().map(|backend| device::open(backend).expect("the backend opens")).collect()
-}
 
 fn name(chosen: &Chosen) -> String {
     match &chosen.adapter {
@@ -33,7 +27,7 @@ fn training(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("training step, {workload}"));
         let rows = (workload.batch * workload.members) as u64;
         group.throughput(Throughput::Elements(rows)).sample_size(10);
-        for chosen in backends() {
+        for chosen in and_wgpu(&[Backend::Cpu, Backend::Ndarray]) {
             for &engine in workload.engines(chosen.backend) {
                 if let Err(error) = workload.train(1, engine, &chosen, &running) {
                     eprintln!("{workload}, {engine:?}: {}", error.message());
@@ -56,7 +50,7 @@ fn sampling(criterion: &mut Criterion) {
     for workload in WORKLOADS.into_iter().filter(|workload| workload.members == 1) {
         let mut group = criterion.benchmark_group(format!("sampling, hidden {}", workload.hidden));
         group.throughput(Throughput::Elements(SAMPLED as u64)).sample_size(10);
-        for chosen in backends() {
+        for chosen in and_wgpu(&[Backend::Cpu, Backend::Ndarray]) {
             group.bench_function(name(&chosen), |bencher| {
                 bencher.iter_custom(|times| {
                     let once =

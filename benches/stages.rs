@@ -1,30 +1,24 @@
-//! Every stage of the fused training step on its own, the shaders' and the twin's under one name, and
-//! the whole step.
+//! Every stage of the fused training step on its own, that of the shaders and that of the twin, and the
+//! whole step.
 //!
-//! `cargo bench --bench stages`; a stage's time on a GPU includes its start, as in a step.
+//! `cargo bench --bench stages`; a stage's time on a GPU includes its start, as in a step. Of several
+//! members a stage on the CPU is that of one, on a GPU of all.
+
+mod common;
 
 use std::time::{Duration, Instant};
 
+use common::and_wgpu;
 use criterion::{Criterion, criterion_group, criterion_main};
 use modescope::config::Backend;
-use modescope::device::{self, Chosen};
 use modescope::workload::WORKLOADS;
-
-/// The processor, and wgpu where there is an adapter.
-fn backends() -> Vec<Chosen> {
-    let mut backends = vec![Backend::Cpu];
-    if !device::adapters().is_empty() {
-        backends.push(Backend::Wgpu);
-    }
-    backends.into_iter().map(|backend| device::open(backend).expect("the backend opens")).collect()
-}
 
 fn stages(criterion: &mut Criterion) {
     for workload in WORKLOADS {
         let mut group = criterion.benchmark_group(workload.to_string());
         group.sample_size(10).warm_up_time(Duration::from_millis(200));
         group.measurement_time(Duration::from_millis(500));
-        for chosen in backends() {
+        for chosen in and_wgpu(&[Backend::Cpu]) {
             let backend = format!("{:?}", chosen.backend).to_lowercase();
             let mut fused = match workload.fused(&chosen) {
                 Ok(fused) => fused,

@@ -285,7 +285,7 @@ fn runs_end_where_autodiff_ends() {
                 let found = gpu.collect().unwrap().remove(0).parameters.remove(0);
                 for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
                     let (name, error) = (&case.name, (found - expected).abs());
-                    assert!(error < 1e-3, "{name} after {count}, {i}: {found} {expected}");
+                    assert!(error < 1e-3, "{name}, {target:?}, {count}, {i}: {found} {expected}");
                 }
             }
         }

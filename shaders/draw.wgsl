@@ -11,7 +11,7 @@ fn bring_rows(member: u32, group: u32, lane: u32) {
     }
     workgroupBarrier();
     let first = group * 64u;
-    var row = min(step.first + first + lane, ROWS - 1u);
+    var row = min(step.first + first + lane, step.rows - 1u);
     for (var pair = 0u; pair < 16u; pair++) {
         let round = rounds[pair];
         row = swap_or_not(row, round.x, round.y);

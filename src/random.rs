@@ -78,6 +78,10 @@ pub enum Stream {
     PriorFit = 19,
     /// Seeds of further trainings on the same data; the step is the training.
     Restart = 20,
+    /// Which rows of a table that memory does not hold are held out or looked at.
+    StreamedRows = 21,
+    /// Order of the parts of such a table; the step is the pass.
+    Parts = 22,
 }
 
 /// The generator of one stream at one step.

@@ -138,6 +138,7 @@ impl Workload {
             backend: chosen.backend,
             device: &chosen.device,
             rows: rows.view(),
+            blocks: None,
             held_out: none.view(),
         };
         let member = |number: usize| Member {

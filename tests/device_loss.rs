@@ -8,7 +8,9 @@ use modescope::audit::findings::Findings;
 use modescope::config::{Backend, Layers, Settings};
 use modescope::device;
 use modescope::error::{Kind, Result};
-use modescope::run::{Context, Dataset, Existing, Facts, Plan, Progress, RunDir, Task, execute};
+use modescope::run::{
+    Context, Dataset, Existing, Facts, Plan, Progress, RunDir, Silent, Task, execute,
+};
 use modescope::train::read_history;
 
 /// Destroys the device after some steps of the training, and keeps what is said.
@@ -70,7 +72,7 @@ fn run(asked: &str, engine: &str, decided: Backend, destroy_at: Option<u64>) -> 
     .map(String::from);
     let layers = Layers { assignments: &assignments, ..Layers::default() };
     let settings = Settings::resolve(&layers).unwrap();
-    let dataset = Dataset::prepare(None, &settings).unwrap();
+    let dataset = Dataset::prepare(None, &settings, (&Silent, &AtomicBool::new(false))).unwrap();
     let chosen = device::open(decided).unwrap();
     let facts = Facts::new(&dataset, decided, chosen.adapter);
     let plan = Plan::resolve(settings, facts).unwrap();

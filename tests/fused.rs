@@ -89,6 +89,7 @@ impl Small {
         let job = Job {
             network: &network,
             rows: self.rows.view(),
+            most_rows: 0,
             batch: self.card.objective.batch,
             settings: &self.settings,
         };

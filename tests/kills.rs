@@ -10,6 +10,8 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Place, QUICK, assert_same, results};
+use modescope::config::Settings;
+use modescope::data::{Mixture, write};
 use modescope::random::{Generator, Stream};
 
 /// A process that ends with the test whatever happens.
@@ -62,16 +64,20 @@ fn killed_until_it_ends(
 }
 
 /// A run that is killed and resumed ends with the bytes of one that nobody stopped.
-fn assert_a_run_survives(options: &str, kills: usize) {
-    let place = Place::new();
-    let line = format!("run {} {options}", QUICK.replace("--epochs 3", ""));
+fn assert_survives(place: &Place, line: &str, kills: usize) {
     place.succeed(&format!("{line} --out whole"));
-    let expected = results(&place, "whole");
+    let expected = results(place, "whole");
     let command = format!("{line} --resume --out out");
     let longest = Duration::from_millis(1500);
-    killed_until_it_ends(&place, &command, kills, longest, || {
-        assert_same(&place, "out", &expected);
+    killed_until_it_ends(place, &command, kills, longest, || {
+        assert_same(place, "out", &expected);
     });
+}
+
+/// The same of the smallest run with these options.
+fn assert_a_run_survives(options: &str, kills: usize) {
+    let line = format!("run {} {options}", QUICK.replace("--epochs 3", ""));
+    assert_survives(&Place::new(), &line, kills);
 }
 
 #[test]
@@ -82,6 +88,21 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
 #[test]
 fn restarts_that_are_killed_again_and_again_end_with_the_same_bits() {
     assert_a_run_survives("--restarts 3 --epochs 400 --set safety.checkpoint_epochs=50", 8);
+}
+
+/// Blocks are read ahead when it happens.
+#[test]
+fn a_streamed_run_that_is_killed_again_and_again_ends_with_the_same_bits() {
+    let place = Place::new();
+    let settings = Settings::default();
+    let table = Mixture::generate(&settings.mixture, 1).unwrap().draw(5000, 1, 0);
+    write(&place.path("data.parquet"), &table).unwrap();
+    let streamed = "--labels component --epochs 60 --set data.stream_above=12000";
+    assert_survives(
+        &place,
+        &format!("run data.parquet {} {streamed}", QUICK.replace("--epochs 3", "")),
+        10,
+    );
 }
 
 /// Of a sweep every group of members that was finished is kept, and the run of the best is resumed.

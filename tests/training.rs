@@ -38,7 +38,7 @@ fn run(recipe: &str, seed: u64) -> Run {
     .into();
     let layers = Layers { recipe: Some(recipe), assignments: &assignments, ..Layers::default() };
     let settings = Settings::resolve(&layers).unwrap();
-    let dataset = Dataset::prepare(None, &settings).unwrap();
+    let dataset = Dataset::prepare(None, &settings, (&Silent, &AtomicBool::new(false))).unwrap();
     let facts = Facts::new(&dataset, Backend::Cpu, None);
     let plan = Plan::resolve(settings, facts).unwrap();
     let dir = RunDir::create(folder.path(), Existing::Refuse).unwrap();

@@ -65,7 +65,8 @@ impl Job<'_> {
         let layers = Layers { recipe: Some(self.recipe), assignments: &all, ..Layers::default() };
         let settings = Settings::resolve(&layers)?;
         let table = self.case.table.map(|(file, _)| self.folder.join(file));
-        let dataset = Dataset::prepare(table.as_deref(), &settings)?;
+        let dataset =
+            Dataset::prepare(table.as_deref(), &settings, (&Silent, &AtomicBool::new(false)))?;
         let facts = Facts::new(&dataset, Backend::Cpu, None);
         let plan = Plan::resolve(settings, facts)?;
         let dir = RunDir::create(&self.path(), Existing::Resume)?;

@@ -6,8 +6,6 @@
 
 override FEATURES: u32;
 override LATENT: u32;
-// Training rows.
-override ROWS: u32;
 // Parameters of a member.
 override PARAMETERS: u32;
 // Parts into which the gradients of a member are divided.
@@ -51,6 +49,8 @@ override SQUARES: u32;
 
 struct Step {
     epoch: vec2<u32>,
+    // Training rows.
+    rows: u32,
     // Place in the epoch of the batch's first row, and rows of the batch.
     first: u32,
     count: u32,
@@ -91,7 +91,7 @@ struct Tile {
 }
 
 @group(0) @binding(0) var<uniform> step: Step;
-// ROWS × FEATURES.
+// step.rows × FEATURES at least.
 @group(0) @binding(1) var<storage, read> rows: array<f32>;
 @group(0) @binding(2) var<storage, read> members: array<Member>;
 @group(0) @binding(3) var<storage, read> tiles: array<Tile>;

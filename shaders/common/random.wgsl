@@ -62,7 +62,7 @@ fn normals(word: vec4<u32>) -> vec4<f32> {
 
 // Offset of the pairing and key of the coins of two rounds of the shuffle: .xy and .zw.
 fn shuffle_rounds(word: vec4<u32>) -> vec4<u32> {
-    return vec4(product(word.x, ROWS).x, word.y, product(word.z, ROWS).x, word.w);
+    return vec4(product(word.x, step.rows).x, word.y, product(word.z, step.rows).x, word.w);
 }
 
 fn hash(value: u32) -> u32 {
@@ -76,9 +76,9 @@ fn hash(value: u32) -> u32 {
 
 // The row after one round.
 fn swap_or_not(row: u32, offset: u32, key: u32) -> u32 {
-    var partner = offset + (ROWS - row);
-    if partner >= ROWS {
-        partner -= ROWS;
+    var partner = offset + (step.rows - row);
+    if partner >= step.rows {
+        partner -= step.rows;
     }
     return select(row, partner, hash(max(row, partner) ^ key) >> 31u == 1u);
 }

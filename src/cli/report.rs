@@ -30,13 +30,14 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let dir = RunDir::open(&arguments.run)?;
     dir.check_finished()?;
     let plan = Plan::read(&arguments.run)?;
-    let dataset = Dataset::load(&arguments.run, &plan)?;
+    let display = Display::new(output);
+    let dataset = Dataset::load(&arguments.run, &plan, (&display, &interrupt))?;
     let context = Context {
         dir: &dir,
         plan: &plan,
         dataset: &dataset,
         device: &device::open(Backend::Cpu)?.device,
-        progress: &Display::new(output),
+        progress: &display,
         interrupt,
     };
     redo(&context, &["plot", "report"])?;

@@ -57,7 +57,7 @@ pub struct Arguments {
 /// What `run` and `train` share.
 #[derive(Args)]
 pub struct Job {
-    /// A table: .csv, .parquet or .npy
+    /// A table: .csv, .parquet, .npy, or a folder of .parquet files
     #[arg(value_name = "DATA")]
     pub data: Option<PathBuf>,
     #[command(flatten)]
@@ -130,9 +130,10 @@ impl Job {
             display.note("note: the folder holds no run yet, so this starts one");
         }
         self.check_config_has_data(earlier.is_some())?;
+        let watch = (&display as &dyn Progress, &*interrupt);
         let dataset = match (&self.data, &earlier) {
-            (None, Some((folder, plan))) => Dataset::load(folder, plan)?,
-            (data, _) => Dataset::prepare(data.as_deref(), &settings)?,
+            (None, Some((folder, plan))) => Dataset::load(folder, plan, watch)?,
+            (data, _) => Dataset::prepare(data.as_deref(), &settings, watch)?,
         };
         // A run goes on where it began, or where it was moved to when a graphics device failed.
         let began = earlier.as_ref().map(|(_, plan)| plan.decided.backend);

@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     if let Some(folder) = &arguments.out {
         check_folder(folder)?;
     }
-    let dataset = Dataset::prepare(arguments.data.as_deref(), &settings)?;
+    let dataset = Dataset::prepare(arguments.data.as_deref(), &settings, (&display, &interrupt))?;
     let chosen = device::open(settings.backend)?;
     let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
     let sweep = Sweep::new(&grid, &dataset, facts, resolve)?;

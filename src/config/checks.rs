@@ -19,6 +19,7 @@ impl Settings {
         check(&[
             ("samples", "in [2, 10^8]", (2..=MOST_ROWS).contains(&self.samples)),
             ("data.held_out", "in [0, 0.9]", (0.0..=0.9).contains(&self.data.held_out)),
+            ("data.stream_above", "at least 1", self.data.stream_above >= 1),
             ("model.latent", "at least 1", model.latent != Some(0)),
             (
                 "model.hidden",

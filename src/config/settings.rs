@@ -60,6 +60,10 @@ pub struct DataSettings {
     pub labels: Option<String>,
     /// Drop rows with missing or non-finite values instead of refusing them.
     pub drop_missing: bool,
+    /// Most values (rows × columns) of a Parquet or NumPy table that is held in memory. One with more
+    /// stays in its files: training reads it block by block, a quarter of so many values each, and
+    /// everything else looks at a random sample of its rows.
+    pub stream_above: usize,
 }
 
 /// The Gaussian mixture to generate.
@@ -236,6 +240,7 @@ impl Default for DataSettings {
             columns: None,
             labels: None,
             drop_missing: false,
+            stream_above: 1 << 27,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Numeric tables: reading and writing them, generating them from a Gaussian mixture, scaling,
 //! splitting and batching their rows.
 
+mod blocks;
 mod csv;
 #[cfg(feature = "parquet")]
 mod guard;
@@ -12,14 +13,18 @@ mod read;
 mod rows;
 mod scaled;
 mod scaling;
+mod source;
 mod split;
+mod streamed;
 mod table;
 mod write;
 
+pub use self::blocks::{Blocks, blocks_of_pass};
 pub use self::mixture::{Assigned, Gaussian, Mixture, log_sum_exp};
 pub use self::read::{Format, Loaded, ReadOptions, dropped_note, read, read_chunks};
 pub(crate) use self::scaled::Scaled;
 pub use self::scaling::{Scaling, mixed_spreads};
 pub use self::split::{epoch_order, split};
+pub use self::streamed::{Scanned, Streamed};
 pub use self::table::{Labels, Table};
 pub use self::write::{RowWriter, writable, write, write_rows};

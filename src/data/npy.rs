@@ -1,12 +1,14 @@
 //! NumPy's array files.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use npyz::{DType, Endianness, NpyFile, Order, TypeChar};
 
-use super::rows::{DAMAGED, Rows, Target, check_width, narrow, positional};
+use super::rows::{Choice, DAMAGED, Sink, check_width, narrow, positional};
 use crate::error::{Error, Result};
+use crate::input;
 
 /// A value from the bytes that it has in the file.
 type Decode = fn(&[u8]) -> f64;
@@ -26,106 +28,150 @@ macro_rules! decode {
 /// Longer headers belong to structured arrays with very many fields.
 const LONGEST_HEADER: u64 = 1 << 16;
 
-/// Reads the rows of a `.npy` file with one or two axes; columns are `x0`, `x1`, …
-pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
-    let path = target.path;
-    let bad = |what: String| Error::input(format!("{}: {what}", path.display()));
-    let reading = |error| Error::io("reading", path, error);
-    let length = file.metadata().map_err(reading)?.len();
-    let mut file = BufReader::with_capacity(1 << 16, file);
-    let unreadable = |error: &dyn std::fmt::Display| {
-        bad(format!("not a readable .npy file: {error}")).help(DAMAGED)
-    };
-    check_header(&mut file).map_err(|error| unreadable(&error))?;
-    file.rewind().map_err(reading)?;
-    let npy = NpyFile::new(&mut file).map_err(|error| unreadable(&error))?;
+/// A `.npy` file with one or two axes whose header has been read and checked.
+#[derive(Debug)]
+pub(super) struct NpyArray {
+    path: PathBuf,
+    rows: u64,
+    columns: usize,
+    order: Order,
+    /// Bytes of a value, and what makes a number of them.
+    size: usize,
+    decode: Decode,
+    /// Where the values begin.
+    start: u64,
+}
 
-    let (rows, columns) = match *npy.shape() {
-        [rows] => (rows, 1),
-        [rows, columns] => (rows, columns),
-        ref shape => {
-            return Err(bad(format!("the array has {} axes, not 1 or 2", shape.len()))
-                .help("save it as a two-dimensional array, one row an observation"));
+impl NpyArray {
+    /// Reads the header.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let bad = |what: String| Error::input(format!("{}: {what}", path.display()));
+        let reading = |error| Error::io("reading", path, error);
+        let file = input::open(path)?;
+        let length = file.metadata().map_err(reading)?.len();
+        let mut file = BufReader::with_capacity(1 << 16, file);
+        let unreadable = |error: &dyn std::fmt::Display| {
+            bad(format!("not a readable .npy file: {error}")).help(DAMAGED)
+        };
+        check_header(&mut file).map_err(|error| unreadable(&error))?;
+        file.rewind().map_err(reading)?;
+        let npy = NpyFile::new(&mut file).map_err(|error| unreadable(&error))?;
+
+        let (rows, columns) = match *npy.shape() {
+            [rows] => (rows, 1),
+            [rows, columns] => (rows, columns),
+            ref shape => {
+                return Err(bad(format!("the array has {} axes, not 1 or 2", shape.len()))
+                    .help("save it as a two-dimensional array, one row an observation"));
+            }
+        };
+        check_width(path, columns.try_into().unwrap_or(usize::MAX))?;
+        let dtype = npy.dtype();
+        let kind = match &dtype {
+            DType::Plain(kind) => {
+                let big = kind.endianness() == Endianness::Big;
+                Some((kind.type_char(), kind.size_field(), big))
+            }
+            _ => None,
+        };
+        // What the shape claims is in the file must be there before memory is set aside for it.
+        let size = dtype.num_bytes().unwrap_or(1);
+        if rows
+            .checked_mul(columns)
+            .and_then(|count| count.checked_mul(size as u64))
+            .is_none_or(|n| n > length)
+        {
+            return Err(bad(format!(
+                "the file is truncated: {length} bytes are too few for its shape ({rows}, {columns})"
+            ))
+            .help("write the file again"));
         }
-    };
-    check_width(path, columns.try_into().unwrap_or(usize::MAX))?;
-    let dtype = npy.dtype();
-    let kind = match &dtype {
-        DType::Plain(kind) => {
-            let big = kind.endianness() == Endianness::Big;
-            Some((kind.type_char(), kind.size_field(), big))
-        }
-        _ => None,
-    };
-    // What the shape claims is in the file must be there before memory is set aside for it.
-    let size = dtype.num_bytes().unwrap_or(1) as u64;
-    if rows
-        .checked_mul(columns)
-        .and_then(|count| count.checked_mul(size))
-        .is_none_or(|n| n > length)
-    {
-        return Err(bad(format!(
-            "the file is truncated: {length} bytes are too few for its shape ({rows}, {columns})"
-        ))
-        .help("write the file again"));
+        let order = npy.order();
+        let decode: Decode = match kind {
+            Some((TypeChar::Float, 4, big)) => decode!(f32, big),
+            Some((TypeChar::Float, 8, big)) => decode!(f64, big),
+            Some((TypeChar::Int, 1, big)) => decode!(i8, big),
+            Some((TypeChar::Int, 2, big)) => decode!(i16, big),
+            Some((TypeChar::Int, 4, big)) => decode!(i32, big),
+            Some((TypeChar::Int, 8, big)) => decode!(i64, big),
+            Some((TypeChar::Uint, 1, big)) => decode!(u8, big),
+            Some((TypeChar::Uint, 2, big)) => decode!(u16, big),
+            Some((TypeChar::Uint, 4, big)) => decode!(u32, big),
+            Some((TypeChar::Uint, 8, big)) => decode!(u64, big),
+            Some((TypeChar::Bool, 1, _)) => |bytes| f64::from(u8::from(bytes[0] != 0)),
+            _ => {
+                return Err(bad(format!("arrays of dtype {} cannot be read", dtype.descr()))
+                    .help("save it as real numbers: array.astype(numpy.float32)"));
+            }
+        };
+        drop(npy);
+        let start = file.stream_position().map_err(reading)?;
+        let (path, columns) = (path.to_owned(), columns as usize);
+        Ok(Self { path, rows, columns, order, size, decode, start })
     }
-    let order = npy.order();
-    let decode: Decode = match kind {
-        Some((TypeChar::Float, 4, big)) => decode!(f32, big),
-        Some((TypeChar::Float, 8, big)) => decode!(f64, big),
-        Some((TypeChar::Int, 1, big)) => decode!(i8, big),
-        Some((TypeChar::Int, 2, big)) => decode!(i16, big),
-        Some((TypeChar::Int, 4, big)) => decode!(i32, big),
-        Some((TypeChar::Int, 8, big)) => decode!(i64, big),
-        Some((TypeChar::Uint, 1, big)) => decode!(u8, big),
-        Some((TypeChar::Uint, 2, big)) => decode!(u16, big),
-        Some((TypeChar::Uint, 4, big)) => decode!(u32, big),
-        Some((TypeChar::Uint, 8, big)) => decode!(u64, big),
-        Some((TypeChar::Bool, 1, _)) => |bytes| f64::from(u8::from(bytes[0] != 0)),
-        _ => {
-            return Err(bad(format!("arrays of dtype {} cannot be read", dtype.descr()))
-                .help("save it as real numbers: array.astype(numpy.float32)"));
-        }
-    };
-    drop(npy);
-    let broken = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => {
-            bad("the file is truncated".into()).help("write the file again")
-        }
-        std::io::ErrorKind::InvalidData => bad(error.to_string()),
-        _ => reading(error),
-    };
-    let (rows, columns) = (rows as usize, columns as usize);
-    let mut collected = Rows::new(target, positional(columns), false)?;
-    let features = collected.choice().features.clone();
-    let label = collected.choice().label;
-    let mut push = |row: usize, values: &dyn Fn(usize) -> f64| {
-        let cells = features.iter().map(|&column| narrow(values(column)));
-        let label = label.map(|column| match values(column) {
-            value if value.is_nan() => String::new(),
-            value => value.to_string(),
-        });
-        collected.push(|| format!("row {}", row + 1), cells, label.as_deref())
-    };
-    let size = size as usize;
-    match order {
-        Order::C => {
-            let mut of_row = vec![0; columns * size];
-            for row in 0..rows {
-                file.read_exact(&mut of_row).map_err(broken)?;
-                push(row, &|column| decode(&of_row[column * size..][..size]))?;
+
+    /// Names for its columns: `x0`, `x1`, …
+    pub(super) fn names(&self) -> Vec<String> {
+        positional(self.columns)
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether a row's values lie together; else they are spread over the file.
+    pub(super) fn has_rows_together(&self) -> bool {
+        self.order == Order::C
+    }
+
+    /// Gives these rows to `sink`; of one whose values are spread over the file it holds the bytes of
+    /// all.
+    pub(super) fn read(
+        &self,
+        choice: &Choice,
+        rows: Range<u64>,
+        sink: &mut impl Sink,
+    ) -> Result<()> {
+        let Self { columns, size, .. } = *self;
+        let broken = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                Error::input(format!("{}: the file is truncated", self.path.display()))
+                    .help("write the file again")
+            }
+            _ => Error::io("reading", &self.path, error),
+        };
+        let mut push = |row: u64, value: &dyn Fn(usize) -> f64| {
+            let cells = choice.features.iter().map(|&column| narrow(value(column)));
+            let label = choice.label.map(|column| match value(column) {
+                value if value.is_nan() => String::new(),
+                value => value.to_string(),
+            });
+            sink.row(row + 1, cells, label.as_deref())
+        };
+        let mut file = BufReader::with_capacity(1 << 16, input::open(&self.path)?);
+        let mut seek = |place| file.seek(SeekFrom::Start(place)).map_err(broken);
+        match self.order {
+            Order::C => {
+                let mut of_row = vec![0; columns * size];
+                seek(self.start + rows.start * of_row.len() as u64)?;
+                for row in rows {
+                    file.read_exact(&mut of_row).map_err(broken)?;
+                    push(row, &|column| (self.decode)(&of_row[column * size..][..size]))?;
+                }
+            }
+            Order::Fortran => {
+                let height = self.rows as usize;
+                let mut all = vec![0; height * columns * size];
+                seek(self.start)?;
+                file.read_exact(&mut all).map_err(broken)?;
+                for row in rows {
+                    let place = |column| (column * height + row as usize) * size;
+                    push(row, &|column| (self.decode)(&all[place(column)..][..size]))?;
+                }
             }
         }
-        // A row is spread over the file.
-        Order::Fortran => {
-            let mut all = vec![0; rows * columns * size];
-            file.read_exact(&mut all).map_err(broken)?;
-            for row in 0..rows {
-                push(row, &|column| decode(&all[(column * rows + row) * size..][..size]))?;
-            }
-        }
+        Ok(())
     }
-    Ok(collected)
 }
 
 /// Refuses headers that would make npyz overflow: a length beyond the file, brackets nested without

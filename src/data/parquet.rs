@@ -1,104 +1,149 @@
 //! Parquet files, through arrow.
 
-use std::fs::File;
 use std::io::Write;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{BooleanType, Float64Type};
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, Float32Array, RecordBatch, StringArray};
 use ndarray::{Array2, ArrayView1, ArrayView2};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 
 use super::guard::guarded;
-use super::rows::{DAMAGED, Flaw, Rows, Target, check_width, narrow, text_help};
-use crate::config::MOST_VALUES;
+use super::rows::{Choice, DAMAGED, Flaw, Sink, check_width, narrow, text_help};
 use crate::error::{Error, Result};
+use crate::input;
 
-/// Reads the chosen columns of a Parquet file: features of any numeric type or booleans, labels of
-/// any type that has a text form.
-pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
-    let path = target.path;
-    let bad = |what: String| Error::input(format!("{}: {what}", path.display()));
-    let unreadable = |error: &dyn std::fmt::Display| {
-        Error::input(format!("{}: not a readable Parquet file: {error}", path.display()))
-            .help(DAMAGED)
-    };
-    let length = file.metadata().map_err(|error| Error::io("reading", path, error))?.len();
-    // What is behind a damaged footer, or in a damaged page, the library does not expect.
-    let panicked = |what: String| unreadable(&what);
-    let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new(file))
-        .map_err(panicked)?
-        .map_err(|error| unreadable(&error))?;
-    if !lies_within(builder.metadata(), length) {
-        return Err(unreadable(&"its columns reach beyond its end"));
-    }
-    let schema = builder.schema().clone();
-    check_width(path, schema.fields().len())?;
-    let names = schema.fields().iter().map(|field| field.name().trim().to_owned()).collect();
-    let mut rows = Rows::new(target, names, true)?;
-    let features = rows.choice().features.clone();
-    let label = rows.choice().label;
-    for &column in &features {
-        let kind = schema.field(column).data_type();
-        if !kind.is_numeric() && *kind != BooleanType::DATA_TYPE {
-            let name = schema.field(column).name();
-            let what = format!("column {} (\"{name}\") holds {kind}, not numbers", column + 1);
-            return Err(bad(what).help(text_help(name)));
+/// Rows that are decoded at a time.
+const DECODED_ROWS: usize = 8192;
+
+/// A Parquet file whose footer has been read and checked.
+#[derive(Debug)]
+pub(super) struct ParquetFile {
+    path: PathBuf,
+    metadata: ArrowReaderMetadata,
+}
+
+impl ParquetFile {
+    /// Reads the footer.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let file = input::open(path)?;
+        let length = file.metadata().map_err(|error| Error::io("reading", path, error))?.len();
+        // What is behind a damaged footer, or in a damaged page, the library does not expect.
+        let metadata = guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()))
+            .map_err(|what| unreadable(path, &what))?
+            .map_err(|error| unreadable(path, &error))?;
+        if !lies_within(metadata.metadata(), length) {
+            return Err(unreadable(path, &"its columns reach beyond its end"));
         }
+        check_width(path, metadata.schema().fields().len())?;
+        Ok(Self { path: path.to_owned(), metadata })
     }
 
-    // Equal values take next to nothing in the file, whatever their number.
-    let of_groups = builder.metadata().row_groups().iter().map(|group| group.num_rows());
-    let claimed = of_groups.fold(0, i64::saturating_add).max(0) as u64;
-    let held = rows.holds(claimed).saturating_mul(features.len() as u64);
-    if held > MOST_VALUES as u64 {
-        return Err(bad(format!("it holds more than {MOST_VALUES} values"))
-            .help("write fewer rows or columns to a file of their own"));
+    /// The names of its columns.
+    pub(super) fn names(&self) -> Vec<String> {
+        let fields = self.metadata.schema().fields().iter();
+        fields.map(|field| field.name().trim().to_owned()).collect()
     }
-    let mut chosen: Vec<usize> = features.iter().copied().chain(label).collect();
-    chosen.sort_unstable();
-    let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.iter().copied());
-    let mut batches = guarded(|| builder.with_projection(mask).build())
-        .map_err(panicked)?
-        .map_err(|error| unreadable(&error))?;
-    let (double, text) = (Float64Type::DATA_TYPE, StringArray::DATA_TYPE);
-    let mut number = 0_u64;
-    while let Some(batch) = guarded(|| batches.next()).map_err(panicked)? {
-        let batch = batch.map_err(|error| unreadable(&error))?;
-        let cast = |column: usize, kind| -> Result<ArrayRef> {
-            // A batch holds the chosen columns in the order of the file.
-            let array = batch.column(chosen.partition_point(|&other| other < column));
-            let name = schema.field(column).name();
-            arrow_cast::cast(array, kind)
-                .map_err(|error| bad(format!("column {} (\"{name}\"): {error}", column + 1)))
-        };
-        let values =
-            features.iter().map(|&column| cast(column, &double)).collect::<Result<Vec<_>>>()?;
-        let values: Vec<_> =
-            values.iter().map(|array| array.as_primitive::<Float64Type>()).collect();
-        let labels = label.map(|column| cast(column, &text)).transpose()?;
-        let labels = labels.as_ref().map(|labels| labels.as_string::<i32>());
-        for row in 0..batch.num_rows() {
-            number += 1;
-            if number > claimed {
-                return Err(unreadable(&format!("it has more than the {claimed} rows it claims")));
+
+    /// The number of rows that each row group claims.
+    pub(super) fn groups(&self) -> Vec<u64> {
+        let groups = self.metadata.metadata().row_groups().iter();
+        groups.map(|group| group.num_rows().max(0) as u64).collect()
+    }
+
+    /// Refuses features that are neither of a numeric type nor booleans. Labels may be of any type that
+    /// has a text form.
+    pub(super) fn check(&self, choice: &Choice) -> Result<()> {
+        for &column in &choice.features {
+            let field = self.metadata.schema().field(column);
+            let (name, kind) = (field.name(), field.data_type());
+            if !kind.is_numeric() && *kind != BooleanType::DATA_TYPE {
+                let what = format!("column {} (\"{name}\") holds {kind}, not numbers", column + 1);
+                return Err(
+                    Error::input(format!("{}: {what}", self.path.display())).help(text_help(name))
+                );
             }
-            let cells = values.iter().map(|array| match array.is_valid(row) {
-                true => narrow(array.value(row)),
-                false => Err(Flaw::Missing("null".into())),
-            });
-            let label = labels.map(|labels| match labels.is_valid(row) {
-                true => labels.value(row),
-                false => "",
-            });
-            rows.push(|| format!("row {number}"), cells, label)?;
         }
+        Ok(())
     }
-    Ok(rows)
+
+    /// Gives these rows of a row group to `sink`; the first is row `number` of the file, from 1.
+    pub(super) fn read(
+        &self,
+        choice: &Choice,
+        (group, rows): (usize, Range<u64>),
+        mut number: u64,
+        sink: &mut impl Sink,
+    ) -> Result<()> {
+        let panicked = |what: String| unreadable(&self.path, &what);
+        let schema = self.metadata.schema();
+        let mut chosen: Vec<usize> = choice.features.iter().copied().chain(choice.label).collect();
+        chosen.sort_unstable();
+        let file = input::open(&self.path)?;
+        let builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
+        let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.iter().copied());
+        let count = rows.end - rows.start;
+        let builder = builder
+            .with_projection(mask)
+            .with_row_groups(vec![group])
+            .with_offset(rows.start as usize)
+            .with_limit(count as usize)
+            .with_batch_size(DECODED_ROWS);
+        let mut batches = guarded(|| builder.build())
+            .map_err(panicked)?
+            .map_err(|error| unreadable(&self.path, &error))?;
+        let (double, text) = (Float64Type::DATA_TYPE, StringArray::DATA_TYPE);
+        let end = number + count;
+        while let Some(batch) = guarded(|| batches.next()).map_err(panicked)? {
+            let batch = batch.map_err(|error| unreadable(&self.path, &error))?;
+            let cast = |column: usize, kind| -> Result<ArrayRef> {
+                // A batch holds the chosen columns in the order of the file.
+                let array = batch.column(chosen.partition_point(|&other| other < column));
+                let name = schema.field(column).name();
+                arrow_cast::cast(array, kind).map_err(|error| {
+                    let file = self.path.display();
+                    Error::input(format!("{file}: column {} (\"{name}\"): {error}", column + 1))
+                })
+            };
+            let values = choice.features.iter().map(|&column| cast(column, &double));
+            let values = values.collect::<Result<Vec<_>>>()?;
+            let values: Vec<_> =
+                values.iter().map(|array| array.as_primitive::<Float64Type>()).collect();
+            let labels = choice.label.map(|column| cast(column, &text)).transpose()?;
+            let labels = labels.as_ref().map(|labels| labels.as_string::<i32>());
+            for row in 0..batch.num_rows() {
+                if number == end {
+                    let claimed = self.groups()[group];
+                    let what = format!("a row group has more than the {claimed} rows it claims");
+                    return Err(unreadable(&self.path, &what));
+                }
+                let cells = values.iter().map(|array| match array.is_valid(row) {
+                    true => narrow(array.value(row)),
+                    false => Err(Flaw::Missing("null".into())),
+                });
+                let label = labels.map(|labels| match labels.is_valid(row) {
+                    true => labels.value(row),
+                    false => "",
+                });
+                sink.row(number, cells, label)?;
+                number += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::input(format!("{}: not a readable Parquet file: {error}", path.display())).help(DAMAGED)
 }
 
 /// Whether every column chunk lies within a file of this length, so that a damaged size cannot make
@@ -173,6 +218,8 @@ fn batch(
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use arrow_array::types::Decimal128Type;
     use arrow_array::{BooleanArray, Float64Array, Int64Array, PrimitiveArray};
     use ndarray::array;

@@ -1,11 +1,12 @@
 //! Reading a table, whole or in chunks: the format by the file's ending.
 
 use std::fs::File;
-use std::io::Seek;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::rows::{NO_ROWS, Rows, Target};
-use super::{Table, csv, npy};
+use super::source::{Source, files};
+use super::{Table, csv};
+use crate::config::MOST_VALUES;
 use crate::error::{Error, Result};
 use crate::input;
 
@@ -31,7 +32,8 @@ pub struct Loaded {
     pub named: bool,
     /// Number of rows that were dropped for a missing value.
     pub dropped: usize,
-    /// The BLAKE3 hash of the file's bytes, in hexadecimal.
+    /// The BLAKE3 hash of the file's bytes, in hexadecimal; of a folder that of its files one after
+    /// another.
     pub hash: String,
 }
 
@@ -44,7 +46,8 @@ pub fn dropped_note(dropped: usize) -> Option<String> {
     }
 }
 
-/// Reads a table from a `.csv`, `.parquet` or `.npy` file; the case of the ending is ignored.
+/// Reads a table from a `.csv`, `.parquet` or `.npy` file, or from a folder whose `.parquet` files have
+/// the same columns, in the order of their names; the case of the ending is ignored.
 ///
 /// CSV: cells are separated by commas, semicolons or tabs, whichever the first line has most of;
 /// white space around cells and a UTF-8 byte order mark are ignored. The first line is data, and
@@ -61,21 +64,25 @@ pub fn dropped_note(dropped: usize) -> Option<String> {
 /// cell that is no number, lies beyond f32's range, or is missing and not to be dropped; no rows.
 /// The message names the file, the line (or row) and the column.
 pub fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
-    let mut file = open(path)?;
-    let reading = |error| Error::io("reading", path, error);
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(&mut file).map_err(reading)?;
-    file.rewind().map_err(reading)?;
-    let rows = read_rows(file, Target { path, options, each: None })?;
-    let hash = hasher.finalize().to_hex().to_string();
+    let files = files(path)?;
+    let rows = read_rows(&files, options, None)?;
     let (named, dropped) = (rows.named, rows.dropped);
-    Ok(Loaded { table: rows.into_table()?, named, dropped, hash })
+    Ok(Loaded { table: rows.into_table()?, named, dropped, hash: hash(&files)? })
 }
 
-/// Reads a file as [`read`] does, but holds 65 536 rows of it at a time at most, which it gives to
-/// `each`: tables whose labels are those of their own rows. Of a NumPy array in Fortran's order, whose
-/// rows are spread over the file, it holds the bytes of all. Gives the number of rows that were read
-/// and of those dropped for a missing value.
+/// The BLAKE3 hash of the bytes of files one after another, in hexadecimal.
+pub(super) fn hash(files: &[PathBuf]) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    for path in files {
+        hasher.update_reader(open(path)?).map_err(|error| Error::io("reading", path, error))?;
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// Reads a file or folder as [`read`] does, but holds 65 536 rows of it at a time at most, which it
+/// gives to `each`: tables whose labels are those of their own rows. Of a NumPy array in Fortran's
+/// order, whose rows are spread over the file, it holds the bytes of all. Gives the number of rows that
+/// were read and of those dropped for a missing value.
 ///
 /// # Errors
 /// As [`read`], and what `each` returns.
@@ -84,16 +91,35 @@ pub fn read_chunks(
     options: &ReadOptions,
     each: &mut dyn FnMut(Table) -> Result<()>,
 ) -> Result<(usize, usize)> {
-    read_rows(open(path)?, Target { path, options, each: Some(each) })?.finish_chunks()
+    read_rows(&files(path)?, options, Some(each))?.finish_chunks()
 }
 
-fn read_rows<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
-    match Format::of(target.path)? {
-        Format::Csv => csv::read(file, target),
-        Format::Npy => npy::read(file, target),
-        #[cfg(feature = "parquet")]
-        Format::Parquet => super::parquet::read(file, target),
+fn read_rows<'a>(
+    files: &'a [PathBuf],
+    options: &'a ReadOptions,
+    each: Option<&'a mut dyn FnMut(Table) -> Result<()>>,
+) -> Result<Rows<'a>> {
+    let target = Target { path: &files[0], options, each };
+    let opened = |path: &PathBuf| open(path).and_then(|_| Source::open(path));
+    let sources: Option<Vec<Source>> = files.iter().map(opened).collect::<Result<_>>()?;
+    let Some(sources) = sources else { return csv::read(open(target.path)?, target) };
+    let (names, named) = sources[0].names();
+    let mut rows = Rows::new(target, names, named)?;
+    let choice = rows.choice().clone();
+    // Equal values take next to nothing in a file, whatever their number.
+    let claimed = sources.iter().flat_map(Source::pieces).map(|piece| piece.rows.end);
+    let held = rows.holds(claimed.fold(0, u64::saturating_add));
+    if held.saturating_mul(choice.features.len() as u64) > MOST_VALUES as u64 {
+        let file = files[0].display();
+        return Err(Error::input(format!("{file}: it holds more than {MOST_VALUES} values"))
+            .help("write fewer rows or columns to a file of their own"));
     }
+    for (path, source) in files.iter().zip(&sources) {
+        rows.enter(path, &source.names().0)?;
+        source.check(&choice)?;
+        source.pieces().into_iter().try_for_each(|piece| source.read(&choice, piece, &mut rows))?;
+    }
+    Ok(rows)
 }
 
 /// The formats of data files.
@@ -159,7 +185,7 @@ mod tests {
         };
         assert!(message("none.csv").contains("there is no such file"));
         std::fs::create_dir(folder.path().join("folder.csv")).unwrap();
-        assert!(message("folder.csv").contains("this is a folder"));
+        assert!(message("folder.csv").contains("this is a folder without .parquet files"));
         std::fs::write(folder.path().join("data.txt"), "a\n1\n2\n").unwrap();
         assert!(message("data.txt").contains(".csv, .parquet or .npy"));
         std::fs::write(folder.path().join("data"), "a\n1\n2\n").unwrap();

@@ -31,7 +31,7 @@ pub(super) struct Target<'a> {
 }
 
 /// The chosen columns, as indices into the columns of the file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Choice {
     pub(super) features: Vec<usize>,
     pub(super) label: Option<usize>,
@@ -146,6 +146,29 @@ fn shown(cell: &str) -> String {
     }
 }
 
+/// Who takes the rows that a reader finds.
+pub(super) trait Sink {
+    /// Row `number` of its file, from 1: the value of each feature in the order of the choice, and the
+    /// label where one is chosen.
+    fn row(
+        &mut self,
+        number: u64,
+        values: impl Iterator<Item = Cell>,
+        label: Option<&str>,
+    ) -> Result<()>;
+}
+
+impl Sink for Rows<'_> {
+    fn row(
+        &mut self,
+        number: u64,
+        values: impl Iterator<Item = Cell>,
+        label: Option<&str>,
+    ) -> Result<()> {
+        self.push(|| format!("row {number}"), values, label)
+    }
+}
+
 /// Collects the rows that a reader finds and makes tables of them.
 pub(super) struct Rows<'a> {
     target: Target<'a>,
@@ -155,7 +178,8 @@ pub(super) struct Rows<'a> {
     choice: Choice,
     values: Vec<f32>,
     labels: LabelColumn,
-    count: usize,
+    /// Rows that were read so far, also those that were given away.
+    pub(super) count: usize,
     /// Rows that were dropped for a missing value.
     pub(super) dropped: usize,
 }
@@ -173,6 +197,20 @@ impl<'a> Rows<'a> {
             count: 0,
             dropped: 0,
         })
+    }
+
+    /// The rows that follow are of another file, whose columns must be the same.
+    pub(super) fn enter(&mut self, path: &'a Path, names: &[String]) -> Result<()> {
+        if names != self.names {
+            return Err(Error::input(format!(
+                "{}: its columns are not those of {}",
+                path.display(),
+                self.target.path.display()
+            ))
+            .help("the files of a folder make one table: move those of others elsewhere"));
+        }
+        self.target.path = path;
+        Ok(())
     }
 
     /// Adds a row: the value of each feature in the order of the choice, and the label where one is
@@ -256,6 +294,11 @@ impl<'a> Rows<'a> {
             self.give_chunk()?;
         }
         Ok((self.count, self.dropped))
+    }
+
+    /// The rows that are kept, if any; those that were given away are not among them.
+    pub(super) fn into_part(mut self) -> Result<Option<Table>> {
+        if self.values.is_empty() { Ok(None) } else { self.take_table().map(Some) }
     }
 
     /// The table of all rows.

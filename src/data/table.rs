@@ -102,6 +102,24 @@ impl Table {
         Ok(Self { columns, rows, labels })
     }
 
+    /// The rows of tables with the same columns one after another; nothing where there are no tables.
+    pub(super) fn concatenate(tables: Vec<Self>) -> Result<Option<Self>> {
+        let Some(first) = tables.first() else { return Ok(None) };
+        let (columns, column) = (first.columns.clone(), first.labels.as_ref());
+        let column = column.map(|labels| labels.column.clone());
+        let count = tables.iter().map(|table| table.rows.len()).sum();
+        let (mut values, mut labels) = (Vec::with_capacity(count), LabelColumn::default());
+        for table in tables {
+            if let Some(Labels { names, of_row, .. }) = table.labels {
+                of_row.into_iter().for_each(|label| labels.push(&names[label]));
+            }
+            values.extend(table.rows);
+        }
+        let rows = Array2::from_shape_vec((values.len() / columns.len(), columns.len()), values)
+            .map_err(|error| Error::failed(format!("joining tables: {error}")))?;
+        Self::new(columns, rows, column.map(|column| labels.named(column))).map(Some)
+    }
+
     /// Names of the feature columns.
     pub fn columns(&self) -> &[String] {
         &self.columns

@@ -17,7 +17,7 @@ pub use network::{Layer, MixturePrior, Network};
 
 use std::time::Duration;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use crate::config::TrainingSettings;
 use crate::error::Result;
@@ -43,6 +43,8 @@ pub struct Job<'a> {
     pub network: &'a Network,
     /// Training rows in scaled units, n × features.
     pub rows: ArrayView2<'a, f32>,
+    /// Rows that there is to be room for, where others may be loaded in the place of these.
+    pub most_rows: usize,
     /// Rows of a full batch.
     pub batch: usize,
     /// Adam's constants, clipping and averaging; rates and schedules come with each step.
@@ -116,6 +118,24 @@ impl Fused {
         match self {
             Self::Cpu(cpu) => Ok(cpu.steps(steps, snapshot, go_on)),
             Self::Gpu(gpu) => gpu.steps(steps, snapshot, go_on),
+        }
+    }
+
+    /// Takes other training rows in the place of those that it has, n × features in scaled units, for
+    /// the steps of another epoch.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    ///
+    /// # Panics
+    /// Where there are more of them than the job says, or none.
+    pub fn load(&mut self, rows: Array2<f32>) -> Result<()> {
+        match self {
+            Self::Cpu(cpu) => {
+                cpu.load(rows);
+                Ok(())
+            }
+            Self::Gpu(gpu) => gpu.load(rows.view()),
         }
     }
 

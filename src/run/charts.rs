@@ -27,7 +27,7 @@ pub(super) fn charts(context: &Context) -> Result<(Charts, Option<f64>)> {
     let names = classes.as_ref().map_or(&[][..], |classes| &classes.names);
     let of_real = classes.as_ref().map(|classes| &classes.real[..]);
     let of_generated = classes.as_ref().and_then(|classes| classes.generated.as_deref());
-    let numbers = || dataset.training_rows.iter().map(|row| row + 1);
+    let numbers = || dataset.row_numbers();
     let (latent, hole_share) = latents(context)?;
     let charts = Charts {
         real: Points::new(Set::Real, real.rows(), dataset.training.len(), numbers(), of_real),
@@ -56,7 +56,7 @@ fn latents(context: &Context) -> Result<(Latents, Option<f64>)> {
         Set::Latent,
         posteriors.slice(s![.., ..units]),
         context.dataset.training.len(),
-        context.dataset.training_rows.iter().map(|row| row + 1),
+        context.dataset.row_numbers(),
         classes.as_ref().map(|classes| &classes.real[..]),
     );
     let prior = prior_mixture(&model.card().prior, units)?;
@@ -82,9 +82,7 @@ fn embeddings(context: &Context, names: &[String]) -> Result<Vec<Embedding>> {
             rows.iter().map(|row| class.get(row.component.as_str()).copied()).collect();
         let numbers: Vec<usize> = match set {
             Set::Generated => (1..=rows.len()).collect(),
-            Set::Real | Set::Latent => {
-                context.dataset.training_rows.iter().map(|row| row + 1).collect()
-            }
+            Set::Real | Set::Latent => context.dataset.row_numbers().collect(),
         };
         Points::new(set, values.view(), rows.len(), numbers, classes.as_deref())
     };

@@ -1,14 +1,17 @@
 //! Stage `data`: what is trained on, what is held out, and the truth where it is known.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::{Context, Plan, RunDir, Source};
+use super::{Context, Plan, Progress, RunDir, Source};
 use crate::config::{ScalingKind, Settings};
 use crate::data::{
-    Loaded, Mixture, ReadOptions, Table, dropped_note, mixed_spreads, read, split, write,
+    Blocks, Loaded, Mixture, ReadOptions, Scaling, Scanned, Streamed, Table, blocks_of_pass,
+    dropped_note, mixed_spreads, read, split, write,
 };
 use crate::error::{Error, Result};
 
@@ -27,12 +30,13 @@ pub(super) mod draw {
 /// The data of a run.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// Every row given or generated, fresh held-out rows left out.
+    /// Every row given or generated, fresh held-out rows left out. Of data that memory does not hold, a
+    /// random sample of the rows to train on.
     pub table: Table,
-    /// The rows trained on, in a random order where they were split from a file, so that the first
-    /// so many of them are a fair sample.
+    /// The rows trained on, or that sample of them, in a random order where they come from a file, so
+    /// that the first so many of them are a fair sample.
     pub training: Table,
-    /// For each row trained on, its index in `table`.
+    /// For each row of `training`, its index in `table`.
     pub training_rows: Vec<usize>,
     /// The rows held out; may be none.
     pub held_out: Table,
@@ -40,6 +44,16 @@ pub struct Dataset {
     pub mixture: Option<Mixture>,
     /// Where they came from.
     pub source: Source,
+    /// All data, where memory does not hold them.
+    pub streamed: Option<InFiles>,
+}
+
+/// Data that stay in their files.
+#[derive(Clone, Debug)]
+pub struct InFiles {
+    streamed: Arc<Streamed>,
+    /// For each row of the sample, its number in the files, from 0.
+    rows: Vec<usize>,
 }
 
 /// `data.json`: where a large data set is.
@@ -47,17 +61,24 @@ pub struct Dataset {
 struct Reference {
     path: PathBuf,
     hash: String,
+    /// Rows that are used, and columns.
     shape: (usize, usize),
+    /// Rows that are looked at, where training reads the others block by block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<usize>,
 }
+
+/// Who hears of the reading of data, and what stops it.
+pub type Watch<'a> = (&'a dyn Progress, &'a AtomicBool);
 
 impl Dataset {
     /// Reads `path`, or generates the mixture that the settings describe.
     ///
     /// # Errors
-    /// Where the file cannot be used or the mixture cannot be generated.
-    pub fn prepare(path: Option<&Path>, settings: &Settings) -> Result<Self> {
+    /// Where the file cannot be used, the mixture cannot be generated, or an interrupt.
+    pub fn prepare(path: Option<&Path>, settings: &Settings, watch: Watch) -> Result<Self> {
         match path {
-            Some(path) => Self::from_file(path, settings),
+            Some(path) => Self::from_file(path, settings, watch),
             None => {
                 let mixture = Mixture::generate(&settings.mixture, settings.seed)?;
                 Ok(Self::from_mixture(mixture, settings))
@@ -75,25 +96,47 @@ impl Dataset {
             table,
             mixture: Some(mixture),
             source: Source::Mixture,
+            streamed: None,
         }
     }
 
-    fn from_file(path: &Path, settings: &Settings) -> Result<Self> {
+    fn from_file(path: &Path, settings: &Settings, watch: Watch) -> Result<Self> {
         let options = ReadOptions {
             columns: settings.data.columns.clone(),
             labels: settings.data.labels.clone(),
             labels_optional: false,
             drop_missing: settings.data.drop_missing,
         };
-        let Loaded { table, dropped, hash, .. } = read(path, &options)?;
-        let (training_rows, held_out) = split(table.len(), settings.data.held_out, settings.seed);
-        let training = table.select(&training_rows);
-        check_trainable(path, &training, dropped)?;
         // Absolute, so that the run can be resumed from another folder.
         let absolute = std::path::absolute(path).map_err(|e| Error::io("finding", path, e))?;
-        let source = Source::File { path: absolute, hash, dropped };
-        let held_out = table.select(&held_out);
-        Ok(Self { table, training, training_rows, held_out, mixture: None, source })
+        let source = |hash, dropped| Source::File { path: absolute, hash, dropped };
+        let (held_out, seed) = (settings.data.held_out, settings.seed);
+        if let Some(scanned) = scan(path, &options, settings, watch)? {
+            let Scanned { streamed, sample: table, sample_rows, held_out, dropped, hash } = scanned;
+            // The order of the files is none to take the first rows of.
+            let (training_rows, _) = split(table.len(), 0.0, seed);
+            let training = table.select(&training_rows);
+            check_trainable(path, &training, dropped)?;
+            let (mixture, source) = (None, source(hash, dropped));
+            let streamed = InFiles { streamed: Arc::new(streamed), rows: sample_rows };
+            let streamed = Some(streamed);
+            return Ok(Self {
+                table,
+                training,
+                training_rows,
+                held_out,
+                mixture,
+                source,
+                streamed,
+            });
+        }
+        let Loaded { table, dropped, hash, .. } = read(path, &options)?;
+        let (training_rows, held_out) = split(table.len(), held_out, seed);
+        let training = table.select(&training_rows);
+        check_trainable(path, &training, dropped)?;
+        let (held_out, source) = (table.select(&held_out), source(hash, dropped));
+        let (mixture, streamed) = (None, None);
+        Ok(Self { table, training, training_rows, held_out, mixture, source, streamed })
     }
 
     /// The data of an earlier run: from its folder, or, where that has no copy yet or they are too
@@ -101,9 +144,9 @@ impl Dataset {
     ///
     /// # Errors
     /// Where the files are missing, or the original has changed since.
-    pub fn load(folder: &Path, plan: &Plan) -> Result<Self> {
-        let dataset = Self::find(folder, plan)?;
-        let (found, decided) = (dataset.training.len(), plan.decided.training_rows);
+    pub fn load(folder: &Path, plan: &Plan, watch: Watch) -> Result<Self> {
+        let dataset = Self::find(folder, plan, watch)?;
+        let (found, decided) = (dataset.rows_to_train_on(), plan.decided.training_rows);
         if found != decided {
             return Err(Error::damaged(
                 &folder.join(RunDir::CONFIG),
@@ -113,20 +156,20 @@ impl Dataset {
         Ok(dataset)
     }
 
-    fn find(folder: &Path, plan: &Plan) -> Result<Self> {
+    fn find(folder: &Path, plan: &Plan, watch: Watch) -> Result<Self> {
         let Source::File { path, hash, .. } = &plan.decided.source else {
             let truth = folder.join(RunDir::MIXTURE);
             if !truth.exists() {
-                return Self::prepare(None, &plan.settings);
+                return Self::prepare(None, &plan.settings, watch);
             }
             return Ok(Self::from_mixture(Mixture::read(&truth)?, &plan.settings));
         };
         let source = plan.decided.source.clone();
         if folder.join(RunDir::DATA).exists() {
-            let copy = Self::from_file(&folder.join(RunDir::DATA), &plan.settings)?;
+            let copy = Self::from_file(&folder.join(RunDir::DATA), &plan.settings, watch)?;
             return Ok(Self { source, ..copy });
         }
-        let dataset = Self::from_file(path, &plan.settings)?;
+        let dataset = Self::from_file(path, &plan.settings, watch)?;
         match &dataset.source {
             Source::File { hash: found, .. } if found != hash => {
                 Err(Error::input(format!("{} has changed since the run", path.display()))
@@ -136,8 +179,42 @@ impl Dataset {
         }
     }
 
+    /// Number of rows to train on, in memory or not.
+    pub fn rows_to_train_on(&self) -> usize {
+        self.streamed.as_ref().map_or(self.training.len(), |files| files.streamed.training_rows())
+    }
+
+    /// Number of rows that a trainer has at a time, about.
+    pub fn rows_at_once(&self) -> usize {
+        let rows = self.rows_to_train_on();
+        self.streamed.as_ref().map_or(rows, |files| rows.div_ceil(blocks_of_pass(&files.streamed)))
+    }
+
+    /// The rows of each epoch of a training of so many passes, where memory does not hold all.
+    pub fn blocks(&self, scaling: &Scaling, passes: usize, seed: u64) -> Option<Arc<Blocks>> {
+        let files = self.streamed.as_ref()?;
+        let table = Arc::clone(&files.streamed);
+        Some(Arc::new(Blocks::new(table, scaling.clone(), passes, seed)))
+    }
+
+    /// The number in its file of each row of `training`, from 1.
+    pub fn row_numbers(&self) -> impl Iterator<Item = usize> {
+        let number = |&row: &usize| self.streamed.as_ref().map_or(row, |files| files.rows[row]) + 1;
+        self.training_rows.iter().map(number)
+    }
+
     /// What a user should hear about the data, given how they are scaled.
     pub fn notes(&self, scaling: ScalingKind) -> Vec<String> {
+        let streamed = self.streamed.as_ref().map(|files| {
+            format!(
+                "{} rows are more than data.stream_above lets into memory: each pass reads them in {} \
+                 blocks, which are the epochs of the history; everything but training looks at a random \
+                 sample of {}",
+                self.rows_to_train_on(),
+                blocks_of_pass(&files.streamed),
+                self.training.len(),
+            )
+        });
         let dropped = match &self.source {
             Source::File { dropped, .. } => dropped_note(*dropped),
             Source::Mixture => None,
@@ -148,7 +225,8 @@ impl Dataset {
             )
         };
         let constant = self.table.constant_columns().into_iter().map(constant);
-        dropped.into_iter().chain(constant).chain(self.scales_note(scaling)).collect()
+        let scales = self.scales_note(scaling);
+        streamed.into_iter().chain(dropped).chain(constant).chain(scales).collect()
     }
 
     /// What to know where one scale for all columns would hide most of them.
@@ -175,6 +253,25 @@ impl Dataset {
         let rows: Vec<usize> = (0..self.training.len().min(rows)).collect();
         self.training.select(&rows)
     }
+}
+
+/// Reads data once that memory is not to hold.
+fn scan(
+    path: &Path,
+    options: &ReadOptions,
+    settings: &Settings,
+    (progress, interrupt): Watch,
+) -> Result<Option<Scanned>> {
+    let task = OnceLock::new();
+    let on_rows = |done, total| {
+        task.get_or_init(|| progress.begin("reading", total)).update(done, "");
+        match interrupt.load(Ordering::Relaxed) {
+            true => Err(Error::interrupted("stopped while reading the data")),
+            false => Ok(()),
+        }
+    };
+    let draw = (settings.data.held_out, settings.seed);
+    Streamed::scan(path, options, settings.data.stream_above, draw, &on_rows)
 }
 
 /// Refuses rows that hold nothing to learn.
@@ -205,11 +302,16 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     if let Some(mixture) = &context.dataset.mixture {
         mixture.write(&context.dir.file(RunDir::MIXTURE))?;
     }
+    let streamed = context.dataset.streamed.is_some();
     match &context.dataset.source {
-        Source::File { path, hash, .. } if table.len() * table.width() > LARGEST_COPY => {
+        Source::File { path, hash, .. }
+            if streamed || table.len() * table.width() > LARGEST_COPY =>
+        {
             let (path, hash) = (path.clone(), hash.clone());
-            let shape = (table.len(), table.width());
-            context.dir.write_json(RunDir::DATA_REFERENCE, &Reference { path, hash, shape })
+            let rows = if streamed { context.dataset.rows_to_train_on() } else { table.len() };
+            let (shape, sample) = ((rows, table.width()), streamed.then_some(table.len()));
+            let reference = Reference { path, hash, shape, sample };
+            context.dir.write_json(RunDir::DATA_REFERENCE, &reference)
         }
         _ => write(&context.dir.file(RunDir::DATA), table),
     }

@@ -62,7 +62,7 @@ pub(super) fn choose(
 /// Bytes of the larger of what fused keeps in one buffer: the rows, or the values of a batch with
 /// their gradients.
 fn largest_buffer(facts: &Facts, architecture: &Architecture, batch: usize) -> usize {
-    let rows = facts.training_rows.saturating_mul(architecture.features);
+    let rows = facts.rows_at_once.saturating_mul(architecture.features);
     let widths = 2 * architecture.hidden.iter().sum::<usize>();
     let values = batch.saturating_mul(2 * widths);
     rows.max(values).saturating_mul(size_of::<f32>())

@@ -45,7 +45,7 @@ impl<'a> Live<'a> {
         let page = LivePage {
             source: source(plan),
             recipe: plan.settings.recipe.clone(),
-            rows: (dataset.training.len(), dataset.held_out.len()),
+            rows: (dataset.rows_to_train_on(), dataset.held_out.len()),
             charts: painter.empty(plan.decided.latent)?,
             report: report.display().to_string(),
         };

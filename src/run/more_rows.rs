@@ -38,7 +38,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let seed = SavedModel::load(context.dir.path())?.card.seed;
     let folder = RunDir::CHECKPOINTS_OF_MORE_ROWS;
     let checkpoints = checkpoints(context, folder, &format!("{rows} rows"), epochs)?;
-    let fit = Fit { name, seed, settings: &training, epochs, checkpoints: &checkpoints };
+    let blocks = None;
+    let fit = Fit { name, seed, settings: &training, blocks, epochs, checkpoints: &checkpoints };
     let (_, saved) = fit.train(context, &table, none.view());
     let model = Model::new(saved?, context.device);
     let generated = model.sample(rows, settings.noise, settings.seed, &context.interrupt)?;

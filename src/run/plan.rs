@@ -23,6 +23,8 @@ const DEFAULT_STEPS: usize = 10_000;
 /// by heart. docs/recipes.md has the figures.
 const MOST_EPOCHS: usize = 400;
 const FEWEST_STEPS: usize = 2000;
+/// Most blocks that the passes over data in files may have.
+const MOST_BLOCKS: usize = 1_000_000;
 
 /// Where the data come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,8 +52,12 @@ pub struct Facts {
     pub columns: usize,
     /// Rows to train on.
     pub training_rows: usize,
+    /// Rows that a trainer has at a time: all, or those of a block.
+    pub rows_at_once: usize,
     /// Rows kept out of training.
     pub held_out_rows: usize,
+    /// Rows that are analysed: those trained on or a sample of them.
+    pub rows_to_analyse: usize,
     /// The backend that was opened; never `auto`.
     pub backend: Backend,
     /// Its adapter, on wgpu.
@@ -64,7 +70,9 @@ impl Facts {
         Self {
             source: dataset.source.clone(),
             columns: dataset.table.width(),
-            training_rows: dataset.training.len(),
+            training_rows: dataset.rows_to_train_on(),
+            rows_at_once: dataset.rows_at_once(),
+            rows_to_analyse: dataset.training.len(),
             held_out_rows: dataset.held_out.len(),
             backend,
             adapter,
@@ -125,14 +133,19 @@ impl Plan {
         let mut notes = Vec::new();
         let rows = facts.training_rows;
         let batch = match settings.training.batch {
-            Some(batch) if batch > rows => {
+            Some(batch) if batch > facts.rows_at_once => {
+                let (rows, when) = match facts.rows_at_once < rows {
+                    true => (facts.rows_at_once, " at a time"),
+                    false => (rows, ""),
+                };
                 return Err(Error::input(format!(
-                    "setting training.batch is {batch}, but there are {rows} rows to train on"
+                    "setting training.batch is {batch}, but there are {rows} rows to train on{when}"
                 ))
                 .help(format!("set it to at most {rows}, or leave it out")));
             }
             Some(batch) => batch,
-            None if rows < DEFAULT_BATCH => {
+            None if facts.rows_at_once < DEFAULT_BATCH => {
+                let rows = facts.rows_at_once;
                 notes.push(format!("batch size {rows}: there are only so many rows to train on"));
                 rows
             }
@@ -146,7 +159,7 @@ impl Plan {
             return Err(Error::input("restarts (training.restarts) are compared on held-out rows")
                 .help("set data.held_out above 0, or leave training.restarts out"));
         }
-        let embedded = rows.min(settings.analysis.rows);
+        let embedded = facts.rows_to_analyse.min(settings.analysis.rows);
         let fits = |perplexity: &f64| 3.0 * perplexity < embedded as f64 - 1.0;
         let (perplexities, too_large): (Vec<f64>, Vec<f64>) =
             settings.analysis.perplexities.iter().partition(|p| fits(p));
@@ -163,15 +176,22 @@ impl Plan {
             Engine::Fused => format!("fused engine: {why}"),
             Engine::Autodiff | Engine::Auto => format!("engine of burn's autodiff: {why}"),
         };
+        let epochs =
+            settings.training.epochs.unwrap_or_else(|| default_epochs(rows.div_ceil(batch).max(1)));
+        let blocks = rows.div_ceil(facts.rows_at_once.max(1));
+        if blocks > 1 && blocks.saturating_mul(epochs) > MOST_BLOCKS {
+            return Err(Error::input(format!(
+                "{epochs} passes of {blocks} blocks are {} in all, more than {MOST_BLOCKS}",
+                blocks.saturating_mul(epochs)
+            ))
+            .help("lower training.epochs, or raise data.stream_above"));
+        }
         let decided = Decided {
             modescope: env!("CARGO_PKG_VERSION").into(),
             backend: facts.backend,
             engine,
             batch,
-            epochs: settings
-                .training
-                .epochs
-                .unwrap_or_else(|| default_epochs(rows.div_ceil(batch).max(1))),
+            epochs,
             latent: architecture.latent,
             training_rows: rows,
             held_out_rows: facts.held_out_rows,
@@ -300,6 +320,8 @@ pub(super) mod tests {
             source: file,
             columns: 3,
             training_rows: rows,
+            rows_at_once: rows,
+            rows_to_analyse: rows,
             held_out_rows: 0,
             backend: Backend::Cpu,
             adapter: None,

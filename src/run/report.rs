@@ -1,6 +1,7 @@
 //! Stage `report`: one page from what the folder holds.
 
 use super::charts::charts;
+use super::train::steps;
 use super::{Context, Plan, RunDir, Source};
 use crate::error::Result;
 use crate::files;
@@ -16,7 +17,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let page = Page {
         source: source(plan),
         recipe: plan.settings.recipe.clone(),
-        rows: (dataset.training.len(), dataset.held_out.len()),
+        rows: (dataset.rows_to_train_on(), dataset.held_out.len()),
         columns: dataset.table.columns().to_vec(),
         findings: context.dir.read_json(RunDir::AUDIT)?,
         figures: captions
@@ -68,7 +69,7 @@ fn facts(context: &Context, history: &[EpochRecord]) -> Vec<(&'static str, Strin
         Some(adapter) => adapter.to_string(),
         None => format!("CPU, {} threads", rayon::current_num_threads()),
     };
-    let steps = history.len() * decided.training_rows.div_ceil(decided.batch);
+    let steps = steps(context, history.len());
     let training = history.last().map_or("–".into(), |last| {
         let rate = steps as f64 / last.seconds.max(1e-6);
         format!("{:.2} s for {steps} steps ({rate:.0} a second)", last.seconds)

@@ -1,5 +1,6 @@
 //! Stage `train`: weights and history.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
@@ -10,7 +11,7 @@ use super::{Context, Plan, Progress, RunDir, Task, interruptible, prior};
 use crate::audit::findings::Preflight;
 use crate::audit::preflight::certify;
 use crate::config::{Recipe, Settings, TrainingSettings};
-use crate::data::{Scaling, Table};
+use crate::data::{Blocks, Scaling, Table};
 use crate::error::Result;
 use crate::fused::Member;
 use crate::model::{ModelCard, Parameters, SavedModel};
@@ -28,16 +29,37 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         context.plan.decided.engine,
         context.device,
     )?;
-    let (settings, epochs) = (&context.plan.settings.training, context.plan.decided.epochs);
+    let settings = &context.plan.settings.training;
+    let (blocks, epochs) = epochs(context);
+    let blocks = blocks.as_ref();
     let checkpoints = checkpoints(context, RunDir::CHECKPOINTS, "train", epochs)?;
-    let seed = best_seed(context, training, held_out, &checkpoints)?;
-    let fit = Fit { name: "training", seed, settings, epochs, checkpoints: &checkpoints };
+    let seed = best_seed(context, (training, held_out), (blocks, epochs), &checkpoints)?;
+    let fit = Fit { name: "training", seed, settings, blocks, epochs, checkpoints: &checkpoints };
     let (history, saved) = fit.train(context, training, held_out);
     // The epochs that were finished are kept, also where the run was stopped or diverged.
     write_history(&context.dir.file(RunDir::HISTORY), &history)?;
     write_events(&context.dir.file(RunDir::EVENTS), &history)?;
     saved?.save(context.dir.path())?;
     context.dir.clear_checkpoints()
+}
+
+/// The epochs of the training: passes over the rows, or the blocks of these passes.
+fn epochs(context: &Context) -> (Option<Arc<Blocks>>, usize) {
+    let Context { plan, dataset, .. } = context;
+    let scaling = Scaling::fit(plan.settings.data.scaling, dataset.training.rows());
+    let passes = plan.decided.epochs;
+    let blocks = dataset.blocks(&scaling, passes, plan.settings.seed);
+    let epochs = blocks.as_ref().map_or(passes, |blocks| blocks.len());
+    (blocks, epochs)
+}
+
+/// Steps of the first epochs of the training.
+pub(super) fn steps(context: &Context, epochs: usize) -> usize {
+    let batch = context.plan.decided.batch;
+    match self::epochs(context).0 {
+        None => epochs * context.plan.decided.training_rows.div_ceil(batch),
+        Some(blocks) => (0..epochs).map(|epoch| blocks.rows(epoch).div_ceil(batch)).sum(),
+    }
 }
 
 /// Says whether training is to be expected to collapse, before its first step.
@@ -66,11 +88,11 @@ fn preflight(context: &Context) -> Result<()> {
 /// The seed of the training, among the run's restarts, that ends with the best held-out ELBO.
 fn best_seed(
     context: &Context,
-    training: &Table,
-    held_out: ArrayView2<f32>,
+    (training, held_out): (&Table, ArrayView2<f32>),
+    (blocks, epochs): (Option<&Arc<Blocks>>, usize),
     checkpoints: &Checkpoints,
 ) -> Result<u64> {
-    let Plan { settings, decided, .. } = context.plan;
+    let settings = &context.plan.settings;
     let (restarts, first) = (settings.training.restarts, settings.training_seed());
     if restarts == 1 {
         return Ok(first);
@@ -92,7 +114,7 @@ fn best_seed(
         })
     };
     let members: Vec<Member> = (0..restarts).map(member).collect::<Result<_>>()?;
-    let job = job(context, &card, &settings.training, decided.epochs, &rows, &held_out);
+    let job = job(context, &card, &settings.training, (blocks, epochs), (&rows, &held_out));
     let task = context.progress.begin("restarts", (job.step_count() * restarts) as u64);
     let trained = train_members(job, &members, &context.interrupt, &mut |taken| {
         task.update(taken as u64, "");
@@ -135,11 +157,13 @@ pub(super) struct Fit<'a> {
     pub name: &'a str,
     pub seed: u64,
     pub settings: &'a TrainingSettings,
+    /// The rows of each epoch, where memory does not hold all.
+    pub blocks: Option<&'a Arc<Blocks>>,
     pub epochs: usize,
     pub checkpoints: &'a Checkpoints,
 }
 
-impl Fit<'_> {
+impl<'a> Fit<'a> {
     /// Trains on these rows, given in the data's own units, and settles the prior that samples are
     /// drawn from; beside it, or the error, the epochs that were finished.
     pub(super) fn train(
@@ -149,11 +173,13 @@ impl Fit<'_> {
         held_out: ArrayView2<f32>,
     ) -> (Vec<EpochRecord>, Result<SavedModel>) {
         let Context { plan, device, progress, interrupt, .. } = context;
-        let steps = training.len().div_ceil(plan.decided.batch) * self.epochs;
         let card = model_card(plan, self.seed, training);
-        let task = progress.begin(self.name, steps as u64);
+        let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
+        let job =
+            job(context, &card, self.settings, (self.blocks, self.epochs), (&rows, &held_out));
+        let task = progress.begin(self.name, job.step_count() as u64);
         let mut watcher = Watcher::new(*progress, task, &card);
-        let trained = self.parameters(context, &card, training, held_out, &mut watcher);
+        let trained = self.parameters(job, context, &mut watcher);
         let Watcher { history, task, .. } = watcher;
         trained.iter().for_each(|model| task.trained(model));
         drop(task);
@@ -163,18 +189,17 @@ impl Fit<'_> {
         (history, trained.and_then(settle))
     }
 
-    fn parameters(
+    fn parameters<'b>(
         &self,
+        job: Job<'b>,
         context: &Context,
-        card: &ModelCard,
-        training: &Table,
-        held_out: ArrayView2<f32>,
         watcher: &mut Watcher,
-    ) -> Result<SavedModel> {
-        let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
-        let (architecture, sigma) = (&card.architecture, context.plan.settings.model.sigma);
-        let start = Parameters::initialise(architecture.clone(), sigma, rows.view(), self.seed)?;
-        let job = job(context, card, self.settings, self.epochs, &rows, &held_out);
+    ) -> Result<SavedModel>
+    where
+        'a: 'b,
+    {
+        let (card, sigma) = (job.card, context.plan.settings.model.sigma);
+        let start = Parameters::initialise(card.architecture.clone(), sigma, job.rows, self.seed)?;
         let checkpoints = Some(self.checkpoints);
         let parameters = train(job, &start, checkpoints, &context.interrupt, watcher)?.parameters;
         Ok(SavedModel { card: card.clone(), parameters })
@@ -186,9 +211,8 @@ fn job<'a>(
     context: &'a Context,
     card: &'a ModelCard,
     settings: &'a TrainingSettings,
-    epochs: usize,
-    rows: &'a Array2<f32>,
-    held_out: &'a Array2<f32>,
+    (blocks, epochs): (Option<&'a Arc<Blocks>>, usize),
+    (rows, held_out): (&'a Array2<f32>, &'a Array2<f32>),
 ) -> Job<'a> {
     Job {
         card,
@@ -198,6 +222,7 @@ fn job<'a>(
         backend: context.plan.decided.backend,
         device: context.device,
         rows: rows.view(),
+        blocks,
         held_out: held_out.view(),
     }
 }

@@ -147,6 +147,7 @@ fn check_up_by(
                 backend,
                 device,
                 rows: rows.view(),
+                blocks: None,
                 held_out: none.view(),
             };
             by_fused(job, &start, kernels)?

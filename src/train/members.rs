@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use burn::tensor::Device;
 
 use super::evaluate::Evaluation;
+use super::feeder::Feeder;
 use super::trainer::fused_trainer;
 use super::{Job, train};
 use crate::config::{Engine, TrainingSettings};
@@ -117,7 +118,13 @@ fn all_epochs(
     on_steps: &mut dyn FnMut(usize),
 ) -> Result<Vec<Vec<f32>>> {
     let (mut taken, mut read) = (0, Instant::now());
+    let mut feeder = Feeder::new(&job)?;
     for epoch in 0..job.epochs {
+        if let Some(rows) =
+            feeder.as_mut().map(|feeder| feeder.turn_to(epoch)).transpose()?.flatten()
+        {
+            fused.load(rows)?;
+        }
         // The losses on the way are not asked for: they are dropped before they fill memory.
         if read.elapsed() > DROP_INTERVAL {
             fused.collect()?;
@@ -149,7 +156,7 @@ fn one_after_another(
         let learning_rate = member.learning_rate;
         let settings = TrainingSettings { learning_rate, ..job.settings.clone() };
         let (rows, held_out) = (job.rows.view(), job.held_out.view());
-        let Job { epochs, engine, backend, device, .. } = job;
+        let Job { epochs, engine, backend, device, blocks, .. } = job;
         let own = Job {
             card: &card,
             settings: &settings,
@@ -158,6 +165,7 @@ fn one_after_another(
             backend,
             device,
             rows,
+            blocks,
             held_out,
         };
         weights.push(match train(own, &member.start.parameters, None, interrupt, &mut ()) {

@@ -4,6 +4,7 @@ mod autodiff;
 mod checkpoint;
 mod checkup;
 mod evaluate;
+mod feeder;
 mod history;
 mod job;
 mod members;

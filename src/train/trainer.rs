@@ -52,6 +52,10 @@ pub(super) trait Trainer: Send {
     /// then how many were taken, says no. Returns how many were taken.
     fn steps(&mut self, steps: &[Step], go_on: &mut dyn FnMut(usize) -> bool) -> Result<usize>;
 
+    /// Takes other rows, in scaled units, in the place of those that it has; for the steps of another
+    /// epoch.
+    fn load(&mut self, rows: Array2<f32>) -> Result<()>;
+
     /// What the calls of [`steps`](Self::steps) since the last of this one left.
     fn collect(&mut self) -> Result<Vec<Outcome>>;
 
@@ -111,6 +115,7 @@ pub(super) fn with_fused_job<T>(
     make(fused::Job {
         network: &network,
         rows: job.rows.view(),
+        most_rows: job.blocks.map_or(0, |blocks| blocks.most_rows()),
         batch: objective.batch,
         settings: job.settings,
     })
@@ -139,6 +144,10 @@ impl<'a> ByFused<'a> {
 impl Trainer for ByFused<'_> {
     fn steps(&mut self, steps: &[Step], go_on: &mut dyn FnMut(usize) -> bool) -> Result<usize> {
         self.fused.steps(steps, true, go_on)
+    }
+
+    fn load(&mut self, rows: Array2<f32>) -> Result<()> {
+        self.fused.load(rows)
     }
 
     fn collect(&mut self) -> Result<Vec<Outcome>> {
@@ -200,7 +209,7 @@ impl<'a> ByAutodiff<'a> {
     }
 
     fn epoch_rows(&self, number: u64) -> EpochRows {
-        let (card, n) = (self.job.card, self.job.rows.nrows());
+        let (card, n) = (self.job.card, self.rows.dims()[0]);
         let of_row = card.objective.importance_samples * card.architecture.latent;
         let mut noise = Array2::zeros((n, of_row));
         if let Some(values) = noise.as_slice_mut() {
@@ -239,6 +248,12 @@ impl Trainer for ByAutodiff<'_> {
         let model = (taken == steps.len()).then(|| self.model.model());
         self.calls.push((taken, model));
         Ok(taken)
+    }
+
+    fn load(&mut self, rows: Array2<f32>) -> Result<()> {
+        self.rows = to_tensor(rows.view(), self.model.device());
+        self.epoch = None;
+        Ok(())
     }
 
     fn collect(&mut self) -> Result<Vec<Outcome>> {

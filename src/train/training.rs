@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint::{Checkpoint, Checkpoints, Position};
 use super::evaluate::Evaluation;
+use super::feeder::Feeder;
 use super::recorder::{LOWER_RATE, Recorder};
 use super::trainer::{Outcome, StepLosses, Trainer, trainer};
 use super::{Job, Observer, Trained};
@@ -56,7 +57,7 @@ pub fn train<'a>(
         None => first(),
         Some((path, checkpoint)) => {
             let Position { epoch, step, retries, .. } = checkpoint.position;
-            let ends = epoch >= job.epochs || step >= job.steps_of_epoch();
+            let ends = epoch >= job.epochs || step >= job.steps_of_epoch(epoch);
             if ends || retries > MOST_RETRIES {
                 return Err(Error::damaged(&path, "it stands beyond the end of its training"));
             }
@@ -119,7 +120,7 @@ impl<'a> Training<'a> {
             evaluation: Evaluation::new(job.card, job.rows, job.held_out, &device),
             checkpoints,
             saved: (Instant::now(), from.position.epoch),
-            stepper: Stepper::new(job, trainer, from.position),
+            stepper: Stepper::new(job, trainer, from.position)?,
         })
     }
 
@@ -189,6 +190,8 @@ impl<'a> Training<'a> {
 struct Stepper<'a> {
     job: Job<'a>,
     trainer: Box<dyn Trainer + 'a>,
+    /// Who brings the trainer its rows, where they come in blocks.
+    feeder: Option<Feeder<'a>>,
     /// Where the next step stands; its sums and seconds are of what was read so far.
     position: Position,
     /// Steps whose losses were not read yet, by call of the trainer.
@@ -199,9 +202,10 @@ struct Stepper<'a> {
 }
 
 impl<'a> Stepper<'a> {
-    fn new(job: Job<'a>, trainer: Box<dyn Trainer + 'a>, position: Position) -> Self {
+    fn new(job: Job<'a>, trainer: Box<dyn Trainer + 'a>, position: Position) -> Result<Self> {
         let (seconds, read_at) = (position.seconds, Instant::now());
-        Self { job, trainer, position, unread: Vec::new(), seconds, read_at }
+        let feeder = Feeder::new(&job)?;
+        Ok(Self { job, trainer, feeder, position, unread: Vec::new(), seconds, read_at })
     }
 
     fn is_done(&self) -> bool {
@@ -216,15 +220,17 @@ impl<'a> Stepper<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Vec<Epoch>> {
         let begin = Instant::now();
-        let all = self.job.steps_of_epoch();
         let Position { epoch, step: first, retries, .. } = self.position;
+        if let Some(rows) =
+            self.feeder.as_mut().map(|feeder| feeder.turn_to(epoch)).transpose()?.flatten()
+        {
+            self.trainer.load(rows)?;
+        }
         let share = RETRY_RATE.powi(retries as i32);
-        let step = |index| {
-            let step = self.job.step(epoch, index);
-            Step { rate: step.rate * share, ..step }
-        };
-        let mut steps: Vec<Step> = (first..all).map(step).collect();
-        let before = epoch * all + first;
+        let mut steps = self.job.steps(epoch).split_off(first);
+        steps.iter_mut().for_each(|step| step.rate *= share);
+        let all = first + steps.len();
+        let before = self.job.steps_before(epoch) + first;
         let is_stopped = || interrupt.load(Ordering::Relaxed);
         let read_at = self.read_at;
         let taken = self.trainer.steps(&steps, &mut |taken| {
@@ -262,7 +268,8 @@ impl<'a> Stepper<'a> {
             }
             if let (Some(model), Some(&last_step)) = (model, steps.last()) {
                 let sums = std::mem::take(&mut self.position.sums);
-                let losses = sums.over(self.job.rows.nrows() as f64);
+                let rows = self.job.rows_of_epoch(last_step.epoch as usize);
+                let losses = sums.over(rows as f64);
                 epochs.push(Epoch { losses, model, last_step, seconds: self.seconds });
             }
         }

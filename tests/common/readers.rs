@@ -1,9 +1,10 @@
 //! Every reader of files from outside, over bytes: what the fuzzer calls, and tests/any_bytes.rs too.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use modescope::config::{Grid, Layers, Settings};
-use modescope::data::{Mixture, ReadOptions, read};
+use modescope::config::{Grid, Layers, ScalingKind, Settings};
+use modescope::data::{Blocks, Mixture, ReadOptions, Scaling, Scanned, Streamed, read};
 use modescope::model::SavedModel;
 use tempfile::TempDir;
 
@@ -36,8 +37,20 @@ fn table(name: &str, bytes: &[u8]) -> bool {
     };
     with_files(&[(name, bytes)], |folder| {
         let options = [ReadOptions::default(), labelled("kind"), labelled("x1")];
-        options.map(|options| read(&folder.join(name), &options).is_ok()).contains(&true)
+        let path = folder.join(name);
+        options
+            .map(|options| read(&path, &options).is_ok() | streamed(&path, &options))
+            .contains(&true)
     })
+}
+
+/// As a table that memory is not to hold.
+fn streamed(path: &Path, options: &ReadOptions) -> bool {
+    let scanned = Streamed::scan(path, options, 16, (0.1, 1), &|_, _| Ok(()));
+    let Ok(Some(Scanned { streamed, sample, .. })) = scanned else { return false };
+    let scaling = Scaling::fit(ScalingKind::Rms, sample.rows());
+    let blocks = Blocks::new(Arc::new(streamed), scaling, 1, 1);
+    (0..blocks.len()).all(|block| blocks.read(block).is_ok())
 }
 
 /// As `--config`.

@@ -20,6 +20,7 @@ mod update;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use ndarray::Array2;
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -137,6 +138,16 @@ impl Cpu {
         };
         self.outcomes.push(Outcome { losses, parameters });
         taken
+    }
+
+    /// As [`Fused::load`](super::Fused::load).
+    pub fn load(&mut self, rows: Array2<f32>) {
+        self.task.count = rows.nrows();
+        self.task.rows = match rows.is_standard_layout() {
+            true => rows.into_raw_vec_and_offset().0,
+            false => rows.iter().copied().collect(),
+        };
+        self.members.iter_mut().for_each(|member| member.shuffle = None);
     }
 
     /// What every call of [`steps`](Self::steps) since the last of this one left.

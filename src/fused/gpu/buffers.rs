@@ -2,6 +2,7 @@
 
 use burn::tensor::wgpu::wgpu;
 use bytemuck::{Pod, Zeroable};
+use ndarray::ArrayView2;
 
 use super::plan::{MOST_GROUPS, Plan};
 use crate::error::{Error, Result};
@@ -52,7 +53,7 @@ impl Sizes {
         Self {
             members,
             parameters,
-            rows: job.rows.len(),
+            rows: job.rows.nrows().max(job.most_rows) * job.network.features,
             tiles: size_of_val(plan.tiles.as_slice()),
             slices: plan.slices,
             states: if job.settings.ema.is_some() { 3 } else { 2 },
@@ -134,10 +135,17 @@ fn too_large(what: &str) -> Error {
     )
 }
 
+/// Writes training rows to the start of their buffer.
+pub(super) fn write_rows(queue: &wgpu::Queue, buffer: &wgpu::Buffer, rows: ArrayView2<f32>) {
+    let values = rows.as_standard_layout();
+    queue.write_buffer(buffer, 0, bytemuck::cast_slice(values.as_slice().unwrap_or_default()));
+}
+
 /// The buffers.
 #[derive(Debug)]
 pub(super) struct Buffers {
     pub steps: wgpu::Buffer,
+    pub rows: wgpu::Buffer,
     pub parameters: wgpu::Buffer,
     pub gradients: wgpu::Buffer,
     pub moments: wgpu::Buffer,
@@ -184,8 +192,7 @@ impl Buffers {
         let bytes = sizes.losses() + kept;
         let staging = buffer("staging", bytes, Usage::MAP_READ | Usage::COPY_DST);
 
-        let values: Vec<f32> = job.rows.iter().copied().collect();
-        queue.write_buffer(&rows, 0, bytemuck::cast_slice(&values));
+        write_rows(queue, &rows, job.rows);
         queue.write_buffer(&table, 0, tiles);
         let of_member = |member: &Member| MemberSettings {
             seed: [member.seed as u32, (member.seed >> 32) as u32],
@@ -226,6 +233,7 @@ impl Buffers {
         });
         Self {
             steps,
+            rows,
             parameters,
             gradients,
             moments,

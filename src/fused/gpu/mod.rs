@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use bytemuck::{Pod, Zeroable};
+use ndarray::ArrayView2;
 
 use self::buffers::{Buffers, MOST_STEPS, STEP_STRIDE, Sizes};
 use self::pace::Pace;
@@ -39,6 +40,8 @@ pub struct Gpu {
     architecture: Architecture,
     latent: usize,
     sums_kl: bool,
+    /// Training rows that it has.
+    rows: usize,
     /// β of each member.
     betas: Vec<f32>,
     sizes: Sizes,
@@ -66,6 +69,7 @@ struct InFlight {
 #[repr(C)]
 struct StepUniform {
     epoch: [u32; 2],
+    rows: u32,
     first: u32,
     count: u32,
     noise_block: u32,
@@ -134,6 +138,7 @@ impl Gpu {
             architecture: members[0].start.parameters.architecture.clone(),
             latent: job.network.latent,
             sums_kl: job.network.sums_kl,
+            rows: job.rows.nrows(),
             betas: members.iter().map(|member| member.beta as f32).collect(),
             sizes,
             buffers,
@@ -183,6 +188,21 @@ impl Gpu {
             self.keep_snapshot()?;
         }
         Ok(begun)
+    }
+
+    /// As [`Fused::load`](super::Fused::load); the steps that were handed over before still see the rows
+    /// that were there then.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    ///
+    /// # Panics
+    /// As [`Fused::load`](super::Fused::load).
+    pub fn load(&mut self, rows: ArrayView2<f32>) -> Result<()> {
+        assert!((1..=self.sizes.rows).contains(&rows.len()), "room for the rows");
+        self.rows = rows.nrows();
+        let WgpuSetup { device, queue, .. } = self.setup;
+        caught(device, "loading rows", || buffers::write_rows(queue, &self.buffers.rows, rows))
     }
 
     /// What every call of [`steps`](Self::steps) since the last one of this left behind.
@@ -300,6 +320,7 @@ impl Gpu {
         let noise = step.first as u64 * self.latent as u64;
         StepUniform {
             epoch: [step.epoch as u32, (step.epoch >> 32) as u32],
+            rows: self.rows as u32,
             first: step.first as u32,
             count: step.count as u32,
             noise_block: (noise / 4) as u32,

@@ -63,7 +63,6 @@ impl Plan {
     /// The plan of a job with this number of members.
     pub fn new(job: &Job, members: usize, target: Target) -> Self {
         let Job { network, batch, settings, .. } = *job;
-        let rows = job.rows.nrows();
         let padded = batch.next_multiple_of(BLOCK_ROWS);
         let components = network.prior.map_or(0, |prior| prior.components);
         let mut workspace = 0;
@@ -99,7 +98,6 @@ impl Plan {
             of_network(network),
             vec![
                 ("SLICES", slices as f64),
-                ("ROWS", rows as f64),
                 ("WORKSPACE", workspace as f64),
                 ("BATCH", batch_slot as f64),
                 ("NOISE", noise as f64),

@@ -84,7 +84,13 @@ impl Case {
     }
 
     fn job<'a>(&'a self, settings: &'a TrainingSettings) -> Job<'a> {
-        Job { network: &self.network, rows: self.rows.view(), batch: self.batch, settings }
+        Job {
+            network: &self.network,
+            rows: self.rows.view(),
+            most_rows: 0,
+            batch: self.batch,
+            settings,
+        }
     }
 
     fn member(&self, seed: u64) -> Member {

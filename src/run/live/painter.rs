@@ -47,7 +47,7 @@ impl Painter {
         Self {
             plan: plan.clone(),
             columns: dataset.table.columns().to_vec(),
-            numbers: dataset.training_rows.iter().take(ROWS).map(|row| row + 1).collect(),
+            numbers: dataset.row_numbers().take(ROWS).collect(),
             of: dataset.training.len(),
             real,
             modes,

@@ -1,0 +1,352 @@
+//! Tables that stay in their files: read once to see that every row can be used, then part by part.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::read::hash;
+use super::rows::{Cell, Rows, Sink, Target};
+use super::source::{Piece, Source, files};
+use super::{ReadOptions, Table};
+use crate::error::{Error, Result};
+use crate::random::{Generator, Stream};
+
+/// A block has one of so many parts of the values that memory is to hold: one is trained on, by a
+/// trainer that may have it twice, while the next is read.
+const BLOCKS_IN_MEMORY: usize = 4;
+/// Parts that a block has at least, where the table has as many.
+const PARTS_OF_BLOCK: usize = 8;
+/// Parts that are looked at between two reports of how far the first reading is.
+const PARTS_AT_ONCE: usize = 64;
+/// Most rows and values of the sample.
+const SAMPLE: (usize, usize) = (100_000, 1_000_000);
+/// Most rows that are held out, in the mean: they are measured after every block.
+const MOST_HELD_OUT: f64 = 20_000.0;
+
+/// A table whose rows are read from its files whenever they are needed.
+///
+/// It is divided into parts: the row groups of Parquet files, in pieces where they are long, and runs of
+/// rows of a NumPy array.
+#[derive(Debug)]
+pub struct Streamed {
+    files: Vec<PathBuf>,
+    sources: Vec<Source>,
+    options: ReadOptions,
+    parts: Vec<Part>,
+    block_rows: usize,
+    draw: Draw,
+}
+
+/// Rows that are read together.
+#[derive(Clone, Debug)]
+struct Part {
+    source: usize,
+    piece: Piece,
+    /// The number of the file's first row in the table, from 0.
+    file_begins: u64,
+    /// Its rows to train on: neither held out nor left out for a missing value.
+    training: usize,
+}
+
+/// What the first reading of a table gives.
+#[derive(Debug)]
+pub struct Scanned {
+    /// The table.
+    pub streamed: Streamed,
+    /// A random sample of the rows to train on, in the order of the files.
+    pub sample: Table,
+    /// The number in the table of each row of the sample, from 0.
+    pub sample_rows: Vec<usize>,
+    /// The rows held out, a random sample of all; may be none.
+    pub held_out: Table,
+    /// Rows that were left out for a missing value.
+    pub dropped: usize,
+    /// As that of [`Loaded`](super::Loaded).
+    pub hash: String,
+}
+
+impl Streamed {
+    /// Reads every row of a table once; nothing comes of one that has at most `most_values` values, or
+    /// whose format is read from its beginning to its end: a CSV file, or an array in Fortran's order.
+    ///
+    /// Every row decides by a draw of its own whether it is held out, which happens to a share of
+    /// `held_out` of them, but to 20 000 at most in the mean. `on_rows` hears how many rows of how many
+    /// were read, and may stop the reading by an error.
+    ///
+    /// # Errors
+    /// As [`read`](super::read()), and what `on_rows` returns.
+    pub fn scan(
+        path: &Path,
+        options: &ReadOptions,
+        most_values: usize,
+        (held_out, seed): (f64, u64),
+        on_rows: &(dyn Fn(u64, u64) -> Result<()> + Sync),
+    ) -> Result<Option<Scanned>> {
+        let files = files(path)?;
+        let sources = files.iter().map(|path| Source::open(path)).collect::<Result<_>>()?;
+        let Some(sources): Option<Vec<Source>> = sources else { return Ok(None) };
+        let (names, named) = sources[0].names();
+        let first = Target { path: &files[0], options, each: None };
+        let mut checked = Rows::new(first, names, named)?;
+        let choice = checked.choice().clone();
+        let width = choice.features.len();
+        let pieces: Vec<Vec<Piece>> = sources.iter().map(Source::pieces).collect();
+        let claimed = pieces.iter().flatten().map(|piece| piece.rows.end);
+        let rows = claimed.fold(0, u64::saturating_add);
+        let whole = sources.iter().all(Source::has_rows_together);
+        if !whole || rows.saturating_mul(width as u64) <= most_values as u64 {
+            return Ok(None);
+        }
+        for (path, source) in files.iter().zip(&sources) {
+            checked.enter(path, &source.names().0)?;
+            source.check(&choice)?;
+        }
+        drop(checked);
+        let block_rows = (most_values / BLOCKS_IN_MEMORY / width).max(1);
+        let most = (SAMPLE.1 / width).min(SAMPLE.0);
+        let draw = Draw::new(seed, rows, held_out, most);
+        let parts = divide(pieces, block_rows.div_ceil(PARTS_OF_BLOCK) as u64);
+        let options = options.clone();
+        let mut streamed = Self { files, sources, options, parts, block_rows, draw };
+        let (found, hash) = rayon::join(|| streamed.look(rows, on_rows), || hash(&streamed.files));
+        let (found, hash) = (found?, hash?);
+        let (mut sample, mut held_out, mut sample_rows) = (Vec::new(), Vec::new(), Vec::new());
+        let mut dropped = 0;
+        for (part, found) in streamed.parts.iter_mut().zip(found) {
+            part.training = found.training;
+            dropped += found.dropped;
+            sample.extend(found.sample);
+            sample_rows.extend(found.sample_rows);
+            held_out.extend(found.held_out);
+        }
+        let Some(sample) = Table::concatenate(sample)? else {
+            return Err(Error::input(format!("{}: no row is left to train on", path.display()))
+                .help("choose columns with fewer missing values with --columns"));
+        };
+        let none = sample.select(&[]);
+        let held_out = Table::concatenate(held_out)?.unwrap_or(none);
+        Ok(Some(Scanned { streamed, sample, sample_rows, held_out, dropped, hash }))
+    }
+
+    /// Number of rows to train on.
+    pub fn training_rows(&self) -> usize {
+        self.parts.iter().map(|part| part.training).sum()
+    }
+
+    /// Number of rows that a block is to have.
+    pub(super) fn block_rows(&self) -> usize {
+        self.block_rows
+    }
+
+    /// Number of rows to train on of each part.
+    pub(super) fn parts(&self) -> Vec<usize> {
+        self.parts.iter().map(|part| part.training).collect()
+    }
+
+    /// The rows of a part to train on; nothing where there are none.
+    ///
+    /// # Errors
+    /// Where the file cannot be read any longer, or not as before.
+    pub(super) fn read(&self, part: usize) -> Result<Option<Table>> {
+        let Part { source, piece, file_begins, training } = &self.parts[part];
+        let mut sink = Training {
+            draw: self.draw,
+            file_begins: *file_begins,
+            rows: self.rows(*source, None)?,
+        };
+        let choice = sink.rows.choice().clone();
+        self.sources[*source].read(&choice, piece.clone(), &mut sink)?;
+        let table = sink.rows.into_part()?;
+        match table.as_ref().map_or(0, Table::len) == *training {
+            true => Ok(table),
+            false => Err(Error::input(format!(
+                "{} has changed since the run began",
+                self.files[*source].display()
+            ))
+            .help("put the file back as it was, or run again with --force")),
+        }
+    }
+
+    /// Nobody's rows yet, of a file.
+    fn rows<'a>(
+        &'a self,
+        source: usize,
+        each: Option<&'a mut dyn FnMut(Table) -> Result<()>>,
+    ) -> Result<Rows<'a>> {
+        let (names, named) = self.sources[source].names();
+        Rows::new(Target { path: &self.files[source], options: &self.options, each }, names, named)
+    }
+
+    /// Looks at every part.
+    fn look(
+        &self,
+        rows: u64,
+        on_rows: &(dyn Fn(u64, u64) -> Result<()> + Sync),
+    ) -> Result<Vec<Found>> {
+        let (mut found, mut done) = (Vec::with_capacity(self.parts.len()), 0);
+        for parts in self.parts.chunks(PARTS_AT_ONCE) {
+            on_rows(done, rows)?;
+            let looked: Vec<Result<Found>> =
+                parts.par_iter().map(|part| self.look_at(part)).collect();
+            // Of several errors the first in the file.
+            for found_here in looked {
+                found.push(found_here?);
+            }
+            done +=
+                parts.iter().map(|part| part.piece.rows.end - part.piece.rows.start).sum::<u64>();
+        }
+        on_rows(done, rows)?;
+        Ok(found)
+    }
+
+    fn look_at(&self, part: &Part) -> Result<Found> {
+        let Part { source, piece, file_begins, .. } = part;
+        let mut forget = |_| Ok(());
+        let mut sorting = Sorting {
+            draw: self.draw,
+            file_begins: *file_begins,
+            held_out: self.rows(*source, None)?,
+            sample: self.rows(*source, None)?,
+            others: self.rows(*source, Some(&mut forget))?,
+            sample_rows: Vec::new(),
+        };
+        let choice = sorting.others.choice().clone();
+        self.sources[*source].read(&choice, piece.clone(), &mut sorting)?;
+        let Sorting { held_out, sample, others, sample_rows, .. } = sorting;
+        Ok(Found {
+            training: sample.count + others.count,
+            dropped: held_out.dropped + sample.dropped + others.dropped,
+            sample: sample.into_part()?,
+            held_out: held_out.into_part()?,
+            sample_rows,
+        })
+    }
+}
+
+/// The pieces of each file, in parts of at most so many rows.
+fn divide(pieces: Vec<Vec<Piece>>, most: u64) -> Vec<Part> {
+    let (mut parts, mut file_begins) = (Vec::new(), 0_u64);
+    for (source, pieces) in pieces.into_iter().enumerate() {
+        let mut rows_of_file = 0;
+        for Piece { group, rows, first } in pieces {
+            let count = rows.end.div_ceil(most).max(1);
+            for index in 0..count {
+                // As even as whole numbers allow.
+                let cut = |index: u64| {
+                    (u128::from(rows.end) * u128::from(index) / u128::from(count)) as u64
+                };
+                let piece =
+                    Piece { group, rows: cut(index)..cut(index + 1), first: first + cut(index) };
+                parts.push(Part { source, piece, file_begins, training: 0 });
+            }
+            rows_of_file += rows.end;
+        }
+        file_begins += rows_of_file;
+    }
+    parts
+}
+
+/// What looking at a part finds.
+struct Found {
+    training: usize,
+    dropped: usize,
+    sample: Option<Table>,
+    sample_rows: Vec<usize>,
+    held_out: Option<Table>,
+}
+
+/// What becomes of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    HeldOut,
+    /// Trained on, and in the sample.
+    Sampled,
+    Trained,
+}
+
+/// Decides it: a function of the row's number alone.
+#[derive(Clone, Copy, Debug)]
+struct Draw {
+    seed: u64,
+    /// Shares of 2³².
+    held_out: u64,
+    sampled: u64,
+}
+
+impl Draw {
+    /// For a table of so many rows: the share that is held out, and the rows of the sample.
+    fn new(seed: u64, rows: u64, held_out: f64, sample: usize) -> Self {
+        let share = |share: f64| (share.clamp(0.0, 1.0) * 2_f64.powi(32)) as u64;
+        let rows = rows as f64;
+        let held_out = share(held_out.min(MOST_HELD_OUT / rows));
+        Self { seed, held_out, sampled: share(sample as f64 / rows) }
+    }
+
+    fn of(self, row: u64) -> Use {
+        // Four rows a block of words.
+        let generator = Generator::new(self.seed, Stream::StreamedRows, row >> 34);
+        let word = u64::from(generator.words((row >> 2) as u32)[(row & 3) as usize]);
+        match word {
+            word if word < self.held_out => Use::HeldOut,
+            word if word < self.held_out + self.sampled => Use::Sampled,
+            _ => Use::Trained,
+        }
+    }
+}
+
+/// Sorts rows by what becomes of them.
+struct Sorting<'a> {
+    draw: Draw,
+    file_begins: u64,
+    held_out: Rows<'a>,
+    sample: Rows<'a>,
+    /// Who only counts them.
+    others: Rows<'a>,
+    sample_rows: Vec<usize>,
+}
+
+impl Sink for Sorting<'_> {
+    fn row(
+        &mut self,
+        number: u64,
+        values: impl Iterator<Item = Cell>,
+        label: Option<&str>,
+    ) -> Result<()> {
+        let row = self.file_begins + number - 1;
+        match self.draw.of(row) {
+            Use::HeldOut => self.held_out.row(number, values, label),
+            Use::Trained => self.others.row(number, values, label),
+            Use::Sampled => {
+                self.sample.row(number, values, label)?;
+                if self.sample.count > self.sample_rows.len() {
+                    self.sample_rows.push(row as usize);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Keeps the rows to train on.
+struct Training<'a> {
+    draw: Draw,
+    file_begins: u64,
+    rows: Rows<'a>,
+}
+
+impl Sink for Training<'_> {
+    fn row(
+        &mut self,
+        number: u64,
+        values: impl Iterator<Item = Cell>,
+        label: Option<&str>,
+    ) -> Result<()> {
+        match self.draw.of(self.file_begins + number - 1) {
+            Use::HeldOut => Ok(()),
+            Use::Sampled | Use::Trained => self.rows.row(number, values, label),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

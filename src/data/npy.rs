@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use npyz::{DType, Endianness, NpyFile, Order, TypeChar};
 
-use super::rows::{Choice, DAMAGED, Sink, check_width, narrow, positional};
+use super::rows::{Choice, DAMAGED, RowSink, check_width, narrow, positional};
 use crate::error::{Error, Result};
 use crate::input;
 
@@ -130,7 +130,7 @@ impl NpyArray {
         &self,
         choice: &Choice,
         rows: Range<u64>,
-        sink: &mut impl Sink,
+        sink: &mut impl RowSink,
     ) -> Result<()> {
         let Self { columns, size, .. } = *self;
         let broken = |error: std::io::Error| match error.kind() {

@@ -17,7 +17,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 
 use super::guard::guarded;
-use super::rows::{Choice, DAMAGED, Flaw, Sink, check_width, narrow, text_help};
+use super::rows::{Choice, DAMAGED, Flaw, RowSink, check_width, narrow, text_help};
 use crate::error::{Error, Result};
 use crate::input;
 
@@ -81,7 +81,7 @@ impl ParquetFile {
         choice: &Choice,
         (group, rows): (usize, Range<u64>),
         mut number: u64,
-        sink: &mut impl Sink,
+        sink: &mut impl RowSink,
     ) -> Result<()> {
         let panicked = |what: String| unreadable(&self.path, &what);
         let schema = self.metadata.schema();

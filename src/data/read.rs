@@ -1,14 +1,12 @@
 //! Reading a table, whole or in chunks: the format by the file's ending.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::rows::{NO_ROWS, Rows, Target};
-use super::source::{Source, files};
+use super::rows::{Rows, Target};
+use super::source::{Source, files, open};
 use super::{Table, csv};
 use crate::config::MOST_VALUES;
 use crate::error::{Error, Result};
-use crate::input;
 
 /// Which columns to read and what to do about missing values.
 #[derive(Clone, Debug, Default)]
@@ -100,8 +98,8 @@ fn read_rows<'a>(
     each: Option<&'a mut dyn FnMut(Table) -> Result<()>>,
 ) -> Result<Rows<'a>> {
     let target = Target { path: &files[0], options, each };
-    let opened = |path: &PathBuf| open(path).and_then(|_| Source::open(path));
-    let sources: Option<Vec<Source>> = files.iter().map(opened).collect::<Result<_>>()?;
+    let sources =
+        files.iter().map(|path| Source::open(path)).collect::<Result<Option<Vec<_>>>>()?;
     let Some(sources) = sources else { return csv::read(open(target.path)?, target) };
     let (names, named) = sources[0].names();
     let mut rows = Rows::new(target, names, named)?;
@@ -158,15 +156,6 @@ impl Format {
             ))
             .help("rename the file after its format, or convert it to one of these")),
         }
-    }
-}
-
-fn open(path: &Path) -> Result<File> {
-    let file = input::open(path)?;
-    let length = file.metadata().map_err(|error| Error::io("reading", path, error))?.len();
-    match length {
-        0 => Err(Error::input(format!("{}: the file is empty", path.display())).help(NO_ROWS)),
-        _ => Ok(file),
     }
 }
 

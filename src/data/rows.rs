@@ -147,7 +147,7 @@ fn shown(cell: &str) -> String {
 }
 
 /// Who takes the rows that a reader finds.
-pub(super) trait Sink {
+pub(super) trait RowSink {
     /// Row `number` of its file, from 1: the value of each feature in the order of the choice, and the
     /// label where one is chosen.
     fn row(
@@ -158,7 +158,7 @@ pub(super) trait Sink {
     ) -> Result<()>;
 }
 
-impl Sink for Rows<'_> {
+impl RowSink for Rows<'_> {
     fn row(
         &mut self,
         number: u64,

@@ -1,5 +1,6 @@
 //! Files of which any rows can be read: Parquet and NumPy.
 
+use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -7,8 +8,9 @@ use super::Format;
 use super::npy::NpyArray;
 #[cfg(feature = "parquet")]
 use super::parquet::ParquetFile;
-use super::rows::{Choice, Sink};
+use super::rows::{Choice, NO_ROWS, RowSink};
 use crate::error::{Error, Result};
+use crate::input;
 
 /// A file whose header or footer has been read and checked, and nothing more of it.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub(super) struct Piece {
 impl Source {
     /// Opens a file; nothing where it is of a format that is read from its beginning to its end.
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
+        open(path)?;
         Ok(match Format::of(path)? {
             Format::Csv => None,
             Format::Npy => Some(Self::Npy(NpyArray::open(path)?)),
@@ -85,7 +88,12 @@ impl Source {
     }
 
     /// Gives the rows of a piece, or of a part of one, to `sink`.
-    pub(super) fn read(&self, choice: &Choice, piece: Piece, sink: &mut impl Sink) -> Result<()> {
+    pub(super) fn read(
+        &self,
+        choice: &Choice,
+        piece: Piece,
+        sink: &mut impl RowSink,
+    ) -> Result<()> {
         match self {
             Self::Npy(array) => array.read(choice, piece.rows, sink),
             #[cfg(feature = "parquet")]
@@ -93,6 +101,16 @@ impl Source {
                 file.read(choice, (piece.group, piece.rows), piece.first + 1, sink)
             }
         }
+    }
+}
+
+/// Opens a file that is to hold a table.
+pub(super) fn open(path: &Path) -> Result<File> {
+    let file = input::open(path)?;
+    let length = file.metadata().map_err(|error| Error::io("reading", path, error))?.len();
+    match length {
+        0 => Err(Error::input(format!("{}: the file is empty", path.display())).help(NO_ROWS)),
+        _ => Ok(file),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::read::hash;
-use super::rows::{Cell, Rows, Sink, Target};
+use super::rows::{Cell, RowSink, Rows, Target};
 use super::source::{Piece, Source, files};
 use super::{ReadOptions, Table};
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use crate::random::{Generator, Stream};
 /// trainer that may have it twice, while the next is read.
 const BLOCKS_IN_MEMORY: usize = 4;
 /// Parts that a block has at least, where the table has as many.
-const PARTS_OF_BLOCK: usize = 8;
+const PARTS_OF_BLOCK: usize = 32;
 /// Parts that are looked at between two reports of how far the first reading is.
 const PARTS_AT_ONCE: usize = 64;
 /// Most rows and values of the sample.
@@ -83,7 +83,7 @@ impl Streamed {
         on_rows: &(dyn Fn(u64, u64) -> Result<()> + Sync),
     ) -> Result<Option<Scanned>> {
         let files = files(path)?;
-        let sources = files.iter().map(|path| Source::open(path)).collect::<Result<_>>()?;
+        let sources = files.iter().map(|path| Source::open(path)).collect::<Result<Option<_>>>()?;
         let Some(sources): Option<Vec<Source>> = sources else { return Ok(None) };
         let (names, named) = sources[0].names();
         let first = Target { path: &files[0], options, each: None };
@@ -305,7 +305,7 @@ struct Sorting<'a> {
     sample_rows: Vec<usize>,
 }
 
-impl Sink for Sorting<'_> {
+impl RowSink for Sorting<'_> {
     fn row(
         &mut self,
         number: u64,
@@ -334,7 +334,7 @@ struct Training<'a> {
     rows: Rows<'a>,
 }
 
-impl Sink for Training<'_> {
+impl RowSink for Training<'_> {
     fn row(
         &mut self,
         number: u64,

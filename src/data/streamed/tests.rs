@@ -118,8 +118,8 @@ fn long_row_groups_are_divided_and_the_sample_has_its_labels() {
     let path = folder.path().join("data.parquet");
     write_groups(&path, &numbered(0..3000), 3000);
     let scanned = scan(&path, &labelled(), 4000).unwrap().unwrap();
-    // An eighth of 500 rows at most.
-    assert_eq!(scanned.streamed.parts.len(), 3000_usize.div_ceil(63));
+    // A 32nd of 500 rows at most.
+    assert_eq!(scanned.streamed.parts.len(), 3000_usize.div_ceil(16));
     let labels = scanned.sample.labels().unwrap();
     assert_eq!(labels.names, ["early", "late"]);
     for (&label, &row) in labels.of_row.iter().zip(&scanned.sample_rows) {

@@ -14,8 +14,9 @@ use crate::files;
 use crate::input;
 use crate::model::{Architecture, Objective};
 
-/// Rows a step where the settings name none.
+/// Fewest and most rows a step where the settings name none.
 const DEFAULT_BATCH: usize = 32;
+const LARGEST_DEFAULT_BATCH: usize = 8192;
 /// Steps that training takes at least where the settings name no epochs. Whatever the number of
 /// rows, fewer leave modes in the wrong place; docs/recipes.md has what more of them bring.
 const DEFAULT_STEPS: usize = 10_000;
@@ -149,7 +150,7 @@ impl Plan {
                 notes.push(format!("batch size {rows}: there are only so many rows to train on"));
                 rows
             }
-            None => DEFAULT_BATCH,
+            None => default_batch(rows).min(facts.rows_at_once),
         };
         if settings.training.patience.is_some() && facts.held_out_rows == 0 {
             return Err(Error::input("early stopping (training.patience) needs held-out rows")
@@ -288,6 +289,13 @@ impl Plan {
     }
 }
 
+/// Rows a step where nobody asks for a number: of many rows the power of two with which a pass still has
+/// the default steps. docs/handbook/large-data.md has what it brings.
+fn default_batch(rows: usize) -> usize {
+    let most = (rows / DEFAULT_STEPS).max(1);
+    (1 << most.ilog2()).clamp(DEFAULT_BATCH, LARGEST_DEFAULT_BATCH)
+}
+
 /// Passes over the rows where nobody asks for a number, given the steps of one.
 fn default_epochs(steps: usize) -> usize {
     let most = MOST_EPOCHS.max(FEWEST_STEPS.div_ceil(steps));
@@ -345,12 +353,22 @@ pub(super) mod tests {
     #[test]
     fn epochs_are_as_many_as_make_the_steps() {
         let epochs = |rows| Plan::resolve(Settings::default(), facts(rows)).unwrap().decided.epochs;
-        assert_eq!([1000, 20_000, 1_000_000].map(epochs), [313, 16, 1]);
+        assert_eq!([1000, 20_000, 600_000, 1_000_000].map(epochs), [313, 16, 1, 1]);
         // Of few rows, enough steps but no more passes than they bear.
         assert_eq!([20, 100, 300, 800].map(epochs), [2000, 500, 400, 400]);
         let mut settings = Settings::default();
         settings.training.epochs = Some(7);
         assert_eq!(Plan::resolve(settings, facts(1000)).unwrap().decided.epochs, 7);
+    }
+
+    #[test]
+    fn many_rows_come_in_larger_batches_of_as_many_steps() {
+        let batch = |rows| Plan::resolve(Settings::default(), facts(rows)).unwrap().decided.batch;
+        let rows = [31, 1000, 639_999, 640_000, 1_279_999, 5_000_000, 1_000_000_000];
+        assert_eq!(rows.map(batch), [31, 32, 32, 64, 64, 256, 8192]);
+        let in_blocks = Facts { rows_at_once: 1000, ..facts(50_000_000) };
+        let plan = Plan::resolve(Settings::default(), in_blocks).unwrap();
+        assert_eq!(plan.decided.batch, 1000);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,6 +14,7 @@ use modescope::config::{Backend, Engine, Layers, Settings};
 use modescope::data::{Blocks, Mixture, ReadOptions, Scaling, Scanned, Streamed, write};
 use modescope::device;
 use modescope::model::{ModelCard, Parameters};
+use modescope::run::{Dataset, Progress, Silent};
 use modescope::train::{EpochRecord, Job, train};
 use ndarray::Array2;
 use tempfile::TempDir;
@@ -129,10 +131,10 @@ fn a_run_says_what_it_streams_and_ends_the_same_with_any_number_of_threads() {
     // A header, and three passes of eight blocks.
     assert_eq!(history(&place, "two").len(), 1 + 3 * 8);
     let reference: serde_json::Value = serde_json::from_str(&place.read("two/data.json")).unwrap();
-    let [rows, columns] = [&reference["shape"][0], &reference["shape"][1]];
-    // A tenth of the rows is held out, give or take.
+    assert_eq!(reference["shape"], serde_json::json!([4000, 3]));
+    // A tenth of the rows is held out, give or take, and the sample has all others.
+    let rows = &reference["sample"];
     assert!((3500..3700).contains(&rows.as_u64().unwrap()), "{reference}");
-    assert_eq!((columns.as_u64(), &reference["sample"]), (Some(3), rows));
     let config = place.read("two/config.toml");
     assert!(
         config.contains("epochs = 3\n") && config.contains(&format!("training_rows = {rows}\n"))
@@ -161,6 +163,11 @@ fn restarts_and_sweeps_stream_too() {
         "train sorted.parquet {QUICK} --epochs 1 --set training.restarts=2 --out kept"
     ));
     assert_eq!(history(&place, "kept").len(), 1 + 8);
+    std::fs::create_dir(place.path("folder")).unwrap();
+    std::fs::copy(place.path("sorted.parquet"), place.path("folder/a.parquet")).unwrap();
+    std::fs::copy(place.path("sorted.parquet"), place.path("folder/b.parquet")).unwrap();
+    let ran = place.succeed("encode kept folder --backend cpu --out latents.parquet");
+    assert!(ran.stdout.contains("8000 rows"), "{}", ran.stdout);
     place.write("grid.toml", "seeds = 2\n");
     place.succeed(&format!("sweep sorted.parquet --grid grid.toml {QUICK} --epochs 1 --out sweep"));
     assert_eq!(history(&place, "sweep/best").len(), 1 + 8);
@@ -172,11 +179,31 @@ fn what_does_not_fit_a_block_is_refused() {
     write_sorted(&place.path("sorted.parquet"), 4000);
     std::fs::create_dir(place.path("none")).unwrap();
     let train = format!("train sorted.parquet {QUICK} --out run");
-    let at_a_time = "rows to train on at a time";
+    let at_a_time = "rows to train on in a block";
     refused(&place, &format!("{train} --set training.batch=1000"), &["batch is 1000", at_a_time]);
     refused(&place, &format!("{train} --epochs 1000000"), &["in all, more than 1000000"]);
     refused(&place, &format!("{train} --set data.stream_above=0"), &["data.stream_above"]);
     refused(&place, "train none", &["none: this is a folder without .parquet files"]);
+    std::fs::create_dir(place.path("none/within")).unwrap();
+    refused(&place, "train none", &["none: it holds folders", "within, which are not read"]);
+}
+
+/// Analyses look at the first rows of each set.
+#[test]
+fn the_first_rows_of_every_set_are_a_fair_sample() {
+    let place = Place::new();
+    let path = place.path("sorted.parquet");
+    write_sorted(&path, 4000);
+    let assignments = ["data.stream_above=6000", "data.labels=component"].map(String::from);
+    let layers = Layers { assignments: &assignments, ..Layers::default() };
+    let settings = Settings::resolve(&layers).unwrap();
+    let watch = (&Silent as &dyn Progress, &AtomicBool::new(false));
+    let dataset = Dataset::prepare(Some(&path), &settings, watch).unwrap();
+    for table in [&dataset.training, &dataset.held_out] {
+        let labels: BTreeSet<usize> =
+            table.labels().unwrap().of_row[..100].iter().copied().collect();
+        assert_eq!(labels.len(), 10);
+    }
 }
 
 /// The file has its modes one after another, and still each of them is learned.

@@ -31,7 +31,7 @@ use crate::run::{Progress, RunDir, interruptible};
   modescope audit --real data.csv --generated samples.csv --mixture mixture.json --out audit
   modescope audit --real data.csv --labels species --generated mine.npy --json")]
 pub struct Arguments {
-    /// Real rows: .csv, .parquet or .npy
+    /// Real rows: .csv, .parquet, .npy, or a folder of .parquet files
     #[arg(long, value_name = "A")]
     real: PathBuf,
     /// Generated rows, with the same columns

@@ -11,11 +11,10 @@ use super::output::Output;
 use super::progress::Display;
 use super::shared::{BackendArgument, TableArguments, check_target};
 use crate::config::Backend;
-use crate::data::{dropped_note, read_chunks, write_rows};
+use crate::data::{check_table, dropped_note, read_chunks, write_rows};
 use crate::device;
 use crate::error::Result;
 use crate::files::make_folder_of;
-use crate::input;
 use crate::model::SavedModel;
 use crate::run::Progress;
 use crate::vae::{Latents, Model};
@@ -52,7 +51,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let (units, label) = (saved.card.architecture.latent, arguments.table.labels.as_deref());
     check_target(&arguments.out, &Latents::columns(units), label, arguments.force)?;
     // Before a folder is made for what would be written.
-    input::open(&arguments.data)?;
+    check_table(&arguments.data)?;
     let mut options = arguments.table.read_options();
     options.columns.get_or_insert_with(|| saved.card.columns.clone());
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;

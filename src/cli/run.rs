@@ -109,6 +109,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
 pub struct Finished {
     pub dir: RunDir,
     pub plan: Plan,
+    /// What an epoch of the history is: a pass over the rows, or one of the blocks of a pass.
+    pub epoch: &'static str,
 }
 
 impl Job {
@@ -160,7 +162,7 @@ impl Job {
         display.note(&chosen.to_string());
         display.note(&plan.engine_reason);
         dataset
-            .notes(plan.settings.data.scaling)
+            .notes(&plan.settings.data)
             .iter()
             .chain(&plan.notes)
             .for_each(|note| display.note(&format!("note: {note}")));
@@ -202,7 +204,7 @@ impl Job {
         if let Some(live) = &live {
             live.finish(&interrupt)?;
         }
-        Ok(Finished { dir, plan })
+        Ok(Finished { dir, plan, epoch: dataset.epoch() })
     }
 
     /// Refuses the settings of a run on a file without that file: they would silently describe a

@@ -41,7 +41,7 @@ Examples:
   modescope sweep my.csv --grid grid.toml --out sweeps/mine --shard 2/8
   modescope sweep my.csv --grid grid.toml --out sweeps/mine --merge")]
 pub struct Arguments {
-    /// A table: .csv, .parquet or .npy; left out: the reference mixture
+    /// A table: .csv, .parquet, .npy, or a folder of .parquet files; left out: the reference mixture
     #[arg(value_name = "DATA")]
     data: Option<PathBuf>,
     /// What varies: a TOML file
@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         folder.into()
     }));
     display.note(&chosen.to_string());
-    let notes = dataset.notes(settings.data.scaling);
+    let notes = dataset.notes(&settings.data);
     notes.iter().for_each(|note| display.note(&format!("note: {note}")));
     let job = Job {
         arguments,

@@ -37,8 +37,10 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let elbo =
         last.held_out_elbo.map_or_else(String::new, |elbo| format!(", held-out ELBO {elbo:.3}"));
     let text = format!(
-        "Trained {} epochs: loss {:.6}, {} active units{elbo}\nModel: {}",
+        "Trained {} {}{}: loss {:.6}, {} active units{elbo}\nModel: {}",
         history.len(),
+        finished.epoch,
+        if history.len() == 1 { "" } else { "s" },
         last.loss,
         last.active_units,
         finished.dir.path().display()

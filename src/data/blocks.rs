@@ -21,43 +21,61 @@ use crate::random::{Generator, Stream};
 pub struct Blocks {
     table: Arc<Streamed>,
     scaling: Scaling,
-    /// The parts of each block.
-    blocks: Vec<Vec<usize>>,
+    seed: u64,
     /// Rows of each part.
     parts: Vec<usize>,
+    /// The first block of each pass: they need not have the same number, as a long part may be the end
+    /// of two.
+    passes: Vec<usize>,
+    /// Rows of each block of all passes.
+    rows: Vec<usize>,
 }
 
 impl Blocks {
     /// So many passes over a table whose rows are to be scaled.
     pub fn new(table: Arc<Streamed>, scaling: Scaling, passes: usize, seed: u64) -> Self {
-        let of_pass = blocks_of_pass(&table);
         let parts = table.parts();
-        let mut blocks = Vec::with_capacity(of_pass * passes);
+        let mut blocks = Self { table, scaling, seed, parts, passes: Vec::new(), rows: Vec::new() };
         for pass in 0..passes {
-            let order = Generator::new(seed, Stream::Parts, pass as u64).permutation(parts.len());
-            blocks.extend(deal(&parts, &order, of_pass));
+            let of_pass = blocks.pass(pass);
+            let rows = |block: &Vec<usize>| block.iter().map(|&part| blocks.parts[part]).sum();
+            let rows: Vec<usize> = of_pass.iter().map(rows).collect();
+            blocks.passes.push(blocks.rows.len());
+            blocks.rows.extend(rows);
         }
-        Self { table, scaling, blocks, parts }
+        blocks
+    }
+
+    /// The parts of each block of a pass.
+    fn pass(&self, pass: usize) -> Vec<Vec<usize>> {
+        let generator = Generator::new(self.seed, Stream::Parts, pass as u64);
+        deal(&self.parts, &generator.permutation(self.parts.len()), blocks_of_pass(&self.table))
+    }
+
+    /// The parts of a block.
+    fn parts_of(&self, block: usize) -> Vec<usize> {
+        let pass = self.passes.partition_point(|&first| first <= block) - 1;
+        self.pass(pass).swap_remove(block - self.passes[pass])
     }
 
     /// Number of blocks of all passes.
     pub fn len(&self) -> usize {
-        self.blocks.len()
+        self.rows.len()
     }
 
     /// Whether there is nothing to go through.
     pub fn is_empty(&self) -> bool {
-        self.blocks.is_empty()
+        self.rows.is_empty()
     }
 
     /// Number of rows of a block.
     pub fn rows(&self, block: usize) -> usize {
-        self.blocks[block].iter().map(|&part| self.parts[part]).sum()
+        self.rows[block]
     }
 
     /// Number of rows of the largest block.
     pub fn most_rows(&self) -> usize {
-        (0..self.len()).map(|block| self.rows(block)).max().unwrap_or_default()
+        self.rows.iter().copied().max().unwrap_or_default()
     }
 
     /// The rows of a block in scaled units, n × columns, read by the threads of the pool that this is
@@ -66,11 +84,11 @@ impl Blocks {
     /// # Errors
     /// Where a file cannot be read any longer, or not as before.
     pub fn read(&self, block: usize) -> Result<Array2<f32>> {
-        let parts = &self.blocks[block];
+        let parts = self.parts_of(block);
         let mut rows = Array2::zeros((self.rows(block), self.scaling.scale.len()));
         let mut rest = rows.view_mut();
         let mut places: Vec<(usize, ArrayViewMut2<f32>)> = Vec::with_capacity(parts.len());
-        for &part in parts {
+        for part in parts {
             let (place, others) = rest.split_at(Axis(0), self.parts[part]);
             places.push((part, place));
             rest = others;

@@ -21,6 +21,8 @@ use super::rows::{Choice, DAMAGED, Flaw, RowSink, check_width, narrow, text_help
 use crate::error::{Error, Result};
 use crate::input;
 
+/// Most rows that a file is believed to have, so that sums over files stay in range.
+const MOST_ROWS: i64 = 1 << 48;
 /// Rows that are decoded at a time.
 const DECODED_ROWS: usize = 8192;
 
@@ -42,6 +44,11 @@ impl ParquetFile {
             .map_err(|error| unreadable(path, &error))?;
         if !lies_within(metadata.metadata(), length) {
             return Err(unreadable(path, &"its columns reach beyond its end"));
+        }
+        let groups = metadata.metadata().row_groups().iter();
+        let rows = groups.map(|group| group.num_rows()).fold(0_i64, i64::saturating_add);
+        if rows > MOST_ROWS {
+            return Err(unreadable(path, &"it claims more rows than any file has"));
         }
         check_width(path, metadata.schema().fields().len())?;
         Ok(Self { path: path.to_owned(), metadata })
@@ -121,11 +128,6 @@ impl ParquetFile {
             let labels = choice.label.map(|column| cast(column, &text)).transpose()?;
             let labels = labels.as_ref().map(|labels| labels.as_string::<i32>());
             for row in 0..batch.num_rows() {
-                if number == end {
-                    let claimed = self.groups()[group];
-                    let what = format!("a row group has more than the {claimed} rows it claims");
-                    return Err(unreadable(&self.path, &what));
-                }
                 let cells = values.iter().map(|array| match array.is_valid(row) {
                     true => narrow(array.value(row)),
                     false => Err(Flaw::Missing("null".into())),
@@ -138,7 +140,10 @@ impl ParquetFile {
                 number += 1;
             }
         }
-        Ok(())
+        match number == end {
+            true => Ok(()),
+            false => Err(unreadable(&self.path, &"a row group has fewer rows than it claims")),
+        }
     }
 }
 

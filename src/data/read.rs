@@ -1,12 +1,17 @@
 //! Reading a table, whole or in chunks: the format by the file's ending.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::rows::{Rows, Target};
 use super::source::{Source, files, open};
 use super::{Table, csv};
 use crate::config::MOST_VALUES;
 use crate::error::{Error, Result};
+
+/// Bytes that are hashed between two looks at whether to stop.
+const HASHED_AT_ONCE: u64 = 1 << 26;
 
 /// Which columns to read and what to do about missing values.
 #[derive(Clone, Debug, Default)]
@@ -65,14 +70,36 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
     let files = files(path)?;
     let rows = read_rows(&files, options, None)?;
     let (named, dropped) = (rows.named, rows.dropped);
-    Ok(Loaded { table: rows.into_table()?, named, dropped, hash: hash(&files)? })
+    Ok(Loaded {
+        table: rows.into_table()?,
+        named,
+        dropped,
+        hash: hash(&files, &AtomicBool::new(false))?,
+    })
 }
 
-/// The BLAKE3 hash of the bytes of files one after another, in hexadecimal.
-pub(super) fn hash(files: &[PathBuf]) -> Result<String> {
+/// Whether there is something to read at a path, before anything is made of it.
+///
+/// # Errors
+/// No such file, one that is no regular file or is empty, or a folder without `.parquet` files.
+pub fn check_table(path: &Path) -> Result<()> {
+    files(path)?.iter().try_for_each(|path| open(path).map(|_| ()))
+}
+
+/// The BLAKE3 hash of the bytes of files one after another, in hexadecimal; of what was read when `stop`
+/// was set.
+pub(super) fn hash(files: &[PathBuf], stop: &AtomicBool) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     for path in files {
-        hasher.update_reader(open(path)?).map_err(|error| Error::io("reading", path, error))?;
+        let mut file = open(path)?;
+        let mut left = true;
+        while left && !stop.load(Ordering::Relaxed) {
+            let before = hasher.count();
+            hasher
+                .update_reader(file.by_ref().take(HASHED_AT_ONCE))
+                .map_err(|error| Error::io("reading", path, error))?;
+            left = hasher.count() > before;
+        }
     }
     Ok(hasher.finalize().to_hex().to_string())
 }
@@ -108,8 +135,9 @@ fn read_rows<'a>(
     let claimed = sources.iter().flat_map(Source::pieces).map(|piece| piece.rows.end);
     let held = rows.holds(claimed.fold(0, u64::saturating_add));
     if held.saturating_mul(choice.features.len() as u64) > MOST_VALUES as u64 {
-        let file = files[0].display();
-        return Err(Error::input(format!("{file}: it holds more than {MOST_VALUES} values"))
+        let place = if files.len() > 1 { files[0].parent() } else { None };
+        let place = place.unwrap_or(&files[0]).display();
+        return Err(Error::input(format!("{place}: it holds more than {MOST_VALUES} values"))
             .help("write fewer rows or columns to a file of their own"));
     }
     for (path, source) in files.iter().zip(&sources) {

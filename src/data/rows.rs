@@ -1,7 +1,7 @@
 //! What the readers of all formats share: the choice of columns, missing values, the rows as they are
 //! found, and what makes a file unusable.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use ndarray::Array2;
@@ -73,13 +73,14 @@ impl Choice {
             Some(chosen) => chosen.iter().map(find).collect::<Result<Vec<_>>>()?,
             None => (0..names.len()).filter(|&i| Some(i) != label).collect(),
         };
-        for (i, &feature) in features.iter().enumerate() {
+        let mut chosen = HashSet::new();
+        for &feature in &features {
             let name = &names[feature];
             if name.is_empty() {
                 return Err(Error::input(format!("{file}: column {} has no name", feature + 1))
                     .help("name it in the header, or choose the other columns with --columns"));
             }
-            if features[..i].contains(&feature) {
+            if !chosen.insert(feature) {
                 return Err(Error::input(format!("column \"{name}\" is chosen twice"))
                     .help("name each column once in --columns"));
             }
@@ -202,10 +203,19 @@ impl<'a> Rows<'a> {
     /// The rows that follow are of another file, whose columns must be the same.
     pub(super) fn enter(&mut self, path: &'a Path, names: &[String]) -> Result<()> {
         if names != self.names {
+            let of = |names: &[String], index: usize| match names.get(index) {
+                Some(name) => format!("\"{name}\""),
+                None => "missing".into(),
+            };
+            let differs = (0..).find(|&index| names.get(index) != self.names.get(index));
+            let index = differs.unwrap_or_default();
             return Err(Error::input(format!(
-                "{}: its columns are not those of {}",
+                "{}: its columns are not those of {}: column {} is {}, not {}",
                 path.display(),
-                self.target.path.display()
+                self.target.path.display(),
+                index + 1,
+                of(names, index),
+                of(&self.names, index),
             ))
             .help("the files of a folder make one table: move those of others elsewhere"));
         }

@@ -126,6 +126,16 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(reading)? {
         let file = entry.map_err(reading)?.path();
+        let hidden =
+            file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']));
+        if file.is_dir() && !hidden {
+            return Err(Error::input(format!(
+                "{}: it holds folders, such as {}, which are not read",
+                path.display(),
+                file.display()
+            ))
+            .help("name a folder of files alone, or move them into one"));
+        }
         let ending = file.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"));
         files.extend((ending && file.is_file()).then_some(file));
     }

@@ -1,12 +1,14 @@
 //! Tables that stay in their files: read once to see that every row can be used, then part by part.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use rayon::prelude::*;
 
 use super::read::hash;
 use super::rows::{Cell, RowSink, Rows, Target};
-use super::source::{Piece, Source, files};
+use super::source::{Piece, Source, files, open};
 use super::{ReadOptions, Table};
 use crate::error::{Error, Result};
 use crate::random::{Generator, Stream};
@@ -16,12 +18,19 @@ use crate::random::{Generator, Stream};
 const BLOCKS_IN_MEMORY: usize = 4;
 /// Parts that a block has at least, where the table has as many.
 const PARTS_OF_BLOCK: usize = 32;
-/// Parts that are looked at between two reports of how far the first reading is.
-const PARTS_AT_ONCE: usize = 64;
-/// Most rows and values of the sample.
-const SAMPLE: (usize, usize) = (100_000, 1_000_000);
+/// Most parts of a table, about: where there would be more they are longer.
+const MOST_PARTS: u64 = 1_000_000;
+/// Rows that the first reading takes together, of one row group: many parts, because those that begin
+/// within a page decode the whole of it.
+const ROWS_AT_ONCE: u64 = 1 << 17;
+/// Spans of so many rows that are looked at between two reports of how far the first reading is.
+const SPANS_AT_ONCE: usize = 16;
+/// Values that the sample has, and the rows held out at most, in the mean.
+const SAMPLE_VALUES: usize = 1_000_000;
+/// Fewest and most rows that this may be.
+const SAMPLE_ROWS: [usize; 2] = [1000, 100_000];
 /// Most rows that are held out, in the mean: they are measured after every block.
-const MOST_HELD_OUT: f64 = 20_000.0;
+const MOST_HELD_OUT: usize = 20_000;
 
 /// A table whose rows are read from its files whenever they are needed.
 ///
@@ -30,6 +39,8 @@ const MOST_HELD_OUT: f64 = 20_000.0;
 #[derive(Debug)]
 pub struct Streamed {
     files: Vec<PathBuf>,
+    /// Length and time of change of each when it was first read.
+    stamps: Vec<(u64, Option<SystemTime>)>,
     sources: Vec<Source>,
     options: ReadOptions,
     parts: Vec<Part>,
@@ -70,7 +81,7 @@ impl Streamed {
     /// whose format is read from its beginning to its end: a CSV file, or an array in Fortran's order.
     ///
     /// Every row decides by a draw of its own whether it is held out, which happens to a share of
-    /// `held_out` of them, but to 20 000 at most in the mean. `on_rows` hears how many rows of how many
+    /// `held_out` of them, but in the mean to no more than 20 000, a block or the sample has. `on_rows` hears how many rows of how many
     /// were read, and may stop the reading by an error.
     ///
     /// # Errors
@@ -103,25 +114,37 @@ impl Streamed {
         }
         drop(checked);
         let block_rows = (most_values / BLOCKS_IN_MEMORY / width).max(1);
-        let most = (SAMPLE.1 / width).min(SAMPLE.0);
-        let draw = Draw::new(seed, rows, held_out, most);
-        let parts = divide(pieces, block_rows.div_ceil(PARTS_OF_BLOCK) as u64);
+        let [fewest, most] = SAMPLE_ROWS;
+        let sample = (SAMPLE_VALUES / width).clamp(fewest, most);
+        let most_held_out = sample.min(MOST_HELD_OUT).min(block_rows) as f64;
+        let held_out = held_out.min(most_held_out / rows as f64);
+        let draw = Draw::new(seed, held_out, sample as f64 / rows as f64);
+        let of_part = (block_rows.div_ceil(PARTS_OF_BLOCK) as u64).max(rows / MOST_PARTS);
+        let parts = divide(pieces, of_part);
         let options = options.clone();
-        let mut streamed = Self { files, sources, options, parts, block_rows, draw };
-        let (found, hash) = rayon::join(|| streamed.look(rows, on_rows), || hash(&streamed.files));
+        let stamps = files.iter().map(|path| stamp(path)).collect::<Result<_>>()?;
+        let mut streamed = Self { files, stamps, sources, options, parts, block_rows, draw };
+        let failed = AtomicBool::new(false);
+        let look =
+            || streamed.look(rows, on_rows).inspect_err(|_| failed.store(true, Ordering::Relaxed));
+        let (found, hash) = rayon::join(look, || hash(&streamed.files, &failed));
         let (found, hash) = (found?, hash?);
         let (mut sample, mut held_out, mut sample_rows) = (Vec::new(), Vec::new(), Vec::new());
         let mut dropped = 0;
-        for (part, found) in streamed.parts.iter_mut().zip(found) {
-            part.training = found.training;
+        let training = found.iter().flat_map(|found| &found.training);
+        streamed.parts.iter_mut().zip(training).for_each(|(part, &rows)| part.training = rows);
+        for found in found {
             dropped += found.dropped;
             sample.extend(found.sample);
             sample_rows.extend(found.sample_rows);
             held_out.extend(found.held_out);
         }
         let Some(sample) = Table::concatenate(sample)? else {
-            return Err(Error::input(format!("{}: no row is left to train on", path.display()))
-                .help("choose columns with fewer missing values with --columns"));
+            return Err(Error::input(format!(
+                "{}: hardly a row has all its values, too few for a sample",
+                path.display()
+            ))
+            .help("choose columns with fewer missing values with --columns"));
         };
         let none = sample.select(&[]);
         let held_out = Table::concatenate(held_out)?.unwrap_or(none);
@@ -155,15 +178,17 @@ impl Streamed {
             rows: self.rows(*source, None)?,
         };
         let choice = sink.rows.choice().clone();
-        self.sources[*source].read(&choice, piece.clone(), &mut sink)?;
-        let table = sink.rows.into_part()?;
-        match table.as_ref().map_or(0, Table::len) == *training {
+        let read = self.sources[*source].read(&choice, piece.clone(), &mut sink);
+        // Whatever was read of a file that is another now, also where it could not be.
+        let path = &self.files[*source];
+        let changed = stamp(path)? != self.stamps[*source];
+        let table = if changed { None } else { read.and_then(|()| sink.rows.into_part())? };
+        match !changed && table.as_ref().map_or(0, Table::len) == *training {
             true => Ok(table),
-            false => Err(Error::input(format!(
-                "{} has changed since the run began",
-                self.files[*source].display()
-            ))
-            .help("put the file back as it was, or run again with --force")),
+            false => {
+                Err(Error::input(format!("{} has changed since it was first read", path.display()))
+                    .help("put the file back as it was, or run again with --force"))
+            }
         }
     }
 
@@ -183,24 +208,33 @@ impl Streamed {
         rows: u64,
         on_rows: &(dyn Fn(u64, u64) -> Result<()> + Sync),
     ) -> Result<Vec<Found>> {
-        let (mut found, mut done) = (Vec::with_capacity(self.parts.len()), 0);
-        for parts in self.parts.chunks(PARTS_AT_ONCE) {
+        let spans = self.spans();
+        let (mut found, mut done) = (Vec::with_capacity(spans.len()), 0);
+        for spans in spans.chunks(SPANS_AT_ONCE) {
             on_rows(done, rows)?;
             let looked: Vec<Result<Found>> =
-                parts.par_iter().map(|part| self.look_at(part)).collect();
+                spans.par_iter().map(|parts| self.look_at(parts)).collect();
             // Of several errors the first in the file.
             for found_here in looked {
                 found.push(found_here?);
             }
-            done +=
-                parts.iter().map(|part| part.piece.rows.end - part.piece.rows.start).sum::<u64>();
+            done += spans.iter().copied().flatten().map(Part::rows).sum::<u64>();
         }
         on_rows(done, rows)?;
         Ok(found)
     }
 
-    fn look_at(&self, part: &Part) -> Result<Found> {
-        let Part { source, piece, file_begins, .. } = part;
+    /// Parts that follow each other in one row group, of so many rows that a reader is worth its while.
+    fn spans(&self) -> Vec<&[Part]> {
+        let together = |a: &Part, b: &Part| (a.source, a.piece.group) == (b.source, b.piece.group);
+        let each = |parts: &[Part]| (ROWS_AT_ONCE / parts[0].rows().max(1)).max(1) as usize;
+        self.parts.chunk_by(together).flat_map(|group| group.chunks(each(group))).collect()
+    }
+
+    fn look_at(&self, parts: &[Part]) -> Result<Found> {
+        let Part { source, piece: Piece { group, rows, first }, file_begins, .. } = &parts[0];
+        let end = parts.last().map_or(rows.end, |last| last.piece.rows.end);
+        let piece = Piece { group: *group, rows: rows.start..end, first: *first };
         let mut forget = |_| Ok(());
         let mut sorting = Sorting {
             draw: self.draw,
@@ -209,18 +243,34 @@ impl Streamed {
             sample: self.rows(*source, None)?,
             others: self.rows(*source, Some(&mut forget))?,
             sample_rows: Vec::new(),
+            parts,
+            training: Vec::with_capacity(parts.len()),
+            before: 0,
         };
         let choice = sorting.others.choice().clone();
-        self.sources[*source].read(&choice, piece.clone(), &mut sorting)?;
-        let Sorting { held_out, sample, others, sample_rows, .. } = sorting;
+        self.sources[*source].read(&choice, piece, &mut sorting)?;
+        sorting.end_part();
+        let Sorting { held_out, sample, others, sample_rows, training, .. } = sorting;
         Ok(Found {
-            training: sample.count + others.count,
+            training,
             dropped: held_out.dropped + sample.dropped + others.dropped,
             sample: sample.into_part()?,
             held_out: held_out.into_part()?,
             sample_rows,
         })
     }
+}
+
+impl Part {
+    fn rows(&self) -> u64 {
+        self.piece.rows.end - self.piece.rows.start
+    }
+}
+
+/// Length and time of change of a file.
+fn stamp(path: &Path) -> Result<(u64, Option<SystemTime>)> {
+    let metadata = open(path)?.metadata().map_err(|error| Error::io("reading", path, error))?;
+    Ok((metadata.len(), metadata.modified().ok()))
 }
 
 /// The pieces of each file, in parts of at most so many rows.
@@ -246,9 +296,10 @@ fn divide(pieces: Vec<Vec<Piece>>, most: u64) -> Vec<Part> {
     parts
 }
 
-/// What looking at a part finds.
+/// What looking at parts finds.
 struct Found {
-    training: usize,
+    /// Rows to train on of each.
+    training: Vec<usize>,
     dropped: usize,
     sample: Option<Table>,
     sample_rows: Vec<usize>,
@@ -274,12 +325,10 @@ struct Draw {
 }
 
 impl Draw {
-    /// For a table of so many rows: the share that is held out, and the rows of the sample.
-    fn new(seed: u64, rows: u64, held_out: f64, sample: usize) -> Self {
+    /// For these shares of the rows: held out, and in the sample.
+    fn new(seed: u64, held_out: f64, sampled: f64) -> Self {
         let share = |share: f64| (share.clamp(0.0, 1.0) * 2_f64.powi(32)) as u64;
-        let rows = rows as f64;
-        let held_out = share(held_out.min(MOST_HELD_OUT / rows));
-        Self { seed, held_out, sampled: share(sample as f64 / rows) }
+        Self { seed, held_out: share(held_out), sampled: share(sampled) }
     }
 
     fn of(self, row: u64) -> Use {
@@ -303,6 +352,19 @@ struct Sorting<'a> {
     /// Who only counts them.
     others: Rows<'a>,
     sample_rows: Vec<usize>,
+    /// The parts that they are of, one after another, and the rows to train on of those that have ended.
+    parts: &'a [Part],
+    training: Vec<usize>,
+    /// Rows to train on of all that have ended.
+    before: usize,
+}
+
+impl Sorting<'_> {
+    fn end_part(&mut self) {
+        let all = self.sample.count + self.others.count;
+        self.training.push(all - self.before);
+        self.before = all;
+    }
 }
 
 impl RowSink for Sorting<'_> {
@@ -313,6 +375,9 @@ impl RowSink for Sorting<'_> {
         label: Option<&str>,
     ) -> Result<()> {
         let row = self.file_begins + number - 1;
+        if self.parts.get(self.training.len() + 1).is_some_and(|next| number > next.piece.first) {
+            self.end_part();
+        }
         match self.draw.of(row) {
             Use::HeldOut => self.held_out.row(number, values, label),
             Use::Trained => self.others.row(number, values, label),

@@ -128,7 +128,7 @@ impl Fused {
     /// Where the device fails.
     ///
     /// # Panics
-    /// Where there are more of them than the job says, or none.
+    /// Where there are none, or on a GPU more than the job says.
     pub fn load(&mut self, rows: Array2<f32>) -> Result<()> {
         match self {
             Self::Cpu(cpu) => {

@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 use ndarray::Array2;
 use serde::Serialize;
 
+use super::plan::MOST_BLOCKS;
 use super::{Context, Plan, Progress, RunDir, Source};
-use crate::config::{ScalingKind, Settings};
+use crate::config::{DataSettings, ScalingKind, Settings};
 use crate::data::{
     Blocks, Loaded, Mixture, ReadOptions, Scaling, Scanned, Streamed, Table, blocks_of_pass,
     dropped_note, mixed_spreads, read, split, write,
@@ -52,7 +53,7 @@ pub struct Dataset {
 #[derive(Clone, Debug)]
 pub struct InFiles {
     streamed: Arc<Streamed>,
-    /// For each row of the sample, its number in the files, from 0.
+    /// For each row of the sample, its number in the table, from 0.
     rows: Vec<usize>,
 }
 
@@ -61,7 +62,7 @@ pub struct InFiles {
 struct Reference {
     path: PathBuf,
     hash: String,
-    /// Rows that are used, and columns.
+    /// Rows that are trained on or held out, and columns.
     shape: (usize, usize),
     /// Rows that are looked at, where training reads the others block by block.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +116,7 @@ impl Dataset {
             let Scanned { streamed, sample: table, sample_rows, held_out, dropped, hash } = scanned;
             // The order of the files is none to take the first rows of.
             let (training_rows, _) = split(table.len(), 0.0, seed);
+            let held_out = held_out.select(&split(held_out.len(), 0.0, seed).0);
             let training = table.select(&training_rows);
             check_trainable(path, &training, dropped)?;
             let (mixture, source) = (None, source(hash, dropped));
@@ -147,6 +149,12 @@ impl Dataset {
     pub fn load(folder: &Path, plan: &Plan, watch: Watch) -> Result<Self> {
         let dataset = Self::find(folder, plan, watch)?;
         let (found, decided) = (dataset.rows_to_train_on(), plan.decided.training_rows);
+        let blocks = dataset.streamed.as_ref().map_or(1, |files| blocks_of_pass(&files.streamed));
+        if blocks > 1 && blocks.saturating_mul(plan.decided.epochs) > MOST_BLOCKS {
+            let epochs = plan.decided.epochs;
+            let what = format!("{epochs} passes of {blocks} blocks are too many");
+            return Err(Error::damaged(&folder.join(RunDir::CONFIG), what));
+        }
         if found != decided {
             return Err(Error::damaged(
                 &folder.join(RunDir::CONFIG),
@@ -179,6 +187,14 @@ impl Dataset {
         }
     }
 
+    /// Number of rows that are trained on or held out, in memory or not; fresh ones left out.
+    fn rows(&self) -> usize {
+        match self.streamed {
+            Some(_) => self.rows_to_train_on() + self.held_out.len(),
+            None => self.table.len(),
+        }
+    }
+
     /// Number of rows to train on, in memory or not.
     pub fn rows_to_train_on(&self) -> usize {
         self.streamed.as_ref().map_or(self.training.len(), |files| files.streamed.training_rows())
@@ -190,6 +206,11 @@ impl Dataset {
         self.streamed.as_ref().map_or(rows, |files| rows.div_ceil(blocks_of_pass(&files.streamed)))
     }
 
+    /// What an epoch of the history is: an epoch, or one of the blocks of it.
+    pub fn epoch(&self) -> &'static str {
+        if self.streamed.is_some() { "block" } else { "epoch" }
+    }
+
     /// The rows of each epoch of a training of so many passes, where memory does not hold all.
     pub fn blocks(&self, scaling: &Scaling, passes: usize, seed: u64) -> Option<Arc<Blocks>> {
         let files = self.streamed.as_ref()?;
@@ -197,35 +218,43 @@ impl Dataset {
         Some(Arc::new(Blocks::new(table, scaling.clone(), passes, seed)))
     }
 
-    /// The number in its file of each row of `training`, from 1.
+    /// The number in the table of each row of `training`, from 1.
     pub fn row_numbers(&self) -> impl Iterator<Item = usize> {
         let number = |&row: &usize| self.streamed.as_ref().map_or(row, |files| files.rows[row]) + 1;
         self.training_rows.iter().map(number)
     }
 
-    /// What a user should hear about the data, given how they are scaled.
-    pub fn notes(&self, scaling: ScalingKind) -> Vec<String> {
-        let streamed = self.streamed.as_ref().map(|files| {
-            format!(
-                "{} rows are more than data.stream_above lets into memory: each pass reads them in {} \
-                 blocks, which are the epochs of the history; everything but training looks at a random \
-                 sample of {}",
-                self.rows_to_train_on(),
+    /// What a user should hear about the data, given how they are read.
+    pub fn notes(&self, settings: &DataSettings) -> Vec<String> {
+        let (rows, columns, most) = (self.rows(), self.table.width(), settings.stream_above);
+        let large =
+            format!("{rows} rows of {columns} are more than data.stream_above ({most} values)");
+        let streamed = match &self.streamed {
+            Some(files) => Some(format!(
+                "{large}: each pass reads them in {} blocks, which are the epochs of the history; {} rows \
+                 are held out, and everything but training looks at {} of the others, drawn at random",
                 blocks_of_pass(&files.streamed),
+                self.held_out.len(),
                 self.training.len(),
-            )
-        });
+            )),
+            None if self.mixture.is_none() && rows * columns > most => Some(format!(
+                "{large}, but CSV files and arrays in Fortran's order are read whole; Parquet files and \
+                 other arrays are read in blocks"
+            )),
+            None => None,
+        };
         let dropped = match &self.source {
             Source::File { dropped, .. } => dropped_note(*dropped),
             Source::Mixture => None,
         };
+        let among = if self.streamed.is_some() { " in the sample" } else { "" };
         let constant = |name| {
             format!(
-                "column \"{name}\" is constant: it is kept, but there is nothing in it to learn"
+                "column \"{name}\" is constant{among}: it is kept, but there is nothing in it to learn"
             )
         };
         let constant = self.table.constant_columns().into_iter().map(constant);
-        let scales = self.scales_note(scaling);
+        let scales = self.scales_note(settings.scaling);
         streamed.into_iter().chain(dropped).chain(constant).chain(scales).collect()
     }
 
@@ -308,7 +337,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             if streamed || table.len() * table.width() > LARGEST_COPY =>
         {
             let (path, hash) = (path.clone(), hash.clone());
-            let rows = if streamed { context.dataset.rows_to_train_on() } else { table.len() };
+            let rows = context.dataset.rows();
             let (shape, sample) = ((rows, table.width()), streamed.then_some(table.len()));
             let reference = Reference { path, hash, shape, sample };
             context.dir.write_json(RunDir::DATA_REFERENCE, &reference)

@@ -25,7 +25,7 @@ const DEFAULT_STEPS: usize = 10_000;
 const MOST_EPOCHS: usize = 400;
 const FEWEST_STEPS: usize = 2000;
 /// Most blocks that the passes over data in files may have.
-const MOST_BLOCKS: usize = 1_000_000;
+pub(super) const MOST_BLOCKS: usize = 1_000_000;
 
 /// Where the data come from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -135,20 +135,22 @@ impl Plan {
         let rows = facts.training_rows;
         let batch = match settings.training.batch {
             Some(batch) if batch > facts.rows_at_once => {
-                let (rows, when) = match facts.rows_at_once < rows {
-                    true => (facts.rows_at_once, " at a time"),
-                    false => (rows, ""),
+                let (when, or) = match facts.rows_at_once < rows {
+                    true => (" in a block", ", raise data.stream_above"),
+                    false => ("", ""),
                 };
+                let rows = facts.rows_at_once;
                 return Err(Error::input(format!(
                     "setting training.batch is {batch}, but there are {rows} rows to train on{when}"
                 ))
-                .help(format!("set it to at most {rows}, or leave it out")));
+                .help(format!("set it to at most {rows}{or}, or leave it out")));
             }
             Some(batch) => batch,
             None if facts.rows_at_once < DEFAULT_BATCH => {
-                let rows = facts.rows_at_once;
-                notes.push(format!("batch size {rows}: there are only so many rows to train on"));
-                rows
+                let (batch, block) = (facts.rows_at_once, facts.rows_at_once < rows);
+                let what = if block { "rows in a block" } else { "rows to train on" };
+                notes.push(format!("batch size {batch}: there are only so many {what}"));
+                batch
             }
             None => default_batch(rows).min(facts.rows_at_once),
         };

@@ -29,7 +29,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         facts: facts(context, &history),
         history,
         settings: input::text(&context.dir.file(RunDir::CONFIG))?,
-        notes: dataset.notes(plan.settings.data.scaling),
+        notes: dataset.notes(&plan.settings.data),
         generated: dataset.mixture.is_some(),
     };
     files::write_bytes(&context.dir.file(RunDir::REPORT), page.render().as_bytes())
@@ -81,7 +81,10 @@ fn facts(context: &Context, history: &[EpochRecord]) -> Vec<(&'static str, Strin
         ("adapter", machine),
         ("seed", settings.seed.to_string()),
         ("training", training),
-        ("epochs", history.len().to_string()),
+        (
+            if context.dataset.streamed.is_some() { "blocks" } else { "epochs" },
+            history.len().to_string(),
+        ),
         ("batch", decided.batch.to_string()),
         ("latent units", decided.latent.to_string()),
         ("generated rows", settings.samples.to_string()),

@@ -58,7 +58,9 @@ pub(super) fn steps(context: &Context, epochs: usize) -> usize {
     let batch = context.plan.decided.batch;
     match self::epochs(context).0 {
         None => epochs * context.plan.decided.training_rows.div_ceil(batch),
-        Some(blocks) => (0..epochs).map(|epoch| blocks.rows(epoch).div_ceil(batch)).sum(),
+        Some(blocks) => {
+            (0..epochs.min(blocks.len())).map(|epoch| blocks.rows(epoch).div_ceil(batch)).sum()
+        }
     }
 }
 

@@ -251,8 +251,8 @@ impl Trainer for ByAutodiff<'_> {
     }
 
     fn load(&mut self, rows: Array2<f32>) -> Result<()> {
-        self.rows = to_tensor(rows.view(), self.model.device());
         self.epoch = None;
+        self.rows = to_tensor(rows.view(), self.model.device());
         Ok(())
     }
 

@@ -158,7 +158,7 @@ fn a_pass_over_an_array_visits_every_row_once() {
     let table = numbered(0..2000);
     let table = Table::new(table.columns().to_vec(), table.rows().to_owned(), None).unwrap();
     write(&path, &table).unwrap();
-    let scanned = scan(&path, &ReadOptions::default(), 1000).unwrap().unwrap();
+    let scanned = scan(&path, &ReadOptions::default(), 2000).unwrap().unwrap();
     assert_eq!(scanned.sample.columns(), ["x0", "x1"]);
     assert_partition(scanned, 2000);
 }
@@ -192,7 +192,7 @@ fn missing_values_are_named_by_their_row_or_left_out_of_every_pass() {
 
     with_nulls(&path, &table, |_| true);
     let error = scan(&path, &options, 400).unwrap_err();
-    assert!(error.message().ends_with("no row is left to train on"), "{error}");
+    assert!(error.message().contains("hardly a row has all its values"), "{error}");
 }
 
 /// Writes two columns, the second null in some rows.
@@ -228,13 +228,19 @@ fn reading_can_be_stopped_and_a_file_that_changed_is_noticed() {
         if done > 0 { Err(Error::interrupted("stopped")) } else { Ok(()) }
     };
     let error = Streamed::scan(&path, &labelled(), 400, (0.1, 1), &stop).unwrap_err();
-    assert_eq!((error.kind(), heard.into_inner()), (Kind::Interrupted, 2));
+    assert_eq!(error.kind(), Kind::Interrupted);
+    assert!(heard.into_inner() > 1);
 
     let Scanned { streamed, sample, .. } = scan(&path, &labelled(), 4000).unwrap().unwrap();
     let scaling = Scaling::fit(ScalingKind::Rms, sample.rows());
     let blocks = Blocks::new(Arc::new(streamed), scaling, 1, 1);
+    // Of as many bytes.
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(blocks.read(0).unwrap_err().message().contains("has changed since"));
     write_groups(&path, &numbered(0..100), 100);
-    assert_eq!(blocks.read(0).unwrap_err().kind(), Kind::Input);
+    assert!(blocks.read(0).unwrap_err().message().contains("has changed since"));
     std::fs::remove_file(&path).unwrap();
     assert!(blocks.read(0).unwrap_err().message().contains("there is no such file"));
 }

@@ -142,11 +142,10 @@ impl Cpu {
 
     /// As [`Fused::load`](super::Fused::load).
     pub fn load(&mut self, rows: Array2<f32>) {
+        assert!(!rows.is_empty(), "rows to train on");
         self.task.count = rows.nrows();
-        self.task.rows = match rows.is_standard_layout() {
-            true => rows.into_raw_vec_and_offset().0,
-            false => rows.iter().copied().collect(),
-        };
+        self.task.rows.clear();
+        self.task.rows.extend(rows);
         self.members.iter_mut().for_each(|member| member.shuffle = None);
     }
 

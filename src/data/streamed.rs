@@ -81,8 +81,8 @@ impl Streamed {
     /// whose format is read from its beginning to its end: a CSV file, or an array in Fortran's order.
     ///
     /// Every row decides by a draw of its own whether it is held out, which happens to a share of
-    /// `held_out` of them, but in the mean to no more than 20 000, a block or the sample has. `on_rows` hears how many rows of how many
-    /// were read, and may stop the reading by an error.
+    /// `held_out` of them, but in the mean to no more than 20 000, or than a block or the sample has.
+    /// `on_rows` hears how many rows of how many were read, and may stop the reading by an error.
     ///
     /// # Errors
     /// As [`read`](super::read()), and what `on_rows` returns.

@@ -144,8 +144,13 @@ impl Cpu {
     pub fn load(&mut self, rows: Array2<f32>) {
         assert!(!rows.is_empty(), "rows to train on");
         self.task.count = rows.nrows();
-        self.task.rows.clear();
-        self.task.rows.extend(rows);
+        let (standard, len) = (rows.is_standard_layout(), rows.len());
+        let rows = if standard { rows } else { rows.as_standard_layout().into_owned() };
+        // A block is large: it is taken as it is where the array holds nothing else.
+        let (mut values, offset) = rows.into_raw_vec_and_offset();
+        values.drain(..offset.unwrap_or_default());
+        values.truncate(len);
+        self.task.rows = values;
         self.members.iter_mut().for_each(|member| member.shuffle = None);
     }
 

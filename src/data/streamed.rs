@@ -1,17 +1,19 @@
 //! Tables that stay in their files: read once to see that every row can be used, then part by part.
 
+mod uses;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use rayon::prelude::*;
 
+use self::uses::{Draw, Sorting, Training};
 use super::read::hash;
-use super::rows::{Cell, RowSink, Rows, Target};
+use super::rows::{Rows, Target};
 use super::source::{Piece, Source, files, open};
 use super::{ReadOptions, Table};
 use crate::error::{Error, Result};
-use crate::random::{Generator, Stream};
 
 /// A block has one of so many parts of the values that memory is to hold: one is trained on, by a
 /// trainer that may have it twice, while the next is read.
@@ -172,11 +174,8 @@ impl Streamed {
     /// Where the file cannot be read any longer, or not as before.
     pub(super) fn read(&self, part: usize) -> Result<Option<Table>> {
         let Part { source, piece, file_begins, training } = &self.parts[part];
-        let mut sink = Training {
-            draw: self.draw,
-            file_begins: *file_begins,
-            rows: self.rows(*source, None)?,
-        };
+        let rows = self.rows(*source, None)?;
+        let mut sink = Training { draw: self.draw, file_begins: *file_begins, rows };
         let choice = sink.rows.choice().clone();
         let read = self.sources[*source].read(&choice, piece.clone(), &mut sink);
         // Whatever was read of a file that is another now, also where it could not be.
@@ -236,17 +235,12 @@ impl Streamed {
         let end = parts.last().map_or(rows.end, |last| last.piece.rows.end);
         let piece = Piece { group: *group, rows: rows.start..end, first: *first };
         let mut forget = |_| Ok(());
-        let mut sorting = Sorting {
-            draw: self.draw,
-            file_begins: *file_begins,
-            held_out: self.rows(*source, None)?,
-            sample: self.rows(*source, None)?,
-            others: self.rows(*source, Some(&mut forget))?,
-            sample_rows: Vec::new(),
+        let mut sorting = Sorting::new(
+            (self.draw, *file_begins),
             parts,
-            training: Vec::with_capacity(parts.len()),
-            before: 0,
-        };
+            [self.rows(*source, None)?, self.rows(*source, None)?],
+            self.rows(*source, Some(&mut forget))?,
+        );
         let choice = sorting.others.choice().clone();
         self.sources[*source].read(&choice, piece, &mut sorting)?;
         sorting.end_part();
@@ -304,113 +298,6 @@ struct Found {
     sample: Option<Table>,
     sample_rows: Vec<usize>,
     held_out: Option<Table>,
-}
-
-/// What becomes of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    HeldOut,
-    /// Trained on, and in the sample.
-    Sampled,
-    Trained,
-}
-
-/// Decides it: a function of the row's number alone.
-#[derive(Clone, Copy, Debug)]
-struct Draw {
-    seed: u64,
-    /// Shares of 2³².
-    held_out: u64,
-    sampled: u64,
-}
-
-impl Draw {
-    /// For these shares of the rows: held out, and in the sample.
-    fn new(seed: u64, held_out: f64, sampled: f64) -> Self {
-        let share = |share: f64| (share.clamp(0.0, 1.0) * 2_f64.powi(32)) as u64;
-        Self { seed, held_out: share(held_out), sampled: share(sampled) }
-    }
-
-    fn of(self, row: u64) -> Use {
-        // Four rows a block of words.
-        let generator = Generator::new(self.seed, Stream::StreamedRows, row >> 34);
-        let word = u64::from(generator.words((row >> 2) as u32)[(row & 3) as usize]);
-        match word {
-            word if word < self.held_out => Use::HeldOut,
-            word if word < self.held_out + self.sampled => Use::Sampled,
-            _ => Use::Trained,
-        }
-    }
-}
-
-/// Sorts rows by what becomes of them.
-struct Sorting<'a> {
-    draw: Draw,
-    file_begins: u64,
-    held_out: Rows<'a>,
-    sample: Rows<'a>,
-    /// Who only counts them.
-    others: Rows<'a>,
-    sample_rows: Vec<usize>,
-    /// The parts that they are of, one after another, and the rows to train on of those that have ended.
-    parts: &'a [Part],
-    training: Vec<usize>,
-    /// Rows to train on of all that have ended.
-    before: usize,
-}
-
-impl Sorting<'_> {
-    fn end_part(&mut self) {
-        let all = self.sample.count + self.others.count;
-        self.training.push(all - self.before);
-        self.before = all;
-    }
-}
-
-impl RowSink for Sorting<'_> {
-    fn row(
-        &mut self,
-        number: u64,
-        values: impl Iterator<Item = Cell>,
-        label: Option<&str>,
-    ) -> Result<()> {
-        let row = self.file_begins + number - 1;
-        if self.parts.get(self.training.len() + 1).is_some_and(|next| number > next.piece.first) {
-            self.end_part();
-        }
-        match self.draw.of(row) {
-            Use::HeldOut => self.held_out.row(number, values, label),
-            Use::Trained => self.others.row(number, values, label),
-            Use::Sampled => {
-                self.sample.row(number, values, label)?;
-                if self.sample.count > self.sample_rows.len() {
-                    self.sample_rows.push(row as usize);
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-/// Keeps the rows to train on.
-struct Training<'a> {
-    draw: Draw,
-    file_begins: u64,
-    rows: Rows<'a>,
-}
-
-impl RowSink for Training<'_> {
-    fn row(
-        &mut self,
-        number: u64,
-        values: impl Iterator<Item = Cell>,
-        label: Option<&str>,
-    ) -> Result<()> {
-        match self.draw.of(self.file_begins + number - 1) {
-            Use::HeldOut => Ok(()),
-            Use::Sampled | Use::Trained => self.rows.row(number, values, label),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -120,8 +120,8 @@ fn all_epochs(
     let (mut taken, mut read) = (0, Instant::now());
     let mut feeder = Feeder::new(&job)?;
     for epoch in 0..job.epochs {
-        if let Some(rows) =
-            feeder.as_mut().map(|feeder| feeder.turn_to(epoch)).transpose()?.flatten()
+        if let Some(feeder) = &mut feeder
+            && let Some(rows) = feeder.turn_to(epoch)?
         {
             fused.load(rows)?;
         }

@@ -221,8 +221,8 @@ impl<'a> Stepper<'a> {
     ) -> Result<Vec<Epoch>> {
         let begin = Instant::now();
         let Position { epoch, step: first, retries, .. } = self.position;
-        if let Some(rows) =
-            self.feeder.as_mut().map(|feeder| feeder.turn_to(epoch)).transpose()?.flatten()
+        if let Some(feeder) = &mut self.feeder
+            && let Some(rows) = feeder.turn_to(epoch)?
         {
             self.trainer.load(rows)?;
         }

@@ -1,5 +1,5 @@
 //! Every analysis of the audit, and all of it: 10 000 real and as many generated rows in 3
-//! dimensions.
+//! dimensions. What looks at neighbours also with 100 000 rows on each side, in 3 and 10 dimensions.
 //!
 //! `cargo bench --bench audit`; `scripts/audit_peers.py` holds the times against those of other
 //! programs on the same rows.
@@ -20,11 +20,12 @@ use modescope::data::{Mixture, Table};
 use ndarray::{Array2, ArrayView2, s};
 
 const ROWS: usize = 10_000;
+const MANY_ROWS: usize = 100_000;
 const SEED: u64 = 1;
 /// Of the recipe `classic` in 3 dimensions: the smaller, the longer the certificate takes.
 const WEIGHT_OF_THE_SQUARED_ERROR: f64 = 1.0 / 96.0;
 
-/// The rows of `modescope mixture --rows 20000 --seed 1`: real ones first, then generated ones.
+/// Rows of `modescope mixture --seed 1`: real ones first, then as many generated ones.
 struct Data {
     mixture: Mixture,
     real: Table,
@@ -32,13 +33,13 @@ struct Data {
 }
 
 impl Data {
-    fn new() -> Self {
-        let settings = MixtureSettings { rows: 2 * ROWS, ..MixtureSettings::default() };
+    fn new(rows: usize, dimensions: usize) -> Self {
+        let settings = MixtureSettings { rows: 2 * rows, dimensions, ..MixtureSettings::default() };
         let mixture = Mixture::generate(&settings, SEED).expect("a mixture");
-        let all = mixture.draw(2 * ROWS, SEED, 0);
-        let real = all.rows().slice(s![..ROWS, ..]).to_owned();
+        let all = mixture.draw(2 * rows, SEED, 0);
+        let real = all.rows().slice(s![..rows, ..]).to_owned();
         let real = Table::new(all.columns().to_vec(), real, None).expect("a table");
-        let generated = all.rows().slice(s![ROWS.., ..]).to_owned();
+        let generated = all.rows().slice(s![rows.., ..]).to_owned();
         Self { mixture, real, generated }
     }
 
@@ -57,7 +58,7 @@ impl Data {
 }
 
 fn analyses(criterion: &mut Criterion) {
-    let data = Data::new();
+    let data = Data::new(ROWS, 3);
     let (real, generated) = (data.real.rows(), data.generated.view());
     let first = real.slice(s![..1000, ..]);
     let ledger = || Ledger::new(data.mixture.clone(), Vec::new(), ROWS, SEED);
@@ -103,5 +104,26 @@ fn analyses(criterion: &mut Criterion) {
     bench("all, nothing given", &|| data.audit(None));
 }
 
-criterion_group!(benches, analyses);
+fn neighbours(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("neighbours");
+    group.sample_size(10);
+    for dimensions in [3, 10] {
+        let data = Data::new(MANY_ROWS, dimensions);
+        let (real, generated) = (data.real.rows(), data.generated.view());
+        let name = |what: &str| format!("{what}, {MANY_ROWS} × {dimensions}");
+        group.bench_function(name("precision, recall, density, coverage"), |bencher| {
+            bencher.iter(|| black_box(neighbourhoods(real, generated).expect("enough rows")));
+        });
+        group.bench_function(name("two-sample accuracy"), |bencher| {
+            let accuracy = || two_sample_accuracy(real, generated, SEED).expect("enough rows");
+            bencher.iter(|| black_box(accuracy()));
+        });
+        group.bench_function(name("sliced Wasserstein distance"), |bencher| {
+            let distance = || sliced_wasserstein(real, generated, SEED).expect("enough rows");
+            bencher.iter(|| black_box(distance()));
+        });
+    }
+}
+
+criterion_group!(benches, analyses, neighbours);
 criterion_main!(benches);

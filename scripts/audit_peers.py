@@ -23,6 +23,7 @@ from importlib.metadata import version
 
 import numpy as np
 from prdc import compute_prdc
+from scipy.spatial import cKDTree
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 from sklearn.mixture import GaussianMixture
@@ -31,7 +32,9 @@ ROOT = pathlib.Path(__file__).parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 PROGRAM = TARGET / "release" / "modescope"
 ROWS = 10_000
+MANY_ROWS = 100_000
 REPEATS = 3
+CORES = len(os.sched_getaffinity(0))
 
 # Runs its arguments and prints seconds, processor seconds and peak KiB. A process of its own,
 # because a child's peak counts what its parent held when it started it.
@@ -56,6 +59,39 @@ def mixtures(real, _):
             GaussianMixture(k, covariance_type=kind, random_state=0).fit(real).bic(real)
 
 
+def neighbourhoods(real, generated):
+    """What prdc computes, by trees: its matrices of 100 000² distances would take 80 GB each."""
+
+    def radii(rows, tree):
+        return tree.query(rows, k=6, workers=CORES)[0][:, 5]
+
+    def held(centres, radii, tree):
+        return tree.query_ball_point(centres, radii, workers=CORES)
+
+    trees = cKDTree(real), cKDTree(generated)
+    of_real = held(real, radii(real, trees[0]), trees[1])
+    counts = np.bincount(np.concatenate(of_real).astype(int), minlength=len(generated))
+    of_generated = held(generated, radii(generated, trees[1]), trees[0])
+    held_real = np.bincount(np.concatenate(of_generated).astype(int), minlength=len(real))
+    coverage = np.mean([len(rows) > 0 for rows in of_real])
+    return (counts > 0).mean(), (held_real > 0).mean(), counts.mean() / 5, coverage
+
+
+def two_sample(real, generated):
+    """Five folds, each told apart by the others' k nearest rows."""
+    rows = np.concatenate([real, generated]) / real.std(axis=0)
+    labels = np.arange(len(rows)) < len(real)
+    folds = np.arange(len(rows)) % len(real) % 5
+    k = int((len(rows) * 4 / 5) ** 0.5) | 1
+    right = 0
+    for fold in range(5):
+        known, asked = folds != fold, folds == fold
+        nearest = cKDTree(rows[known]).query(rows[asked], k=k, workers=CORES)[1]
+        votes = labels[known][nearest].sum(axis=1)
+        right += ((2 * votes > k) == labels[asked]).sum()
+    return right / len(rows)
+
+
 # The name in benches/audit.rs, the peer, what of it.
 PEERS = [
     (
@@ -78,6 +114,12 @@ PEERS = [
     ),
 ]
 
+# The same of many rows, in 3 and in 10 dimensions.
+NEIGHBOUR_PEERS = [
+    ("precision, recall, density, coverage", neighbourhoods),
+    ("two-sample accuracy", two_sample),
+]
+
 
 def seconds(function, *arguments):
     # prdc prints the numbers of rows.
@@ -92,16 +134,18 @@ def ours():
     command = ["cargo", "bench", "--bench", "audit", "--", "--quick"]
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     found = {}
-    for path in (TARGET / "criterion" / "audit").glob("*/new/estimates.json"):
-        benchmark = json.loads(path.with_name("benchmark.json").read_text())
-        estimates = json.loads(path.read_text())
-        found[benchmark["function_id"]] = estimates["median"]["point_estimate"] / 1e9
+    for group in ("audit", "neighbours"):
+        for path in (TARGET / "criterion" / group).glob("*/new/estimates.json"):
+            benchmark = json.loads(path.with_name("benchmark.json").read_text())
+            estimates = json.loads(path.read_text())
+            found[benchmark["function_id"]] = estimates["median"]["point_estimate"] / 1e9
     return found
 
 
-def write_data(folder, rows):
+def write_data(folder, rows, dimensions=3):
     """Real and generated rows, the first and the second half of one draw, as benches/audit.rs."""
-    line = [PROGRAM, "mixture", "--rows", str(2 * rows), "--seed", "1", "--out", folder, "--quiet"]
+    line = [PROGRAM, "mixture", "--rows", str(2 * rows), "--dimensions", str(dimensions)]
+    line += ["--seed", "1", "--out", folder, "--quiet"]
     subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
     lines = [line.rsplit(",", 1)[0] for line in (folder / "data.csv").read_text().splitlines()]
     for name, half in (("real", lines[1 : rows + 1]), ("generated", lines[rows + 1 :])):
@@ -140,7 +184,21 @@ def machine():
     )
 
 
-def print_parts(folder):
+def print_neighbours(ours, folders):
+    print(
+        f"\nNeighbours among {MANY_ROWS:,} real and as many generated rows. The peer is SciPy's "
+        f"`cKDTree` on {CORES} threads, once.\n"
+    )
+    print("| what | columns | modescope (s) | SciPy (s) | ratio |\n|---|--:|--:|--:|--:|")
+    for dimensions, folder in folders.items():
+        rows = load(folder)
+        for name, run in NEIGHBOUR_PEERS:
+            taken = ours[f"{name}, {MANY_ROWS} × {dimensions}"]
+            peer = seconds(run, *rows)
+            print(f"| {name} | {dimensions} | {taken:.2f} | {peer:.1f} | {peer / taken:.1f} |")
+
+
+def print_parts(ours, folder):
     real, generated = load(folder)
     # The least of several runs, which is in the peers' favour, against our median.
     peers = {
@@ -153,7 +211,9 @@ def print_parts(folder):
         f"memory, the best of {REPEATS}.\n"
     )
     print("| what | modescope (s) | peer (s) | ratio | peer |\n|---|--:|--:|--:|---|")
-    for name, taken in sorted(ours().items(), key=lambda item: item[1]):
+    for name, taken in sorted(ours.items(), key=lambda item: item[1]):
+        if str(MANY_ROWS) in name:
+            continue
         if name in peers:
             peer, best = peers[name]
             print(f"| {name} | {taken:.3f} | {best:.2f} | {best / taken:.1f} | {peer} |")
@@ -180,8 +240,13 @@ def main():
         folders = {n: pathlib.Path(temporary) / str(n) for n in (1000, ROWS, 4 * ROWS)}
         for rows, folder in folders.items():
             write_data(folder, rows)
-        print_parts(folders[ROWS])
+        measured = ours()
+        print_parts(measured, folders[ROWS])
         print_whole(folders)
+        folders = {d: pathlib.Path(temporary) / f"of {d} columns" for d in (3, 10)}
+        for dimensions, folder in folders.items():
+            write_data(folder, MANY_ROWS, dimensions)
+        print_neighbours(measured, folders)
 
 
 if __name__ == "__main__":

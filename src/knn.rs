@@ -1,8 +1,10 @@
-//! The rows near a point, exactly.
+//! The rows near others, exactly.
+
+mod search;
 
 use ndarray::ArrayView2;
+use pulp::Arch;
 use rayon::prelude::*;
-use rayon::slice::ChunksExact;
 
 use crate::error::{Error, Result};
 
@@ -53,14 +55,14 @@ impl Points {
         self.values.len() / self.columns
     }
 
+    /// How many values a row has.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// One row.
     pub fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.columns..][..self.columns]
-    }
-
-    /// All rows in order.
-    pub fn par_iter(&self) -> ChunksExact<'_, f64> {
-        self.values.par_chunks_exact(self.columns)
     }
 
     /// The `chosen` rows in tiles of [`LANES`], each tile column after column, so that the distances
@@ -81,8 +83,11 @@ impl Points {
 }
 
 /// The squared distances from `point` to the rows of one tile.
-#[inline]
-pub(crate) fn squared_distances(tile: &[[f64; LANES]], point: &[f64]) -> [f64; LANES] {
+#[inline(always)]
+pub(crate) fn squared_distances(
+    tile: &[[f64; LANES]],
+    point: impl IntoIterator<Item = f64>,
+) -> [f64; LANES] {
     let mut sums = [0.0; LANES];
     for (column, own) in tile.iter().zip(point) {
         for (sum, other) in sums.iter_mut().zip(column) {
@@ -101,6 +106,7 @@ pub(crate) fn squared_distances(tile: &[[f64; LANES]], point: &[f64]) -> [f64; L
 ///
 /// Box and row distances are rounded alike, so pruning never loses a row.
 pub(crate) struct Tree {
+    arch: Arch,
     columns: usize,
     /// The rows' numbers, leaf after leaf: a leaf is a tile.
     order: Vec<usize>,
@@ -109,6 +115,15 @@ pub(crate) struct Tree {
     /// Smallest and largest value of each column, node after node: a node comes before its left
     /// half, and that before the right half.
     boxes: Vec<[f64; 2]>,
+}
+
+/// Near rows of a tree.
+#[derive(Clone, Copy)]
+pub(crate) struct Leaf<'a> {
+    /// Their numbers: [`LANES`] of them, or fewer in the last leaf.
+    pub rows: &'a [usize],
+    /// Their values, as [`Points::tiles`] lays them out.
+    tile: &'a [[f64; LANES]],
 }
 
 /// Part of a balanced tree whose leaves hold [`LANES`] rows each.
@@ -145,73 +160,37 @@ impl Tree {
         let mut order: Vec<usize> = (0..points.len()).collect();
         let mut boxes = Vec::new();
         arrange(points, &mut order, &mut boxes);
-        Self { columns: points.columns, tiles: points.tiles(&order), order, boxes }
+        let (arch, tiles) = (Arch::new(), points.tiles(&order));
+        Self { arch, columns: points.columns, tiles, order, boxes }
     }
 
-    /// Calls `visit` with the squared distance and the number of each row whose squared distance
-    /// from `point` is smaller than `bound`. What `visit` returns is the bound from there on.
-    pub fn search(&self, point: &[f64], bound: f64, mut visit: impl FnMut(f64, usize) -> f64) {
-        let root = Node::root(self.order.len());
-        self.descend(root, point, bound, &mut visit);
+    /// The rows of one leaf.
+    fn leaf(&self, leaf: usize) -> Leaf<'_> {
+        let rows = &self.order[leaf * LANES..];
+        Leaf {
+            rows: &rows[..LANES.min(rows.len())],
+            tile: &self.tiles[leaf * self.columns..][..self.columns],
+        }
     }
 
-    fn descend(
+    /// What `compute` sets for the rows of each leaf, in the order of the rows. Its second argument
+    /// is scratch, as an earlier leaf left it.
+    pub fn of_rows<T: Clone + Default + Send, S: Default>(
         &self,
-        node: Node,
-        point: &[f64],
-        mut bound: f64,
-        visit: &mut impl FnMut(f64, usize) -> f64,
-    ) -> f64 {
-        if node.leaves == 1 {
-            let tile = &self.tiles[node.first * self.columns..][..self.columns];
-            let rows = &self.order[node.first * LANES..];
-            for (distance, &row) in squared_distances(tile, point).into_iter().zip(rows) {
-                if distance < bound {
-                    bound = visit(distance, row);
-                }
-            }
-            return bound;
+        compute: impl Fn(Leaf, &mut S, &mut [T]) + Sync,
+    ) -> Vec<T> {
+        let mut by_leaf = vec![T::default(); self.order.len()];
+        by_leaf.par_chunks_mut(LANES).enumerate().for_each_init(
+            S::default,
+            |scratch, (leaf, out)| {
+                compute(self.leaf(leaf), scratch, out);
+            },
+        );
+        let mut by_row = by_leaf.clone();
+        for (value, &row) in by_leaf.into_iter().zip(&self.order) {
+            by_row[row] = value;
         }
-        let mut halves = node.halves().map(|half| (self.squared_gap(half, point), half));
-        if halves[1].0 < halves[0].0 {
-            halves.swap(0, 1);
-        }
-        for (gap, half) in halves {
-            if gap < bound {
-                bound = self.descend(half, point, bound, visit);
-            }
-        }
-        bound
-    }
-
-    /// The squared distance from `point` to the box of a node.
-    fn squared_gap(&self, node: Node, point: &[f64]) -> f64 {
-        let sides = &self.boxes[node.index * self.columns..][..self.columns];
-        sides
-            .iter()
-            .zip(point)
-            .map(|([low, high], own)| (low - own).max(own - high).max(0.0).powi(2))
-            .sum()
-    }
-
-    /// Puts the `k` rows nearest to `point` among those that `counts` into `found`, nearest first,
-    /// each with its squared distance; all of them where there are fewer.
-    pub fn nearest(
-        &self,
-        point: &[f64],
-        k: usize,
-        counts: impl Fn(usize) -> bool,
-        found: &mut Vec<(f64, usize)>,
-    ) {
-        found.clear();
-        self.search(point, f64::INFINITY, |distance, row| {
-            if counts(row) {
-                found.truncate(k - 1);
-                let place = found.partition_point(|&(other, _)| other <= distance);
-                found.insert(place, (distance, row));
-            }
-            if found.len() == k { found[k - 1].0 } else { f64::INFINITY }
-        });
+        by_row
     }
 }
 
@@ -237,56 +216,4 @@ fn arrange(points: &Points, order: &mut [usize], boxes: &mut Vec<[f64; 2]>) {
     let (left, right) = order.split_at_mut(middle);
     arrange(points, left, boxes);
     arrange(points, right, boxes);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::random::{Generator, Stream};
-
-    /// n rows on a coarse grid, so that many distances tie.
-    fn grid(n: usize, columns: usize, levels: f32) -> Points {
-        let mut values = vec![0.0; n * columns];
-        Generator::new(5, Stream::MixtureRows, n as u64).uniform(&mut values);
-        let values = values.into_iter().map(|u| f64::from((u * levels).floor())).collect();
-        Points { columns, values }
-    }
-
-    /// Against sorting all distances, for full and partial leaves, few and many columns.
-    #[test]
-    fn searches_find_what_a_full_pass_finds() {
-        for (n, columns, levels) in
-            [(1, 1, 9.0), (16, 2, 9.0), (17, 3, 9.0), (333, 3, 9.0), (200, 12, 4.0), (500, 2, 1.0)]
-        {
-            let points = grid(n, columns, levels);
-            let tree = Tree::new(&points);
-            for own in 0..n {
-                let point = points.row(own);
-                let distance = |row| {
-                    points.row(row).iter().zip(point).map(|(a, b)| (a - b).powi(2)).sum::<f64>()
-                };
-                let distances: Vec<f64> = (0..n).map(distance).collect();
-                let mut sorted = distances.clone();
-                sorted.sort_by(f64::total_cmp);
-
-                let mut found = Vec::new();
-                tree.nearest(point, 7, |_| true, &mut found);
-                let nearest: Vec<f64> = found.iter().map(|&(distance, _)| distance).collect();
-                assert_eq!(nearest, sorted[..n.min(7)]);
-                assert!(found.iter().all(|&(distance, row)| distance == distances[row]));
-                tree.nearest(point, 1, |row| row == own, &mut found);
-                assert_eq!(found, [(0.0, own)]);
-
-                let bound = sorted[n / 2];
-                let mut within = Vec::new();
-                tree.search(point, bound, |_, row| {
-                    within.push(row);
-                    bound
-                });
-                within.sort_unstable();
-                let expected: Vec<usize> = (0..n).filter(|&row| distances[row] < bound).collect();
-                assert_eq!(within, expected);
-            }
-        }
-    }
 }

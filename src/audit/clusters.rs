@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::k_rules::{Gap, by_gap, calinski_harabasz, elbow, gaps, largest_by};
 use super::kmeans::{self, Method, Run};
-use super::silhouette::silhouettes;
+use super::silhouette::{Silhouette, silhouettes};
 use crate::data::Scaled;
 use crate::error::{Error, Result};
 use crate::random::{Generator, Stream};
@@ -26,8 +26,8 @@ pub struct KMeansFit {
     pub assignments: Vec<usize>,
     /// Sum of the squared distances to the nearest centroid, in squared units of the data.
     pub inertia: f64,
-    /// Mean silhouette, in [−1, 1]; see [`silhouettes`].
-    pub silhouette: f64,
+    /// See [`silhouettes`].
+    pub silhouette: Silhouette,
 }
 
 /// What K-means found with one number of clusters.
@@ -37,14 +37,20 @@ pub struct KSummary {
     pub k: usize,
     /// Inertia of full K-means, in squared units of the data.
     pub inertia: f64,
-    /// Mean silhouette of full K-means.
+    /// Mean silhouette of full K-means; of more than 5000 rows that of so many among all.
     pub silhouette: f64,
+    /// Its standard error; 0 up to 5000 rows.
+    #[serde(default)] // Older files asked every row.
+    pub silhouette_error: f64,
     /// Calinski–Harabasz score of full K-means: its spread between clusters over that within.
     pub calinski_harabasz: f64,
     /// Inertia of mini-batch K-means.
     pub mini_batch_inertia: f64,
     /// Mean silhouette of mini-batch K-means.
     pub mini_batch_silhouette: f64,
+    /// Its standard error; 0 up to 5000 rows.
+    #[serde(default)]
+    pub mini_batch_silhouette_error: f64,
 }
 
 /// K-means for every k, and the k that each rule chooses: 1 where there is nothing to choose from.
@@ -146,10 +152,12 @@ pub fn choose_k(
         .map(|((k, full, mini_batch), scores)| KSummary {
             k: *k,
             inertia: full.inertia * unit,
-            silhouette: scores[0],
+            silhouette: scores[0].mean,
+            silhouette_error: scores[0].error,
             calinski_harabasz: calinski_harabasz(view, &full.assignments),
             mini_batch_inertia: mini_batch.inertia * unit,
-            mini_batch_silhouette: scores[1],
+            mini_batch_silhouette: scores[1].mean,
+            mini_batch_silhouette_error: scores[1].error,
         })
         .collect();
     let gaps = if runs.is_empty() {
@@ -231,7 +239,7 @@ mod tests {
         assert_eq!(fits[0].inertia, choice.fits[0].inertia);
         let fit = &fits[1];
         assert_eq!(
-            (fit.inertia, fit.silhouette),
+            (fit.inertia, fit.silhouette.mean),
             (choice.fits[1].inertia, choice.fits[1].silhouette)
         );
         assert!(fit.assignments.iter().zip(0..).all(|(&a, row)| a == fit.assignments[row % 3]));

@@ -6,6 +6,7 @@
 //! of held-out real ones.
 
 use ndarray::ArrayView2;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::estimate::{Estimate, GROUPS};
@@ -69,6 +70,7 @@ fn groups(real: &Points, generated: &Points) -> usize {
 
 /// Points by group.
 struct Grouped<'a> {
+    arch: Arch,
     points: &'a Points,
     /// The numbers of each group's points.
     members: Vec<Vec<usize>>,
@@ -81,7 +83,7 @@ impl<'a> Grouped<'a> {
         let members: Vec<Vec<usize>> =
             (0..groups).map(|group| (group..points.len()).step_by(groups).collect()).collect();
         let tiles = members.iter().map(|members| points.tiles(members)).collect();
-        Self { points, members, tiles }
+        Self { arch: Arch::new(), points, members, tiles }
     }
 
     /// Points outside the group that is left out.
@@ -111,18 +113,39 @@ impl<'a> Grouped<'a> {
 
     /// The sum of the distances between the points of one group and those of one of `others`'.
     fn sum(&self, own: usize, others: &Self, other: usize) -> f64 {
-        let columns = self.points.row(0).len();
-        let tiles = others.tiles[other].chunks_exact(columns);
+        self.arch.dispatch(SumDistances {
+            points: self.members[own].iter().map(|&row| self.points.row(row)),
+            columns: self.points.columns(),
+            tiles: &others.tiles[other],
+            others: others.members[other].len(),
+        })
+    }
+}
+
+/// The sum of the distances between `points` and the first `others` rows of `tiles`.
+struct SumDistances<'a, P> {
+    points: P,
+    columns: usize,
+    tiles: &'a [[f64; LANES]],
+    others: usize,
+}
+
+impl<'a, P: Iterator<Item = &'a [f64]>> WithSimd for SumDistances<'_, P> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        let tiles = self.tiles.chunks_exact(self.columns);
         let mut sums = vec![[0.0; LANES]; tiles.len()];
-        for &row in &self.members[own] {
-            let row = self.points.row(row);
+        for point in self.points {
             for (sums, tile) in sums.iter_mut().zip(tiles.clone()) {
-                for (sum, distance) in sums.iter_mut().zip(squared_distances(tile, row)) {
+                let distances = squared_distances(tile, point.iter().copied());
+                for (sum, distance) in sums.iter_mut().zip(distances) {
                     *sum += distance.sqrt();
                 }
             }
         }
-        sums.as_flattened()[..others.members[other].len()].iter().sum()
+        sums.as_flattened()[..self.others].iter().sum()
     }
 }
 

@@ -225,9 +225,11 @@ mod tests {
             k,
             inertia,
             silhouette: 0.0,
+            silhouette_error: 0.0,
             calinski_harabasz: 0.0,
             mini_batch_inertia: inertia,
             mini_batch_silhouette: 0.0,
+            mini_batch_silhouette_error: 0.0,
         };
         // Scaled: (0, 1), (1/4, .4), (1/2, .1), (3/4, .05), (1, 0): below the chord by .35, .4, .2.
         let curve: Vec<KSummary> =

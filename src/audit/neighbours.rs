@@ -3,13 +3,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::ArrayView2;
-use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::estimate::Estimate;
 use crate::error::Result;
-use crate::knn::{Points, Tree, check};
+use crate::knn::{LANES, Points, Tree, check};
 
 /// The neighbour whose distance is the radius of a row's ball.
 pub const NEAREST: usize = 5;
@@ -66,7 +65,6 @@ fn share(rows: impl ExactSizeIterator<Item = bool>) -> Estimate {
 
 /// Rows and the ball around each.
 struct Balls {
-    centres: Points,
     squared_radii: Vec<f64>,
     tree: Tree,
 }
@@ -74,35 +72,30 @@ struct Balls {
 impl Balls {
     /// `rows` are more than [`NEAREST`].
     fn new(rows: ArrayView2<f32>) -> Self {
-        let centres = Points::new(rows);
-        let tree = Tree::new(&centres);
-        let radius = |found: &mut Vec<(f64, usize)>, centre: &[f64]| {
+        let tree = Tree::new(&Points::new(rows));
+        let squared_radii = tree.of_rows(|leaf, found, radii| {
             // One more, because a row is its own nearest.
-            tree.nearest(centre, NEAREST + 1, |_| true, found);
-            found[NEAREST].0
-        };
-        let squared_radii = centres.par_iter().map_init(Vec::new, radius).collect();
-        Self { centres, squared_radii, tree }
+            tree.nearest(leaf, NEAREST + 1, |_, _| true, found);
+            radii.iter_mut().zip(found).for_each(|(radius, found)| *radius = found[NEAREST].0);
+        });
+        Self { squared_radii, tree }
     }
 
     /// For each ball whether it holds one of the `rows`, and for each of the `rows` how many balls
     /// hold it. A row is in few balls (Stone's lemma), unless there are many columns.
     fn hold(&self, rows: &Self) -> (Vec<bool>, Vec<usize>) {
-        let held: Vec<AtomicUsize> = (0..rows.centres.len()).map(|_| AtomicUsize::new(0)).collect();
-        let filled = self
-            .centres
-            .par_iter()
-            .zip(&self.squared_radii)
-            .map(|(centre, &squared_radius)| {
-                let mut filled = false;
-                rows.tree.search(centre, squared_radius, |_, row| {
-                    held[row].fetch_add(1, Ordering::Relaxed);
-                    filled = true;
-                    squared_radius
-                });
-                filled
-            })
-            .collect();
+        let held: Vec<AtomicUsize> = rows.squared_radii.iter().map(|_| 0.into()).collect();
+        let filled = self.tree.of_rows(|leaf, (), filled: &mut [bool]| {
+            let mut bounds = [0.0; LANES];
+            for (bound, &row) in bounds.iter_mut().zip(leaf.rows) {
+                *bound = self.squared_radii[row];
+            }
+            rows.tree.search(leaf, bounds, |lane, _, row| {
+                held[row].fetch_add(1, Ordering::Relaxed);
+                filled[lane] = true;
+                bounds[lane]
+            });
+        });
         (filled, held.into_iter().map(AtomicUsize::into_inner).collect())
     }
 }

@@ -5,22 +5,39 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
+use super::subset::subset;
+
 /// Rows that are compared with all rows together: enough to fill vector registers, and few enough
 /// that their sums for about a hundred clusters stay in the first-level cache.
 const LANES: usize = 16;
+/// Rows whose silhouettes are computed at most.
+pub const MOST_ROWS: usize = 5000;
 
-/// The mean silhouette of `rows` (n × columns) under each labelling, in [−1, 1].
+/// A mean silhouette.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Silhouette {
+    /// In [−1, 1].
+    pub mean: f64,
+    /// Its standard error; 0 where every row was asked.
+    pub error: f64,
+}
+
+/// The mean silhouette of `rows` (n × columns) under each labelling.
 ///
 /// For a row, a is the mean distance to the others of its cluster, b the smallest mean distance to
 /// another cluster, and its silhouette is (b − a) / max(a, b), or 0 where it is alone in its cluster
 /// (Rousseeuw 1987; scikit-learn's `silhouette_score`). A labelling with fewer than two clusters
 /// has none and scores 0.
 ///
-/// Exact, in O(n²) time and O(n) memory. The distances are computed once for all labellings.
+/// Exact up to [`MOST_ROWS`] rows. Of more, the silhouettes of so many rows are averaged, chosen at
+/// random without replacement and the same for every labelling; each is held against all n rows, so
+/// that only the mean is a sample's, and its error says how far off it may be (Cochran, Sampling
+/// Techniques, 1977, eq. 2.20). O(n · min(n, [`MOST_ROWS`])) time, O(n) memory; the distances are
+/// computed once for all labellings.
 ///
 /// # Panics
 /// Where a labelling has not one label a row.
-pub fn silhouettes(rows: ArrayView2<f64>, labellings: &[&[usize]]) -> Vec<f64> {
+pub fn silhouettes(rows: ArrayView2<f64>, labellings: &[&[usize]]) -> Vec<Silhouette> {
     if labellings.is_empty() {
         return Vec::new();
     }
@@ -28,19 +45,34 @@ pub fn silhouettes(rows: ArrayView2<f64>, labellings: &[&[usize]]) -> Vec<f64> {
     let rows = rows.as_standard_layout();
     let rows: Vec<&[f64]> = rows.rows().into_iter().filter_map(|row| row.to_slice()).collect();
     let clusterings = Clusterings::new(n, labellings);
-    let blocks: Vec<Vec<f64>> = (0..n.div_ceil(LANES))
-        .into_par_iter()
-        .map(|block| {
-            let range = block * LANES..n.min((block + 1) * LANES);
-            clusterings.sum_silhouettes(range.clone(), &clusterings.sum_distances(range, &rows))
-        })
+    let asked = subset(n, MOST_ROWS);
+    let blocks: Vec<Vec<Sums>> = asked
+        .par_chunks(LANES)
+        .map(|block| clusterings.sum_silhouettes(block, &clusterings.sum_distances(block, &rows)))
         .collect();
     // Added block by block, so that the number of threads does not change the rounding.
-    let mut totals = vec![0.0; labellings.len()];
+    let mut totals = vec![Sums::default(); labellings.len()];
     for block in blocks {
-        totals.iter_mut().zip(block).for_each(|(total, sum)| *total += sum);
+        for (total, sums) in totals.iter_mut().zip(block) {
+            total.first += sums.first;
+            total.second += sums.second;
+        }
     }
-    totals.into_iter().map(|total| total / n.max(1) as f64).collect()
+    let asked = asked.len() as f64;
+    let unasked = 1.0 - asked / n.max(1) as f64;
+    let of_labelling = |sums: Sums| {
+        let mean = sums.first / asked.max(1.0);
+        let variance = (sums.second - mean * sums.first).max(0.0) / (asked - 1.0).max(1.0);
+        Silhouette { mean, error: (variance / asked.max(1.0) * unasked).sqrt() }
+    };
+    totals.into_iter().map(of_labelling).collect()
+}
+
+/// Sums of silhouettes and of their squares.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    first: f64,
+    second: f64,
 }
 
 /// Several labellings of the same rows; their clusters are numbered through.
@@ -72,11 +104,10 @@ impl Clusterings {
         Self { clusters, sizes, spans }
     }
 
-    /// For each cluster the sums of the distances from the rows in `range` to its rows.
-    fn sum_distances(&self, range: Range<usize>, rows: &[&[f64]]) -> Vec<[f64; LANES]> {
-        let columns = rows[range.start].len();
-        let mut block = vec![[0.0; LANES]; columns];
-        for (lane, row) in range.enumerate() {
+    /// For each cluster the sums of the distances from the `asked` rows to its rows.
+    fn sum_distances(&self, asked: &[usize], rows: &[&[f64]]) -> Vec<[f64; LANES]> {
+        let mut block = vec![[0.0; LANES]; rows[asked[0]].len()];
+        for (lane, &row) in asked.iter().enumerate() {
             block.iter_mut().zip(rows[row]).for_each(|(lanes, &value)| lanes[lane] = value);
         }
         let mut sums = vec![[0.0; LANES]; self.sizes.len()];
@@ -95,15 +126,19 @@ impl Clusterings {
         sums
     }
 
-    /// For each labelling the sum of the silhouettes of the rows in `range`, given their
+    /// For each labelling the sums over the `asked` rows, given their
     /// [`sum_distances`](Self::sum_distances).
-    fn sum_silhouettes(&self, range: Range<usize>, sums: &[[f64; LANES]]) -> Vec<f64> {
+    fn sum_silhouettes(&self, asked: &[usize], distances: &[[f64; LANES]]) -> Vec<Sums> {
         let labellings = self.spans.len();
         let of_labelling = |(labelling, span): (usize, &Range<usize>)| {
-            let silhouette = |(lane, row): (usize, usize)| {
-                self.silhouette(self.clusters[row * labellings + labelling], span, lane, sums)
-            };
-            range.clone().enumerate().map(silhouette).sum()
+            let mut sums = Sums::default();
+            for (lane, &row) in asked.iter().enumerate() {
+                let own = self.clusters[row * labellings + labelling];
+                let silhouette = self.silhouette(own, span, lane, distances);
+                sums.first += silhouette;
+                sums.second += silhouette * silhouette;
+            }
+            sums
         };
         self.spans.iter().enumerate().map(of_labelling).collect()
     }
@@ -133,7 +168,10 @@ impl Clusterings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::{Generator, Stream};
     use ndarray::{Array2, array};
+
+    const NONE: Silhouette = Silhouette { mean: 0.0, error: 0.0 };
 
     /// On the line 0, 1, 4, 10 with clusters {0, 1} and {4, 10}, by hand:
     /// a = 1, 1, 6, 6 and b = 7, 6, 3.5, 9.5.
@@ -144,20 +182,56 @@ mod tests {
         // One cluster has no silhouette, and neither has a row alone in its cluster.
         let labellings: [&[usize]; 3] = [&[0, 0, 1, 1], &[0, 0, 0, 0], &[0, 1, 2, 3]];
         let scores = silhouettes(rows.view(), &labellings);
-        assert!((scores[0] - by_hand).abs() < 1e-15);
-        assert_eq!(scores[1..], [0.0, 0.0]);
+        assert!((scores[0].mean - by_hand).abs() < 1e-15);
+        assert!(scores.iter().all(|score| score.error == 0.0));
+        assert_eq!([scores[1].mean, scores[2].mean], [0.0, 0.0]);
     }
 
     #[test]
     fn equal_rows_in_different_clusters_score_zero() {
         let rows = Array2::ones((6, 2));
-        assert_eq!(silhouettes(rows.view(), &[&[0, 1, 0, 1, 0, 1]]), [0.0]);
+        assert_eq!(silhouettes(rows.view(), &[&[0, 1, 0, 1, 0, 1]]), [NONE]);
     }
 
     #[test]
     fn nothing_to_score_is_no_panic() {
-        assert_eq!(silhouettes(Array2::zeros((0, 3)).view(), &[&[]]), [0.0]);
+        assert_eq!(silhouettes(Array2::zeros((0, 3)).view(), &[&[]]), [NONE]);
         assert!(silhouettes(Array2::zeros((4, 3)).view(), &[]).is_empty());
-        assert_eq!(silhouettes(Array2::zeros((4, 0)).view(), &[&[0, 0, 1, 1]]), [0.0]);
+        assert_eq!(silhouettes(Array2::zeros((4, 0)).view(), &[&[0, 0, 1, 1]]), [NONE]);
+    }
+
+    /// Two clusters on a line, from 0 to 4 and from 6 to 10. With n rows of each, the others of a row's cluster
+    /// are at known distances, so the exact mean takes no n² distances.
+    #[test]
+    fn many_rows_are_a_sample_with_its_error() {
+        let n = 2 * MOST_ROWS;
+        let mut values = vec![0.0_f32; 2 * n];
+        Generator::new(5, Stream::MixtureRows, 0).uniform(&mut values);
+        let labels: Vec<usize> = (0..2 * n).map(|row| row % 2).collect();
+        let rows = Array2::from_shape_fn((2 * n, 1), |(row, _)| {
+            4.0 * f64::from(values[row]) + 6.0 * (row % 2) as f64
+        });
+        let clusters = [0, 1].map(|own| {
+            let mut of: Vec<f64> = rows.column(0).iter().skip(own).step_by(2).copied().collect();
+            of.sort_by(f64::total_cmp);
+            of
+        });
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let centres = clusters.each_ref().map(|of| mean(of));
+        let mut exact = 0.0;
+        for (own, of) in clusters.iter().enumerate() {
+            let (mut below, total) = (0.0, of.iter().sum::<f64>());
+            for (rank, value) in of.iter().enumerate() {
+                let above = total - below - value;
+                let (left, right) = (rank as f64, (n - 1 - rank) as f64);
+                let a = (left * value - below + above - right * value) / (n - 1) as f64;
+                let b = (centres[1 - own] - value).abs();
+                exact += (b - a) / a.max(b) / (2 * n) as f64;
+                below += value;
+            }
+        }
+        let [found] = silhouettes(rows.view(), &[&labels])[..] else { panic!("one labelling") };
+        assert!(found.error > 0.0 && found.error < 0.005, "{found:?}");
+        assert!((found.mean - exact).abs() < 3.0 * found.error, "{found:?}, {exact}");
     }
 }

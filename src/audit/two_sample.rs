@@ -1,7 +1,6 @@
 //! The classifier two-sample test: can generated rows be told from real ones?
 
 use ndarray::{ArrayView2, Axis, concatenate};
-use rayon::prelude::*;
 
 use super::estimate::Estimate;
 use crate::config::ScalingKind;
@@ -12,15 +11,12 @@ use crate::random::{Generator, Stream};
 
 /// Parts of the rows, each told apart by what the other parts show.
 pub const FOLDS: usize = 5;
-/// Rows taken of each set at most. More would not change a verdict: the interval is ± 0.01 already.
-pub const MOST_ROWS: usize = 5000;
 
 /// The accuracy with which a classifier tells `real` from `generated` rows, both rows × the same
 /// columns (Lopez-Paz and Oquab 2017): about 0.5 where they follow one distribution, 1 where every
 /// row gives itself away.
 ///
-/// Of both sets the same number of rows is taken, at most [`MOST_ROWS`], chosen at random. Each is
-/// classified by the k nearest of the rows outside its own of [`FOLDS`] folds, which hold as many
+/// Of the larger set as many rows are taken as the other has, chosen at random. Each is classified by the k nearest of the rows outside its own of [`FOLDS`] folds, which hold as many
 /// real as generated rows; k is odd, so that no vote ties, and about the square root of the number
 /// of those rows (89 of 8000). On mixtures of ten Gaussians in three dimensions that k told samples
 /// with lost modes, wrong weights, wider or narrower modes better than fewer neighbours did (three
@@ -42,7 +38,7 @@ pub fn two_sample_accuracy(
     seed: u64,
 ) -> Result<Estimate> {
     check(real, generated, FOLDS)?;
-    let n = real.nrows().min(generated.nrows()).min(MOST_ROWS);
+    let n = real.nrows().min(generated.nrows());
     let generator = |step| Generator::new(seed, Stream::TwoSample, step);
     let scaling = Scaling::fit(ScalingKind::ZScore, real);
     let scaled = |rows: ArrayView2<f32>, step: u64| {
@@ -55,17 +51,18 @@ pub fn two_sample_accuracy(
     // A scaled value may be infinite, which has no distance from another such.
     let pooled = pooled.select(Axis(0), &order).mapv(|value| value.clamp(f32::MIN, f32::MAX));
 
-    let points = Points::new(pooled.view());
-    let tree = Tree::new(&points);
-    let is_real = |row: usize| order[row] < n;
-    let fold = |row: usize| order[row] % n % FOLDS;
+    let tree = Tree::new(&Points::new(pooled.view()));
+    let is_real: Vec<bool> = order.iter().map(|&row| row < n).collect();
+    let folds: Vec<u8> = order.iter().map(|&row| (row % n % FOLDS) as u8).collect();
     let k = (2 * (n - n.div_ceil(FOLDS))).isqrt() | 1;
-    let right = points.par_iter().enumerate().map_init(Vec::new, |found, (row, point)| {
-        tree.nearest(point, k, |other| fold(other) != fold(row), found);
-        let votes = found.iter().filter(|&&(_, other)| is_real(other)).count();
-        (2 * votes > k) == is_real(row)
+    let right = tree.of_rows(|leaf, found, right: &mut [bool]| {
+        tree.nearest(leaf, k, |row, other| folds[other] != folds[row], found);
+        for ((right, found), &row) in right.iter_mut().zip(found).zip(leaf.rows) {
+            let votes = found.iter().filter(|&&(_, other)| is_real[other]).count();
+            *right = (2 * votes > k) == is_real[row];
+        }
     });
-    Ok(Estimate::share(right.filter(|&right| right).count(), 2 * n))
+    Ok(Estimate::share(right.into_iter().filter(|&right| right).count(), 2 * n))
 }
 
 #[cfg(test)]

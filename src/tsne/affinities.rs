@@ -3,7 +3,6 @@
 
 use bhtsne::{Neighbor, tSNE};
 use ndarray::Array2;
-use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::knn::{Points, Tree};
@@ -54,15 +53,16 @@ impl Affinities {
 
 /// The `count` nearest other rows of each row, nearest first.
 fn neighbours(rows: &Array2<f64>, count: usize) -> Vec<Vec<Neighbor<f32>>> {
-    let points = Points::new(rows.view());
-    let tree = Tree::new(&points);
-    let nearest = |found: &mut Vec<_>, (row, point): (usize, &[f64])| {
-        tree.nearest(point, count, |other| other != row, found);
-        let neighbour = |&(squared, index): &(f64, usize)| Neighbor {
-            index,
-            distance: f64::sqrt(squared) as f32,
-        };
-        found.iter().map(neighbour).collect()
-    };
-    points.par_iter().enumerate().map_init(Vec::new, nearest).collect()
+    let tree = Tree::new(&Points::new(rows.view()));
+    tree.of_rows(|leaf, found, out| {
+        tree.nearest(leaf, count, |row, other| row != other, found);
+        for (out, found) in out.iter_mut().zip(found) {
+            let neighbour = |&(squared, index): &(f64, usize)| Neighbor {
+                index,
+                distance: squared.sqrt() as f32,
+            };
+            found.sort_unstable_by(|(a, _), (b, _)| a.total_cmp(b));
+            *out = found.iter().map(neighbour).collect();
+        }
+    })
 }

@@ -107,7 +107,7 @@ fn chain(
     for k in (first..=last.min(most)).rev() {
         let starts = match &above {
             Some(fit) => fit.merged(rows, MERGES),
-            None => em::starts(rows, k, RESTARTS, seed)?,
+            None => em::starts(rows, k, RESTARTS, seed),
         };
         above = em::fit(rows, covariance, starts);
         if let Some(fit) = above.as_ref().filter(|fit| k == 1 || fit.stands(rows)) {

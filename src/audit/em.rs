@@ -8,21 +8,15 @@ mod rows;
 
 use std::fmt;
 
-use linfa::DatasetBase;
-use linfa::traits::Fit as _;
-use linfa_clustering::KMeans;
 use ndarray::Array2;
-use rand_xoshiro::Xoshiro256Plus;
-use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::components::Components;
 pub use self::rows::Rows;
-use super::kmeans;
+use super::lloyd::Clustered;
 use crate::data::Mixture;
-use crate::error::{Error, Result};
 use crate::random::{Generator, Stream};
 
 /// Added to every variance, as a share of the data's mean variance.
@@ -30,7 +24,7 @@ pub const VARIANCE_FLOOR: f64 = 1e-6;
 /// Rows that starts are tried on.
 const SAMPLE: usize = 2048;
 /// Most iterations of K-means for a start: EM finishes what it begins.
-const LLOYD: u64 = 10;
+const LLOYD: usize = 10;
 /// Iterations of EM on each start before the likeliest goes on alone.
 const TRIAL: usize = 10;
 /// The steps of the clustering stream that are not K-means'.
@@ -146,23 +140,18 @@ impl Fit {
 /// Starts for mixtures of `k` components, from `restarts` runs of K-means on a sample of the rows:
 /// one Gaussian at every centroid, all with the same weight and variance.
 ///
-/// k-means++ places the centroids (Arthur and Vassilvitskii 2007).
-///
-/// # Errors
-/// Where linfa finds no centroids, which takes no components.
-pub fn starts(rows: &Rows, k: usize, restarts: usize, seed: u64) -> Result<Vec<Components>> {
+/// k-means++ places the centroids, and a few of Lloyd's iterations move them.
+pub fn starts(rows: &Rows, k: usize, restarts: usize, seed: u64) -> Vec<Components> {
     let generator = Generator::new(seed, Stream::Clustering, FIRST_STEP + k as u64);
     let sample = rows.sample();
+    let clustered = Clustered::new(sample);
     let floor = rows.floor.iter().copied().fold(0.0, f64::max);
     let run = |restart: usize| {
         let [high, low, ..] = generator.words(restart as u32).map(u64::from);
-        let fit = KMeans::params_with_rng(k, Xoshiro256Plus::seed_from_u64(high << 32 | low))
-            .n_runs(1)
-            .max_n_iterations(LLOYD)
-            .fit(&DatasetBase::from(sample))
-            .map_err(|error| Error::failed(format!("K-means with {k} clusters: {error}")))?;
-        let (_, inertia) = kmeans::assign(sample, fit.centroids().view());
-        Ok(Components::at(fit.centroids(), inertia / sample.len() as f64 + floor))
+        let start = Generator::new(high << 32 | low, Stream::Clustering, 0);
+        let centroids = clustered.lloyd(clustered.plus_plus(k, &start), 0.0, LLOYD);
+        let (_, inertia) = clustered.assign(centroids.view());
+        Components::at(&centroids, inertia / sample.len() as f64 + floor)
     };
     (0..restarts).into_par_iter().map(run).collect()
 }

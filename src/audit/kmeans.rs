@@ -1,18 +1,19 @@
-//! K-means, full and by mini-batches, through linfa.
+//! K-means: full by [`lloyd`](super::lloyd), by mini-batches through linfa.
 
 use std::fmt::Display;
 
 use linfa::DatasetBase;
 use linfa::ParamGuard;
-use linfa::traits::{Fit, FitWith};
-use linfa_clustering::{IncrKMeansError, KMeans, KMeansInit};
+use linfa::traits::FitWith;
+use linfa_clustering::{IncrKMeansError, KMeans};
 use ndarray::{Array2, ArrayView2, Axis};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
+use super::lloyd::Clustered;
 use crate::error::{Error, Result};
-use crate::random::Generator;
+use crate::random::{Generator, Stream};
 
 /// Rows in each update of mini-batch K-means.
 pub const BATCH: usize = 20;
@@ -23,7 +24,7 @@ pub const PASSES: usize = 10;
 const RESTART_TOLERANCE: f64 = 1e-2;
 /// The best restart goes on until they move less than this.
 const TOLERANCE: f64 = 1e-6;
-const MAX_ITERATIONS: u64 = 300;
+const MAX_ITERATIONS: usize = 300;
 
 /// How the centroids are updated.
 #[derive(Clone, Copy)]
@@ -45,7 +46,7 @@ pub(super) struct Run {
 /// best one of full K-means is refined. `generator` gives the seeds.
 ///
 /// # Errors
-/// Where `restarts` is 0, or as [`full`].
+/// Where `restarts` is 0, or as [`mini_batch`].
 pub(super) fn best(
     rows: ArrayView2<f64>,
     k: usize,
@@ -53,29 +54,32 @@ pub(super) fn best(
     generator: Generator,
     method: Method,
 ) -> Result<Run> {
+    let clustered = Clustered::new(rows);
+    let assigned = |centroids: Array2<f64>| {
+        let (assignments, inertia) = clustered.assign(centroids.view());
+        Run { centroids, assignments, inertia }
+    };
     let run = |restart: usize| {
         let [a, b, c, d] = generator.words(restart as u32).map(u64::from);
         let centroids = match method {
-            Method::Full => full(rows, k, a << 32 | b)?,
+            Method::Full => {
+                let start = Generator::new(a << 32 | b, Stream::Clustering, 0);
+                let start = clustered.plus_plus(k, &start);
+                clustered.lloyd(start, RESTART_TOLERANCE, MAX_ITERATIONS)
+            }
             Method::MiniBatch => mini_batch(rows, k, c << 32 | d)?,
         };
-        Ok(assigned(rows, centroids))
+        Ok(assigned(centroids))
     };
     let runs: Vec<Run> = (0..restarts).into_par_iter().map(run).collect::<Result<_>>()?;
     let best = runs
         .into_iter()
         .min_by(|a, b| a.inertia.total_cmp(&b.inertia))
         .ok_or_else(|| Error::input("K-means needs at least one restart"))?;
-    match method {
-        Method::Full => Ok(assigned(rows, refine(rows, best.centroids)?)),
-        Method::MiniBatch => Ok(best),
-    }
-}
-
-/// linfa's inertia belongs to the centroids before the last update, so this counts again.
-fn assigned(rows: ArrayView2<f64>, centroids: Array2<f64>) -> Run {
-    let (assignments, inertia) = assign(rows, centroids.view());
-    Run { centroids, assignments, inertia }
+    Ok(match method {
+        Method::Full => assigned(clustered.lloyd(best.centroids, TOLERANCE, MAX_ITERATIONS)),
+        Method::MiniBatch => best,
+    })
 }
 
 /// The nearest centroid of each row, and the inertia: the sum of the squared distances to them, as
@@ -88,20 +92,7 @@ fn assigned(rows: ArrayView2<f64>, centroids: Array2<f64>) -> Run {
 pub fn assign(rows: ArrayView2<f64>, centroids: ArrayView2<f64>) -> (Vec<usize>, f64) {
     assert_eq!(rows.ncols(), centroids.ncols(), "rows and centroids have the same columns");
     assert!(!centroids.is_empty(), "there is at least one centroid");
-    let mut inertia = 0.0;
-    let nearest = |row: ndarray::ArrayView1<f64>| {
-        let mut best = (0, f64::INFINITY);
-        for (index, centroid) in centroids.axis_iter(Axis(0)).enumerate() {
-            let distance = row.iter().zip(centroid).map(|(x, c)| (x - c) * (x - c)).sum();
-            if distance < best.1 {
-                best = (index, distance);
-            }
-        }
-        inertia += best.1;
-        best.0
-    };
-    let assignments = rows.axis_iter(Axis(0)).map(nearest).collect();
-    (assignments, inertia)
+    Clustered::new(rows).assign(centroids)
 }
 
 /// The centroids at which Lloyd's algorithm on `rows` (n × columns) comes to rest from the given
@@ -110,46 +101,12 @@ pub fn assign(rows: ArrayView2<f64>, centroids: ArrayView2<f64>) -> (Vec<usize>,
 /// From equal starts it ends where scikit-learn's `KMeans` does, but for clusters that lose all their
 /// rows: they keep their centroid.
 ///
-/// # Errors
-/// Where there is no centroid, or linfa fails.
-///
 /// # Panics
-/// Where the numbers of columns differ.
-pub fn refine(rows: ArrayView2<f64>, mut centroids: Array2<f64>) -> Result<Array2<f64>> {
-    let k = centroids.nrows();
-    let failed = |error: &dyn Display| Error::failed(format!("K-means with {k} clusters: {error}"));
-    let rows = DatasetBase::from(rows);
-    for _ in 0..MAX_ITERATIONS {
-        // A first mini-batch of all rows moves each centroid to the mean of its rows.
-        let params = KMeans::params_with_rng(k, Xoshiro256Plus::seed_from_u64(0))
-            .init_method(KMeansInit::Precomputed(centroids))
-            .tolerance(TOLERANCE)
-            .check()
-            .map_err(|error| failed(&error))?;
-        match params.fit_with(None, &rows) {
-            Ok(model) => return Ok(model.centroids().clone()),
-            Err(IncrKMeansError::NotConverged(model)) => centroids = model.centroids().clone(),
-            Err(error) => return Err(failed(&error)),
-        }
-    }
-    Ok(centroids)
-}
-
-/// The centroids of one run of full K-means on `rows` (n × columns), k × columns.
-///
-/// k-means++ places the start (Arthur and Vassilvitskii 2007). linfa's updates count the old centroid
-/// as one more member of its cluster (Pakhira 2009), so no cluster loses its centroid.
-///
-/// # Errors
-/// Where linfa finds no centroids, which takes values that are not finite.
-fn full(rows: ArrayView2<f64>, k: usize, seed: u64) -> Result<Array2<f64>> {
-    let fit = KMeans::params_with_rng(k, Xoshiro256Plus::seed_from_u64(seed))
-        .n_runs(1)
-        .tolerance(RESTART_TOLERANCE)
-        .max_n_iterations(MAX_ITERATIONS)
-        .fit(&DatasetBase::from(rows))
-        .map_err(|error| Error::failed(format!("K-means with {k} clusters: {error}")))?;
-    Ok(fit.centroids().clone())
+/// As [`assign`].
+pub fn refine(rows: ArrayView2<f64>, centroids: Array2<f64>) -> Array2<f64> {
+    assert_eq!(rows.ncols(), centroids.ncols(), "rows and centroids have the same columns");
+    assert!(!centroids.is_empty(), "there is at least one centroid");
+    Clustered::new(rows).lloyd(centroids, TOLERANCE, MAX_ITERATIONS)
 }
 
 /// The centroids of one run of mini-batch K-means on `rows` (n × columns), k × columns.
@@ -160,7 +117,7 @@ fn full(rows: ArrayView2<f64>, k: usize, seed: u64) -> Result<Array2<f64>> {
 /// default; those rows are also the first update.
 ///
 /// # Errors
-/// As [`full`].
+/// Where linfa finds no centroids, which takes values that are not finite.
 fn mini_batch(rows: ArrayView2<f64>, k: usize, seed: u64) -> Result<Array2<f64>> {
     let mut rng = Xoshiro256Plus::seed_from_u64(seed);
     let params = KMeans::params_with_rng(k, rng.clone()).n_runs(1).check();

@@ -25,6 +25,7 @@ pub mod k_rules;
 pub mod kmeans;
 pub mod latent;
 pub mod ledger;
+mod lloyd;
 pub mod markdown;
 pub mod metrics;
 pub mod neighbours;

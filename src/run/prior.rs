@@ -51,7 +51,7 @@ pub(super) fn refit(
 fn fit(rows: ArrayView2<f32>, components: usize, seed: u64) -> Result<Mixture> {
     let rows = Rows::new(rows, seed)?;
     for k in (1..=components.min(rows.distinct())).rev() {
-        let starts = em::starts(&rows, k, STARTS, seed)?;
+        let starts = em::starts(&rows, k, STARTS, seed);
         if let Some(fit) = em::fit(&rows, Covariance::Full, starts) {
             return rows.mixture(&fit);
         }

@@ -29,7 +29,7 @@ fn one_component_has_the_moments_of_the_rows() {
     let scatter = centred.t().dot(&centred) / 300.0;
     let spherical = scatter.diag().mean().unwrap();
     for covariance in Covariance::ALL {
-        let start = starts(&rows, 1, 1, 1).unwrap();
+        let start = starts(&rows, 1, 1, 1);
         let found = rows.mixture(&fit(&rows, covariance, start).unwrap()).unwrap();
         for i in 0..3 {
             assert!((found.means()[0][i] - mean[i]).abs() < 1e-9);
@@ -54,7 +54,7 @@ fn the_log_likelihood_is_that_of_the_mixture() {
     let data = noise(700, 2) * 5.0 + array![100.0, 0.0];
     let rows = Rows::new(data.view(), 1).unwrap();
     for covariance in Covariance::ALL {
-        let found = fit(&rows, covariance, starts(&rows, 4, 2, 1).unwrap()).unwrap();
+        let found = fit(&rows, covariance, starts(&rows, 4, 2, 1)).unwrap();
         let mixture = rows.mixture(&found).unwrap();
         let expected: f64 = mixture.log_densities(data.view()).iter().sum();
         assert!((found.log_likelihood - expected).abs() < 1e-7);
@@ -83,7 +83,7 @@ fn the_number_of_threads_changes_nothing() {
     let rows = Rows::new(noise(5000, 2).view(), 1).unwrap();
     let found = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let fit = pool.install(|| fit(&rows, Covariance::Full, starts(&rows, 5, 3, 1).unwrap()));
+        let fit = pool.install(|| fit(&rows, Covariance::Full, starts(&rows, 5, 3, 1)));
         rows.mixture(&fit.unwrap()).unwrap()
     };
     assert_eq!(found(1), found(3));
@@ -113,7 +113,7 @@ fn a_component_of_too_few_rows_does_not_stand() {
         let rows = Rows::new(data.view(), 1).unwrap();
         for (covariance, stands) in [Covariance::Full, Covariance::Spherical].into_iter().zip(kinds)
         {
-            let found = fit(&rows, covariance, starts(&rows, 2, 3, 1).unwrap()).unwrap();
+            let found = fit(&rows, covariance, starts(&rows, 2, 3, 1)).unwrap();
             assert_eq!(found.stands(&rows), stands, "{covariance}, {far} rows");
         }
     }
@@ -147,7 +147,7 @@ fn merging_keeps_the_moments_and_takes_the_nearest_pair() {
     assert_eq!(light[0].means[1], [9.0, 1.0]);
     let only = Components { weights: vec![0.55, 0.01, 0.44], ..three.clone() };
     assert!(only.merged(Covariance::Full, 0.02, 1)[0].weights.iter().all(|&w| w > 0.4));
-    let one = fit(&rows, Covariance::Full, starts(&rows, 1, 1, 1).unwrap()).unwrap();
+    let one = fit(&rows, Covariance::Full, starts(&rows, 1, 1, 1)).unwrap();
     assert!(one.merged(&rows, 3).is_empty());
 }
 
@@ -178,7 +178,7 @@ fn no_component_is_narrower_than_a_step() {
     let rows = Rows::new(rounded.view(), 1).unwrap();
     let least = (0.25_f64).powi(2) / std::f64::consts::TAU;
     for covariance in Covariance::ALL {
-        let found = fit(&rows, covariance, starts(&rows, 30, 1, 1).unwrap()).unwrap();
+        let found = fit(&rows, covariance, starts(&rows, 30, 1, 1)).unwrap();
         let mixture = rows.mixture(&found).unwrap();
         for (shape, i) in mixture.covariances().iter().flat_map(|c| [(c, 0), (c, 1), (c, 2)]) {
             assert!(shape[i][i] >= least);

@@ -29,7 +29,7 @@ PROGRAM = TARGET / "release" / "modescope"
 COLUMNS = (3, 10, 50)
 # A stage goes no further after a size that took so many seconds: ten times the rows would take too long.
 LONG = {"tsne": 3.0}
-ELSE_LONG = 12.0
+ELSE_LONG = 40.0
 # The others read what these write.
 NEEDED = {"mixture", "train", "sample"}
 # Files of more values take more disk than they tell.

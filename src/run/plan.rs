@@ -179,6 +179,11 @@ impl Plan {
             Engine::Fused => format!("fused engine: {why}"),
             Engine::Autodiff | Engine::Auto => format!("engine of burn's autodiff: {why}"),
         };
+        let on_gpu = facts.adapter.as_ref().is_some_and(Adapter::is_gpu);
+        let suits_cpu = super::engine::suits_cpu(&architecture, batch)?;
+        if settings.backend == Backend::Auto && engine == Engine::Fused && on_gpu && suits_cpu {
+            notes.push("a model this small trains faster on the processor: --backend cpu".into());
+        }
         let epochs =
             settings.training.epochs.unwrap_or_else(|| default_epochs(rows.div_ceil(batch).max(1)));
         let blocks = rows.div_ceil(facts.rows_at_once.max(1));

@@ -60,6 +60,11 @@ impl Points {
         self.columns
     }
 
+    /// All rows, n × columns.
+    pub fn rows(&self) -> ArrayView2<'_, f64> {
+        ArrayView2::from_shape((self.len(), self.columns), &self.values).expect("whole rows")
+    }
+
     /// One row.
     pub fn row(&self, row: usize) -> &[f64] {
         &self.values[row * self.columns..][..self.columns]
@@ -186,7 +191,7 @@ impl Tree {
                 compute(self.leaf(leaf), scratch, out);
             },
         );
-        let mut by_row = by_leaf.clone();
+        let mut by_row = vec![T::default(); by_leaf.len()];
         for (value, &row) in by_leaf.into_iter().zip(&self.order) {
             by_row[row] = value;
         }

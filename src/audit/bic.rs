@@ -73,7 +73,7 @@ pub fn choose_components(
         let found: Vec<_> = open
             .par_iter()
             .map(|&covariance| chain(&rows, covariance, first, last, seed))
-            .collect::<Result<_>>()?;
+            .collect();
         fits.extend(found.into_iter().flatten());
         let best_of = |kind| best(fits.iter().filter(|(judged, _)| judged.covariance == kind));
         open.retain(|&kind| best_of(kind).is_some_and(|(judged, _)| judged.k + PATIENCE > last));
@@ -99,7 +99,7 @@ fn chain(
     first: usize,
     last: usize,
     seed: u64,
-) -> Result<Vec<(BicFit, Fit)>> {
+) -> Vec<(BicFit, Fit)> {
     let (n, columns) = (rows.count(), rows.columns());
     let most = (n / covariance.fewest_rows(columns)).min(rows.distinct()).max(1);
     let mut chain = Vec::new();
@@ -116,7 +116,7 @@ fn chain(
             chain.push((BicFit { k, covariance, log_likelihood, bic }, fit.clone()));
         }
     }
-    Ok(chain)
+    chain
 }
 
 /// The Bayesian information criterion −2·log L + p·ln n (Schwarz 1978) of a model with p

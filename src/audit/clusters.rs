@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::k_rules::{Gap, by_gap, calinski_harabasz, elbow, gaps, largest_by};
 use super::kmeans::{self, Method, Run};
+use super::lloyd::Clustered;
 use super::silhouette::{Silhouette, silhouettes};
 use crate::data::Scaled;
 use crate::error::{Error, Result};
@@ -92,7 +93,8 @@ pub fn fit(
         return Err(Error::input(format!("{k} clusters from {distinct} distinct rows"))
             .help("ask for at least one cluster, and for no more than there are distinct rows"));
     }
-    let run = |&k: &usize| kmeans::best(view, k, restarts, seeds(seed, k), Method::Full);
+    let clustered = Clustered::new(view);
+    let run = |&k: &usize| kmeans::best(&clustered, k, restarts, seeds(seed, k), Method::Full);
     let runs: Vec<Run> = ks.par_iter().map(run).collect::<Result<_>>()?;
     let labellings: Vec<&[usize]> = runs.iter().map(|run| &run.assignments[..]).collect();
     let scores = silhouettes(view, &labellings);
@@ -131,10 +133,11 @@ pub fn choose_k(
     let scaled = Scaled::new(rows)?;
     let view = scaled.rows.view();
     let largest = max_k.min(rows.nrows() - 1).min(distinct_rows(rows, max_k));
+    let clustered = Clustered::new(view);
     let runs: Vec<(usize, Run, Run)> = (2..=largest)
         .into_par_iter()
         .map(|k| {
-            let run = |method| kmeans::best(view, k, restarts, seeds(seed, k), method);
+            let run = |method| kmeans::best(&clustered, k, restarts, seeds(seed, k), method);
             let runs = (k, run(Method::Full)?, run(Method::MiniBatch)?);
             tick();
             Ok(runs)

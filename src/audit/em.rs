@@ -4,6 +4,7 @@
 //! sums are of f64 and run over blocks of rows in a fixed order.
 
 mod components;
+mod exponentials;
 mod rows;
 
 use std::fmt;

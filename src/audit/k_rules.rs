@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::clusters::KSummary;
 use super::eigen::{COMPLETE, covariance, jacobi};
 use super::kmeans::{self, Method};
+use super::lloyd::Clustered;
 use super::subset::subset;
 use crate::error::Result;
 use crate::random::{Generator, Stream};
@@ -107,18 +108,19 @@ pub(super) fn gaps(
 ) -> Result<Vec<Gap>> {
     let all = rows.nrows() <= GAP_ROWS;
     let rows = rows.select(Axis(0), &subset(rows.nrows(), GAP_ROWS));
-    let ln_inertia = |rows: &Array2<f64>, k: usize, restarts: usize, set: usize| {
+    let own = Clustered::new(rows.view());
+    let ln_inertia = |rows: &Clustered, k: usize, restarts: usize, set: usize| {
         // Steps that no other draw of the stream has.
         let seeds = Generator::new(seed, Stream::GapReference, (set as u64 + 1) << 32 | k as u64);
-        Ok(kmeans::best(rows.view(), k, restarts, seeds, Method::Full)?.inertia.max(LEAST).ln())
+        Ok(kmeans::best(rows, k, restarts, seeds, Method::Full)?.inertia.max(LEAST).ln())
     };
     let of_rows = |k: usize| match all {
         true => Ok(inertias[k - 1].max(LEAST).ln()),
-        false => ln_inertia(&rows, k, restarts, 0),
+        false => ln_inertia(&own, k, restarts, 0),
     };
     let sides = box_sides(&rows);
-    let references: Vec<Array2<f64>> =
-        (1..=REFERENCES).map(|set| uniform(rows.nrows(), &sides, seed, set)).collect();
+    let reference = |set| Clustered::new(uniform(rows.nrows(), &sides, seed, set).view());
+    let references: Vec<Clustered> = (1..=REFERENCES).map(reference).collect();
     let of_reference =
         |index: usize, k: usize| ln_inertia(&references[index], k, REFERENCE_RESTARTS, index + 1);
     let gap = |k: usize| {

@@ -1,4 +1,4 @@
-//! K-means: full by [`lloyd`](super::lloyd), by mini-batches through linfa.
+//! K-means: full by `lloyd`, by mini-batches through linfa.
 
 use std::fmt::Display;
 
@@ -19,10 +19,10 @@ use crate::random::{Generator, Stream};
 pub const BATCH: usize = 20;
 /// Passes of mini-batch K-means over all rows, each in a new random order.
 pub const PASSES: usize = 10;
-/// A restart stops when the centroids together move less than this, in units of the data's spread:
+/// A restart stops when the centroids together move no more than this, in units of the data's spread:
 /// scikit-learn's default, 10⁻⁴ of the variance.
 const RESTART_TOLERANCE: f64 = 1e-2;
-/// The best restart goes on until they move less than this.
+/// The best restart goes on until they move no more than this.
 const TOLERANCE: f64 = 1e-6;
 const MAX_ITERATIONS: usize = 300;
 
@@ -42,19 +42,18 @@ pub(super) struct Run {
     pub inertia: f64,
 }
 
-/// The run with the least inertia over `rows` (n × columns) of `restarts`; the first of equals. The
+/// The run with the least inertia over all rows of `restarts`; the first of equals. The
 /// best one of full K-means is refined. `generator` gives the seeds.
 ///
 /// # Errors
 /// Where `restarts` is 0, or as [`mini_batch`].
 pub(super) fn best(
-    rows: ArrayView2<f64>,
+    clustered: &Clustered,
     k: usize,
     restarts: usize,
     generator: Generator,
     method: Method,
 ) -> Result<Run> {
-    let clustered = Clustered::new(rows);
     let assigned = |centroids: Array2<f64>| {
         let (assignments, inertia) = clustered.assign(centroids.view());
         Run { centroids, assignments, inertia }
@@ -67,7 +66,7 @@ pub(super) fn best(
                 let start = clustered.plus_plus(k, &start);
                 clustered.lloyd(start, RESTART_TOLERANCE, MAX_ITERATIONS)
             }
-            Method::MiniBatch => mini_batch(rows, k, c << 32 | d)?,
+            Method::MiniBatch => mini_batch(clustered.rows(), k, c << 32 | d)?,
         };
         Ok(assigned(centroids))
     };
@@ -96,7 +95,7 @@ pub fn assign(rows: ArrayView2<f64>, centroids: ArrayView2<f64>) -> (Vec<usize>,
 }
 
 /// The centroids at which Lloyd's algorithm on `rows` (n × columns) comes to rest from the given
-/// ones (k × columns): it stops when they together move less than 10⁻⁶.
+/// ones (k × columns): it stops when they together move no more than 10⁻⁶.
 ///
 /// From equal starts it ends where scikit-learn's `KMeans` does, but for clusters that lose all their
 /// rows: they keep their centroid.

@@ -27,6 +27,11 @@ impl Clustered {
         Self { arch: Arch::new(), points, tiles }
     }
 
+    /// The rows, n × columns.
+    pub(super) fn rows(&self) -> ArrayView2<'_, f64> {
+        self.points.rows()
+    }
+
     /// `k` of the rows as centroids, k × columns: the first at random, each further one with a
     /// probability proportional to the squared distance from the nearest before it (k-means++, Arthur
     /// and Vassilvitskii 2007). Where all rows are equal to one before, the first row.
@@ -65,7 +70,7 @@ impl Clustered {
 
     /// The centroids to which Lloyd's iterations lead from the given ones (k × columns): each goes to
     /// the mean of the rows that are nearest to it, or stays where it has none. They end when all
-    /// centroids together move less than `tolerance`, or after so many.
+    /// centroids together move no more than `tolerance`, or after so many.
     pub(super) fn lloyd(
         &self,
         mut centroids: Array2<f64>,
@@ -99,7 +104,7 @@ impl Clustered {
                 }
             }
             centroids = means;
-            if moved.sqrt() < tolerance {
+            if moved.sqrt() <= tolerance {
                 break;
             }
         }
@@ -164,5 +169,68 @@ impl WithSimd for Approach<'_> {
                 least[lane] = if nearer { distances[lane] } else { least[lane] };
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Stream;
+    use ndarray::array;
+
+    fn generator(seed: u64) -> Generator {
+        Generator::new(seed, Stream::Clustering, 0)
+    }
+
+    /// Of the rows 0, 1 and 3 on a line: after 0 the next is 1 with the probability 1/10, after 1 it
+    /// is 0 with 1/5, after 3 it is 0 with 9/13.
+    #[test]
+    fn further_centroids_are_drawn_by_their_squared_distances() {
+        let rows = array![[0.0], [1.0], [3.0]];
+        let clustered = Clustered::new(rows.view());
+        let mut pairs = [[0.0; 4]; 4];
+        let draws = 30_000;
+        for seed in 0..draws {
+            let centroids = clustered.plus_plus(2, &generator(seed));
+            pairs[centroids[(0, 0)] as usize][centroids[(1, 0)] as usize] += 1.0 / draws as f64;
+        }
+        for (first, second, expected) in [
+            (0, 1, 1.0 / 10.0),
+            (0, 3, 9.0 / 10.0),
+            (1, 0, 1.0 / 5.0),
+            (1, 3, 4.0 / 5.0),
+            (3, 0, 9.0 / 13.0),
+            (3, 1, 4.0 / 13.0),
+        ] {
+            let (found, expected) = (pairs[first][second], expected / 3.0);
+            let error = (expected * (1.0 - expected) / draws as f64).sqrt();
+            assert!((found - expected).abs() < 4.0 * error, "{first} {second}: {found} {expected}");
+        }
+    }
+
+    #[test]
+    fn equal_rows_are_centroids_too() {
+        let rows = Array2::ones((20, 2));
+        let centroids = Clustered::new(rows.view()).plus_plus(3, &generator(1));
+        assert_eq!(centroids, Array2::<f64>::ones((3, 2)));
+    }
+
+    /// Seventeen rows, one more than a tile, and a centroid that no row is near.
+    #[test]
+    fn a_step_goes_to_the_means_and_an_empty_cluster_stays() {
+        let rows = Array2::from_shape_fn((17, 1), |(row, _)| row as f64);
+        let clustered = Clustered::new(rows.view());
+        let start = array![[2.0], [100.0], [12.0]];
+        let (labels, inertia) = clustered.assign(start.view());
+        // Row 7 is as near to the third as to the first, which takes it.
+        assert!(
+            labels.iter().enumerate().all(|(row, &label)| label == if row < 8 { 0 } else { 2 })
+        );
+        let by_hand: f64 = (0..17)
+            .map(|row| if row < 8 { row - 2 } else { row - 12 })
+            .map(|d: i32| f64::from(d * d))
+            .sum();
+        assert_eq!(inertia, by_hand);
+        assert_eq!(clustered.lloyd(start, 0.0, 1), array![[3.5], [100.0], [12.0]]);
     }
 }

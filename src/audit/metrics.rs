@@ -10,20 +10,23 @@ use super::distances::{energy_distance, sliced_wasserstein};
 use super::divergence::js_divergence;
 use super::estimate::Estimate;
 use super::ledger::{Judged, Ledger};
-use super::neighbours::neighbourhoods;
+use super::neighbours::{Balls, NEAREST};
 use super::reference::Reference;
 use super::two_sample::two_sample_accuracy;
 use crate::error::Result;
+use crate::knn::check;
 use crate::random::{Generator, Stream};
 
-/// Most rows on each side of a comparison, which are fewer with many columns: from about ten on
-/// neighbours are searched for among ever more of the rows.
+/// Most rows on each side of a comparison.
 const MOST_ROWS: usize = 100_000;
-/// Most values on each side, unless that leaves fewer than [`FEWEST_ROWS`].
+/// Most values on each side: with many columns neighbours are searched for among nearly all rows.
 const MOST_VALUES: usize = 1_000_000;
 /// Rows that are compared of any table that has them, and all that the energy distance takes, which is
 /// between every pair.
-const FEWEST_ROWS: usize = 20_000;
+pub(super) const FEWEST_ROWS: usize = 20_000;
+/// Rows that the two-sample test takes of any table that has them. It asks for hundreds of neighbours,
+/// and its interval is ± 0.01 then.
+const FEWEST_TOLD_APART: usize = 5000;
 
 /// A figure for the generated rows, and the same figure for fresh real rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,12 +63,12 @@ pub struct NllGap {
 /// Wilson intervals of precision, recall, density and coverage take rows for independent. They are not
 /// quite, since one row lies in many balls: those intervals are narrower than 95 %, coverage's most.
 ///
-/// Each compares equally many rows on both sides, `rows`, because the values depend on how many
-/// there are, and each `real` figure is of as many fresh real rows.
+/// Each compares equally many rows on both sides, because the values depend on how many there are, and
+/// each `real` figure is of as many fresh real rows: `rows`, where nothing else is said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
-    /// Rows on each side of a comparison: 100 000 at most, and where that is a million values, as many
-    /// rows as have a million, but 20 000.
+    /// Rows on each side of a comparison: 100 000 at most, and where so many have more than a million
+    /// values, as many as have a million, but no fewer than 20 000.
     pub rows: usize,
     /// Share of rows within the 0.9973 quantile of the squared Mahalanobis distance from their mode;
     /// Wilson interval. Never to be read alone: a collapsed model scores 1.
@@ -82,7 +85,8 @@ pub struct Metrics {
     pub sliced_wasserstein: Metric,
     /// Accuracy of telling generated rows from real ones by k nearest neighbours, 5-fold
     /// cross-validated (Lopez-Paz and Oquab 2017): 0.5 where they cannot be told apart; Wilson
-    /// interval.
+    /// interval. Of tables with more than 50 columns as many rows as have a million values, but no
+    /// fewer than 5000.
     pub c2st_accuracy: Metric,
     /// Share of generated rows that lie within the 5-nearest-neighbour ball of a real row
     /// (Kynkäänniemi et al. 2019); Wilson interval.
@@ -115,7 +119,8 @@ impl Metrics {
         seed: u64,
     ) -> Result<Self> {
         let (real, fresh) = (reference.real.view(), reference.fresh.view());
-        let most = (MOST_VALUES / real.ncols().max(1)).clamp(FEWEST_ROWS, MOST_ROWS);
+        let columns = real.ncols();
+        let most = most_rows(columns, FEWEST_ROWS);
         let rows = real.nrows().min(generated.nrows()).min(fresh.nrows()).min(most);
         // In random order too: the jackknife's groups must not take turns with the modes.
         let some = |all: ArrayView2<'_, f32>| {
@@ -124,22 +129,31 @@ impl Metrics {
         };
         let (real, generated, fresh) = (some(real), some(generated), some(fresh));
         let (real, generated, fresh) = (real.view(), generated.view(), fresh.view());
-        let first = s![..rows.min(FEWEST_ROWS), ..];
+        let every_pair = s![..rows.min(FEWEST_ROWS), ..];
+        let told_apart = s![..rows.min(most_rows(columns, FEWEST_TOLD_APART)), ..];
         let both = |figure: &dyn Fn(ArrayView2<f32>) -> Result<Estimate>| {
             Ok(Metric { generated: figure(generated)?, real: figure(fresh)? })
         };
         let (found, ceiling) = (ledger.judge(generated), ledger.judge(fresh));
         let shares = ledger.expected_shares();
         let weights = |judged: &Judged| js_divergence(&judged.assigned(), &shares, seed);
-        let (near, near_real) = (neighbourhoods(real, generated)?, neighbourhoods(real, fresh)?);
+        check(real, generated, NEAREST + 1)?;
+        check(real, fresh, NEAREST + 1)?;
+        let balls = Balls::new(real);
+        let near = |rows| balls.neighbourhoods(&Balls::new(rows));
+        let (near, near_real) = (near(generated), near(fresh));
         let pair = |generated, real| Metric { generated, real };
         Ok(Self {
             rows,
             high_quality: pair(found.high_quality, ceiling.high_quality),
             js_divergence: pair(weights(&found)?, weights(&ceiling)?),
-            energy_distance: both(&|rows| energy_distance(real.slice(first), rows.slice(first)))?,
+            energy_distance: both(&|rows| {
+                energy_distance(real.slice(every_pair), rows.slice(every_pair))
+            })?,
             sliced_wasserstein: both(&|rows| sliced_wasserstein(real, rows, seed))?,
-            c2st_accuracy: both(&|rows| two_sample_accuracy(real, rows, seed))?,
+            c2st_accuracy: both(&|rows| {
+                two_sample_accuracy(real.slice(told_apart), rows.slice(told_apart), seed)
+            })?,
             precision: pair(near.precision, near_real.precision),
             recall: pair(near.recall, near_real.recall),
             density: pair(near.density, near_real.density),
@@ -148,6 +162,11 @@ impl Metrics {
             nll_gap: None,
         })
     }
+}
+
+/// Most rows of so many columns on each side, at least `fewest`.
+fn most_rows(columns: usize, fewest: usize) -> usize {
+    (MOST_VALUES / columns.max(1)).clamp(fewest, MOST_ROWS)
 }
 
 /// Share of `rows` that are equal to one of the `real` rows.
@@ -181,6 +200,14 @@ pub fn nll_gap(model: &[f64], reference: &[f64], baseline: Option<&[f64]>) -> Nl
 mod tests {
     use super::*;
     use ndarray::array;
+
+    #[test]
+    fn the_more_columns_the_fewer_rows_are_compared() {
+        let most = |columns| [FEWEST_ROWS, FEWEST_TOLD_APART].map(|few| most_rows(columns, few));
+        let found = [1, 10, 20, 50, 784].map(most);
+        let [all, half, few] = [100_000, 50_000, 20_000];
+        assert_eq!(found, [[all; 2], [all; 2], [half; 2], [few; 2], [few, 5000]]);
+    }
 
     #[test]
     fn copies_are_rows_that_equal_a_real_one_in_every_column() {

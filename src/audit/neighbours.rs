@@ -44,17 +44,7 @@ pub struct Neighbourhoods {
 /// Where the numbers of columns differ.
 pub fn neighbourhoods(real: ArrayView2<f32>, generated: ArrayView2<f32>) -> Result<Neighbourhoods> {
     check(real, generated, NEAREST + 1)?;
-    let (real, generated) = (Balls::new(real), Balls::new(generated));
-    let (real_filled, generated_held) = real.hold(&generated);
-    let (_, real_held) = generated.hold(&real);
-    let shares: Vec<f64> =
-        generated_held.iter().map(|&balls| balls as f64 / NEAREST as f64).collect();
-    Ok(Neighbourhoods {
-        precision: share(generated_held.iter().map(|&balls| balls > 0)),
-        recall: share(real_held.iter().map(|&balls| balls > 0)),
-        density: Estimate::mean(&shares),
-        coverage: share(real_filled.into_iter()),
-    })
+    Ok(Balls::new(real).neighbourhoods(&Balls::new(generated)))
 }
 
 /// The share that is true.
@@ -64,14 +54,14 @@ fn share(rows: impl ExactSizeIterator<Item = bool>) -> Estimate {
 }
 
 /// Rows and the ball around each.
-struct Balls {
+pub(super) struct Balls {
     squared_radii: Vec<f64>,
     tree: Tree,
 }
 
 impl Balls {
-    /// `rows` are more than [`NEAREST`].
-    fn new(rows: ArrayView2<f32>) -> Self {
+    /// `rows` are more than [`NEAREST`], and finite.
+    pub(super) fn new(rows: ArrayView2<f32>) -> Self {
         let tree = Tree::new(&Points::new(rows));
         let squared_radii = tree.of_rows(|leaf, found, radii| {
             // One more, because a row is its own nearest.
@@ -79,6 +69,20 @@ impl Balls {
             radii.iter_mut().zip(found).for_each(|(radius, found)| *radius = found[NEAREST].0);
         });
         Self { squared_radii, tree }
+    }
+
+    /// As [`neighbourhoods`], with these as the real rows.
+    pub(super) fn neighbourhoods(&self, generated: &Self) -> Neighbourhoods {
+        let (real_filled, generated_held) = self.hold(generated);
+        let (_, real_held) = generated.hold(self);
+        let shares: Vec<f64> =
+            generated_held.iter().map(|&balls| balls as f64 / NEAREST as f64).collect();
+        Neighbourhoods {
+            precision: share(generated_held.iter().map(|&balls| balls > 0)),
+            recall: share(real_held.iter().map(|&balls| balls > 0)),
+            density: Estimate::mean(&shares),
+            coverage: share(real_filled.into_iter()),
+        }
     }
 
     /// For each ball whether it holds one of the `rows`, and for each of the `rows` how many balls

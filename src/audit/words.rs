@@ -4,7 +4,7 @@ use super::cause::{Cause, CauseKind};
 use super::estimate::Estimate;
 use super::latent::LatentDiagnosis;
 use super::ledger::{Counts, SHIFTED, SHRUNK, SMEARED, Verdict};
-use super::metrics::Metrics;
+use super::metrics::{FEWEST_ROWS, Metrics};
 use super::reference::Kind;
 use super::samples::{AuditedMode, SamplesAudit};
 
@@ -343,8 +343,12 @@ pub fn figure(value: f64) -> String {
 /// What the table of [`metrics`] says, and the held-out likelihood where it is known.
 pub fn metric_notes(metrics: &Metrics) -> String {
     let rows = metrics.rows;
+    let of_pairs = match rows > FEWEST_ROWS {
+        true => format!(", {FEWEST_ROWS} of them for the energy distance"),
+        false => String::new(),
+    };
     let notes = format!(
-        "With 95% intervals, whose methods the JSON Schema states; {rows} rows on each side."
+        "With 95% intervals, whose methods the JSON Schema states; {rows} rows on each side{of_pairs}."
     );
     let Some(gap) = &metrics.nll_gap else { return notes };
     let baseline = gap.baseline.map_or_else(String::new, |baseline| {

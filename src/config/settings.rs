@@ -181,7 +181,7 @@ pub struct AnalysisSettings {
     pub restarts: usize,
     /// Perplexities at which the latent means are embedded.
     pub perplexities: Vec<f64>,
-    /// Rows that clustering, t-SNE and pictures use: the first so many.
+    /// Rows that clustering, t-SNE and pictures use.
     pub rows: usize,
     /// Also the analyses that take longest: a generated mixture is drawn, trained on and clustered
     /// once more with `more_rows` rows, which shows what more data would change.

@@ -18,7 +18,7 @@ impl Tree {
         self.arch.dispatch(Search { tree: self, queries, bounds, visit });
     }
 
-    /// Puts the `k` rows nearest to each query among those that `counts(query, row)` into `found`,
+    /// Puts the `k` rows, at least one, nearest to each query among those that `counts(query, row)` into `found`,
     /// each with its squared distance, the farthest last and the others in no order; all rows where
     /// there are fewer.
     pub fn nearest(
@@ -48,6 +48,7 @@ impl Tree {
 }
 
 /// Keeps the `k` nearest of at least as many rows, the farthest last, and gives its squared distance.
+/// Kept out of the walk, whose inner loop would not be inlined with it.
 #[inline(never)]
 fn keep_nearest(found: &mut Vec<(f64, usize)>, k: usize) -> f64 {
     found.select_nth_unstable_by(k - 1, |(a, _), (b, _)| a.total_cmp(b));
@@ -95,6 +96,7 @@ impl<V: FnMut(usize, f64, usize) -> f64> Search<'_, V> {
     /// The squared distances from the queries to the box of a node.
     #[inline(always)]
     fn squared_gaps(&self, node: Node) -> [f64; LANES] {
+        // f64::max would also look for NaN, of which there is none.
         let larger = |a: f64, b: f64| if a > b { a } else { b };
         let columns = self.tree.columns;
         let sides = &self.tree.boxes[node.index * columns..][..columns];

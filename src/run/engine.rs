@@ -130,7 +130,7 @@ mod tests {
             suits_cpu(&Architecture::new(&settings.model, 3), batch).unwrap()
         };
         assert!(suits_cpu(16, 32));
-        assert!(!suits_cpu(128, 32) && !suits_cpu(8, 128));
+        assert!(!suits_cpu(32, 32) && !suits_cpu(128, 32) && !suits_cpu(8, 128));
         let refused = chosen(Engine::Fused, Backend::Cpu, vamp, 32, 128).unwrap_err();
         assert!(refused.message().contains("does not do a VampPrior"), "{}", refused.message());
         assert!(chosen(Engine::Fused, Backend::Ndarray, normal, 32, 128).is_err());

@@ -181,8 +181,12 @@ impl Plan {
         };
         let on_gpu = facts.adapter.as_ref().is_some_and(Adapter::is_gpu);
         let suits_cpu = super::engine::suits_cpu(&architecture, batch)?;
-        if settings.backend == Backend::Auto && engine == Engine::Fused && on_gpu && suits_cpu {
-            notes.push("a model this small trains faster on the processor: --backend cpu".into());
+        // Restarts are trained side by side, as a GPU likes it.
+        let alone = engine == Engine::Fused && settings.training.restarts == 1;
+        if settings.backend == Backend::Auto && on_gpu && suits_cpu && alone {
+            notes.push(
+                "a model this small would train faster on the processor (--backend cpu)".into(),
+            );
         }
         let epochs =
             settings.training.epochs.unwrap_or_else(|| default_epochs(rows.div_ceil(batch).max(1)));

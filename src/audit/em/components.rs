@@ -1,13 +1,13 @@
 //! One iteration of EM, and the merging of components.
 
 use ndarray::{Array2, ArrayView1, Axis, Zip, s};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::Covariance;
+use super::exponentials::Exponentials;
 use crate::data::Gaussian;
 
-/// Terms of a row this far below its largest, in nats, are lost beside it in f64.
-const NEGLIGIBLE: f64 = -40.0;
 /// Moments that are summed at once.
 const STRIP: usize = 128;
 /// Blocks that one thread takes at once.
@@ -65,8 +65,9 @@ impl Components {
         let gaussians: Vec<Gaussian> =
             gaussians.map(|(mean, shape)| Gaussian::new(mean, shape)).collect::<Option<_>>()?;
         let pairs = pairs(covariance, self.means[0].len());
+        let arch = Arch::new();
         let of_block = |block: &Array2<f64>| {
-            let (log_likelihood, responsibilities) = self.responsibilities(&gaussians, block);
+            let (log_likelihood, responsibilities) = self.responsibilities(arch, &gaussians, block);
             (log_likelihood, moments(&responsibilities, block, &pairs))
         };
         let parts: Vec<(f64, Array2<f64>)> =
@@ -82,7 +83,12 @@ impl Components {
 
     /// The log-likelihood of the m rows of a block, and each component's responsibility for each of
     /// them, K × m.
-    fn responsibilities(&self, gaussians: &[Gaussian], block: &Array2<f64>) -> (f64, Array2<f64>) {
+    fn responsibilities(
+        &self,
+        arch: Arch,
+        gaussians: &[Gaussian],
+        block: &Array2<f64>,
+    ) -> (f64, Array2<f64>) {
         let m = block.ncols();
         let columns = block.slice(s![1.., ..]);
         let mut scratch = Array2::zeros(columns.dim());
@@ -101,11 +107,8 @@ impl Components {
         }
         let mut total = vec![0.0; m];
         for mut terms in terms.rows_mut() {
-            for ((term, largest), total) in terms.iter_mut().zip(&largest).zip(&mut total) {
-                let below = *term - largest;
-                *term = if below > NEGLIGIBLE { below.exp() } else { 0.0 };
-                *total += *term;
-            }
+            let terms = terms.as_slice_mut().expect("a row of a fresh array is contiguous");
+            arch.dispatch(Exponentials { terms, largest: &largest, total: &mut total });
         }
         let mut log_likelihood = 0.0;
         for (total, largest) in total.iter_mut().zip(&largest) {

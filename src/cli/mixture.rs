@@ -1,17 +1,23 @@
 //! `modescope mixture`: a Gaussian-mixture data set and its truth.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use serde_json::json;
 
 use super::output::Output;
+use super::progress::Display;
 use super::shared::check_free;
 use crate::config::{MixtureCovariance, MixtureSettings, MixtureWeights};
-use crate::data::{Mixture, write};
-use crate::error::Result;
+use crate::data::{Mixture, RowDraws, write_rows};
+use crate::error::{Error, Result};
 use crate::files::make_folder;
-use crate::run::RunDir;
+use crate::random::{Generator, Stream};
+use crate::run::{Progress, RunDir};
+
+/// Rows that are drawn before they are written.
+const ROWS_AT_ONCE: usize = 1 << 16;
 
 /// Write a Gaussian-mixture data set and its truth
 ///
@@ -52,7 +58,7 @@ pub struct Arguments {
     force: bool,
 }
 
-pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     let settings = MixtureSettings {
         components: arguments.components,
         dimensions: arguments.dimensions,
@@ -63,22 +69,36 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
     };
     settings.validate()?;
     let mixture = Mixture::generate(&settings, arguments.seed)?;
-    let table = mixture.draw(settings.rows, arguments.seed, 0);
     let (data, truth) = (arguments.out.join(RunDir::DATA), arguments.out.join(RunDir::MIXTURE));
     for path in [&data, &truth] {
         check_free(path, arguments.force)?;
     }
     make_folder(&arguments.out)?;
-    write(&data, &table)?;
+    let mut draws = mixture.draws(Generator::new(arguments.seed, Stream::MixtureRows, 0));
+    let display = Display::new(output);
+    let task = display.begin("drawing", settings.rows as u64);
+    write_rows(&data, &draws.columns(), Some(RowDraws::LABEL), |file| {
+        let mut done = 0;
+        while done < settings.rows {
+            if interrupt.load(Ordering::Relaxed) {
+                return Err(Error::interrupted("stopped"));
+            }
+            let table = draws.table(ROWS_AT_ONCE.min(settings.rows - done));
+            file.push(table.rows(), table.labels())?;
+            done += table.len();
+            task.update(done as u64, "");
+        }
+        Ok(())
+    })?;
+    drop(task);
     mixture.write(&truth)?;
+    let (rows, columns) = (settings.rows, settings.dimensions);
     let text = format!(
-        "{} rows of {} components in {} columns\nData: {}\nTruth: {}",
-        table.len(),
+        "{rows} rows of {} components in {columns} columns\nData: {}\nTruth: {}",
         mixture.components(),
-        table.width(),
         data.display(),
         truth.display()
     );
-    output.result(&text, &json!({ "data": data, "mixture": truth, "rows": table.len() }));
+    output.result(&text, &json!({ "data": data, "mixture": truth, "rows": rows }));
     Ok(())
 }

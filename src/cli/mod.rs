@@ -83,7 +83,7 @@ pub fn main() -> ExitCode {
 fn execute(command: Command, output: &Output) -> Result<()> {
     match command {
         Command::Run(arguments) => run::run(&arguments, output, interrupt_flag()?),
-        Command::Mixture(arguments) => mixture::run(&arguments, output),
+        Command::Mixture(arguments) => mixture::run(&arguments, output, &*interrupt_flag()?),
         Command::Train(arguments) => train::run(&arguments, output, interrupt_flag()?),
         Command::Sample(arguments) => sample::run(&arguments, output, interrupt_flag()?),
         Command::Encode(arguments) => encode::run(&arguments, output, interrupt_flag()?),

@@ -1,6 +1,7 @@
 //! Gaussian mixtures: generated at random, drawn from, and read from and written to
 //! `mixture.json`.
 
+mod draws;
 mod gaussian;
 mod generate;
 mod parameters;
@@ -8,13 +9,14 @@ mod parameters;
 use std::path::Path;
 
 use ndarray::{Array2, ArrayView2, Axis};
-use rand_distr::{Distribution, StandardNormal, StandardUniform};
+use rand_distr::{Distribution, StandardUniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use self::draws::RowDraws;
 pub use self::gaussian::Gaussian;
 use self::parameters::Parameters;
-use super::{Labels, Table};
+use super::Table;
 use crate::error::{Error, Result};
 use crate::files::write_bytes;
 use crate::input;
@@ -101,39 +103,13 @@ impl Mixture {
     /// `x1`, …; the labels, in a column `component`, name all K components even where one has no
     /// row. The first rows of a longer draw with the same seed and step are those of a shorter one.
     pub fn draw(&self, rows: usize, seed: u64, step: u64) -> Table {
-        let (values, of_row) =
-            self.draw_rows(rows, Generator::new(seed, Stream::MixtureRows, step));
-        let columns = (0..self.dimensions()).map(|i| format!("x{i}")).collect();
-        let names = (0..self.components()).map(|k| k.to_string()).collect();
-        let labels = Labels { column: "component".into(), names, of_row };
-        Table::new(columns, values, Some(labels)).expect("a valid mixture draws finite rows")
+        self.draws(Generator::new(seed, Stream::MixtureRows, step)).table(rows)
     }
 
-    /// Draws rows (n × D) and the component of each, as [`draw`](Self::draw) does, from any
-    /// generator.
-    pub fn draw_rows(&self, rows: usize, generator: Generator) -> (Array2<f32>, Vec<usize>) {
-        let mut source = generator.draws();
-        let cumulative: Vec<f64> = self
-            .weights()
-            .iter()
-            .scan(0.0, |sum, weight| {
-                *sum += weight;
-                Some(*sum)
-            })
-            .collect();
-        let total = cumulative[cumulative.len() - 1];
-        let mut values = Array2::zeros((rows, self.dimensions()));
-        let mut of_row = Vec::with_capacity(rows);
-        let mut normal = vec![0.0; self.dimensions()];
-        for mut row in values.rows_mut() {
-            let point = total * uniform(&mut source);
-            let k = cumulative.partition_point(|&sum| sum <= point).min(self.components() - 1);
-            normal.fill_with(|| StandardNormal.sample(&mut source));
-            let drawn = self.gaussians[k].transform(&normal);
-            row.iter_mut().zip(drawn).for_each(|(value, drawn)| *value = drawn as f32);
-            of_row.push(k);
-        }
-        (values, of_row)
+    /// Rows to be drawn as [`draw`](Self::draw) does, from any generator and as many at a time as are
+    /// asked for.
+    pub fn draws(&self, generator: Generator) -> RowDraws<'_> {
+        RowDraws::new(self, generator)
     }
 
     /// Number of components whose mean lies nearer to another's than `distance` standard deviations,

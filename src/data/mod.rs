@@ -20,7 +20,7 @@ mod table;
 mod write;
 
 pub use self::blocks::{Blocks, blocks_of_pass};
-pub use self::mixture::{Assigned, Gaussian, Mixture, log_sum_exp};
+pub use self::mixture::{Assigned, Gaussian, Mixture, RowDraws, log_sum_exp};
 pub use self::read::{Format, Loaded, ReadOptions, check_table, dropped_note, read, read_chunks};
 pub(crate) use self::scaled::Scaled;
 pub use self::scaling::{Scaling, mixed_spreads};

@@ -140,7 +140,7 @@ impl Model {
             Prior::StandardNormal => standard_normal(seed, Stream::PriorDraw, index, count, latent),
             Prior::Mixture(mixture) => {
                 let generator = Generator::new(seed, Stream::PriorDraw, index as u64);
-                mixture.draw_rows(count, generator).0
+                mixture.draws(generator).rows(count).0
             }
         };
         self.generate(rows, seed, noise, interrupt, draw, each)

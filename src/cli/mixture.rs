@@ -16,8 +16,8 @@ use crate::files::make_folder;
 use crate::random::{Generator, Stream};
 use crate::run::{Progress, RunDir};
 
-/// Rows that are drawn before they are written.
-const ROWS_AT_ONCE: usize = 1 << 16;
+/// Values that are drawn before they are written, and at least a row.
+const VALUES_AT_ONCE: usize = 1 << 20;
 
 /// Write a Gaussian-mixture data set and its truth
 ///
@@ -78,12 +78,13 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     let display = Display::new(output);
     let task = display.begin("drawing", settings.rows as u64);
     write_rows(&data, &draws.columns(), Some(RowDraws::LABEL), |file| {
+        let at_once = (VALUES_AT_ONCE / settings.dimensions).max(1);
         let mut done = 0;
         while done < settings.rows {
             if interrupt.load(Ordering::Relaxed) {
                 return Err(Error::interrupted("stopped"));
             }
-            let table = draws.table(ROWS_AT_ONCE.min(settings.rows - done));
+            let table = draws.table(at_once.min(settings.rows - done));
             file.push(table.rows(), table.labels())?;
             done += table.len();
             task.update(done as u64, "");

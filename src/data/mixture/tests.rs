@@ -59,6 +59,17 @@ fn draws_name_every_component_and_depend_on_seed_and_step() {
 }
 
 #[test]
+fn rows_are_the_same_however_many_are_drawn_at_a_time() {
+    let mixture = mixture();
+    let generator = || Generator::new(5, Stream::MixtureRows, 2);
+    let (all, of_all) = mixture.draws(generator()).rows(100);
+    let mut draws = mixture.draws(generator());
+    let parts = [1, 30, 0, 69].map(|rows| draws.rows(rows));
+    assert!(parts.iter().flat_map(|(rows, _)| rows).eq(&all));
+    assert!(parts.iter().flat_map(|(_, of_row)| of_row).eq(&of_all));
+}
+
+#[test]
 fn a_component_of_weight_zero_is_never_drawn() {
     let unit = vec![vec![vec![1.0]]; 3];
     let means = vec![vec![0.0], vec![1.0], vec![2.0]];

@@ -19,9 +19,9 @@ pub const FOLDS: usize = 5;
 /// Of the larger set as many rows are taken as the other has, chosen at random. Each is classified by
 /// the k nearest of the rows outside its own of [`FOLDS`] folds, which hold as many real as generated
 /// rows; k is odd, so that no vote ties, and about the square root of the number of those rows. On
-/// mixtures of ten Gaussians in three dimensions k = 89, of 8000 rows, told samples with lost modes, wrong weights, wider or narrower modes better than fewer neighbours did (three
-/// lost modes of ten: 0.62, against 0.58 for k = 5), and about as well as any number. Columns are
-/// divided by the standard deviation of the real rows, so units do not matter; a column in which
+/// mixtures of ten Gaussians in three dimensions k = 89, of 8000 rows, told samples with lost modes,
+/// wrong weights, wider or narrower modes better than fewer neighbours did (three lost modes of ten:
+/// 0.62, against 0.58 for k = 5), and about as well as any number. Columns are divided by the standard deviation of the real rows, so units do not matter; a column in which
 /// they are all equal is left as it is. Equally near rows are taken in random order.
 ///
 /// The interval takes the predictions as independent. It is approximate, because folds share the

@@ -17,7 +17,7 @@ const LARGEST_BUFFER: usize = 1 << 30;
 
 /// Most rows a step, and most rows × parameters, that a processor is through with while a GPU still
 /// starts the shaders of a step: batch 32 with layers of 16 took 1.3 times the steps of an H100 on the
-/// cores beside it and 2.3 times on others, with layers of 32 0.9 and 1.7 times.
+/// cores beside it and 2.4 times on others, with layers of 32 0.9 and 1.8 times.
 const MOST_ROWS_ON_CPU: usize = 32;
 const MOST_WORK_ON_CPU: usize = 1 << 16;
 

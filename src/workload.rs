@@ -12,7 +12,7 @@ use crate::device::Chosen;
 use crate::error::{Error, Result};
 use crate::fused::{Fused, Member, Step};
 use crate::model::{ModelCard, Parameters, SavedModel};
-use crate::train::{Job, fused_trainer, time_members, train};
+use crate::train::{Epochs, Job, fused_trainer, time_members, train};
 use crate::vae::Model;
 
 /// A model and batch to time, on the reference mixture with the two latent units of the reference
@@ -133,12 +133,11 @@ impl Workload {
         let job = Job {
             card: &model.card,
             settings: &settings.training,
-            epochs: 1,
+            epochs: &Epochs::passes(rows.nrows(), rows.nrows()),
             engine,
             backend: chosen.backend,
             device: &chosen.device,
             rows: rows.view(),
-            blocks: None,
             held_out: none.view(),
         };
         let member = |number: usize| Member {

@@ -15,7 +15,7 @@ use modescope::data::{Blocks, Mixture, ReadOptions, Scaling, Scanned, Streamed, 
 use modescope::device;
 use modescope::model::{ModelCard, Parameters};
 use modescope::run::{Dataset, Progress, Silent};
-use modescope::train::{EpochRecord, Job, train};
+use modescope::train::{EpochRecord, Epochs, Job, train};
 use ndarray::Array2;
 use tempfile::TempDir;
 
@@ -57,15 +57,16 @@ impl Fixture {
         let card = ModelCard::untrained(&settings, 1, sample.columns(), scaling.clone(), 32);
         let architecture = card.architecture.clone();
         let start = Parameters::initialise(architecture, 1.0, rows.view(), 1).unwrap();
-        let blocks = Arc::new(Blocks::new(Arc::new(streamed), scaling, 2, 1));
+        let visits = 2 * streamed.training_rows();
+        let blocks = Arc::new(Blocks::new(Arc::new(streamed), scaling, visits, 1));
         Self { settings, card, start, blocks, sample: rows, _folder: folder }
     }
 
     fn history(
         &self,
         (engine, backend): (Engine, Backend),
-        (rows, blocks): (&Array2<f32>, Option<&Arc<Blocks>>),
-        epochs: usize,
+        rows: &Array2<f32>,
+        epochs: &Epochs,
     ) -> Vec<EpochRecord> {
         let none = Array2::zeros((0, 3));
         let job = Job {
@@ -76,7 +77,6 @@ impl Fixture {
             backend,
             device: &device::open(backend).unwrap().device,
             rows: rows.view(),
-            blocks,
             held_out: none.view(),
         };
         train(job, &self.start, None, &AtomicBool::new(false), &mut ()).unwrap().history
@@ -84,8 +84,8 @@ impl Fixture {
 
     /// All blocks of two passes.
     fn streamed(&self, engine: Engine, backend: Backend) -> Vec<EpochRecord> {
-        let rows = (&self.sample, Some(&self.blocks));
-        self.history((engine, backend), rows, self.blocks.len())
+        let epochs = Epochs::blocks(Arc::clone(&self.blocks), usize::MAX);
+        self.history((engine, backend), &self.sample, &epochs)
     }
 }
 
@@ -97,7 +97,8 @@ fn the_first_block_is_trained_on_as_rows_in_memory_are() {
     for engine in [Engine::Fused, Engine::Autodiff] {
         let streamed = fixture.streamed(engine, Backend::Cpu);
         assert_eq!(streamed.len(), 2 * 6);
-        let held = fixture.history((engine, Backend::Cpu), (&rows, None), 1);
+        let epochs = Epochs::passes(rows.nrows(), rows.nrows());
+        let held = fixture.history((engine, Backend::Cpu), &rows, &epochs);
         let (first, held) = (&streamed[0], &held[0]);
         assert_eq!((first.loss, first.kl, first.sigma), (held.loss, held.kl, held.sigma));
     }
@@ -171,6 +172,19 @@ fn restarts_and_sweeps_stream_too() {
     place.write("grid.toml", "seeds = 2\n");
     place.succeed(&format!("sweep sorted.parquet --grid grid.toml {QUICK} --epochs 1 --out sweep"));
     assert_eq!(history(&place, "sweep/best").len(), 1 + 8);
+}
+
+/// Less than a pass, and a pass and a half: eight blocks, then four, the last of them cut short.
+#[test]
+fn a_training_ends_after_so_many_rows() {
+    let place = Place::new();
+    write_sorted(&place.path("sorted.parquet"), 4000);
+    let train = format!("train sorted.parquet {QUICK} --set data.held_out=0");
+    place.succeed(&format!("{train} --rows 700 --out less"));
+    assert_eq!(history(&place, "less").len(), 1 + 2);
+    place.succeed(&format!("{train} --rows 5990 --out more"));
+    assert_eq!(history(&place, "more").len(), 1 + 12);
+    assert!(place.read("more/config.toml").contains("epochs = 2\n"));
 }
 
 #[test]

@@ -65,6 +65,9 @@ pub struct SettingsArguments {
     /// Passes over the data
     #[arg(long, value_name = "N", value_parser = count())]
     pub epochs: Option<i64>,
+    /// Rows to train on, counted in every pass: in place of --epochs, also for less than one pass
+    #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "epochs")]
+    pub rows: Option<i64>,
     /// Who takes the training steps
     #[arg(long, value_enum)]
     pub engine: Option<Engine>,
@@ -131,6 +134,9 @@ impl SettingsArguments {
         }
         if let Some(epochs) = self.epochs {
             flags.push(("training.epochs", Value::Integer(epochs)));
+        }
+        if let Some(rows) = self.rows {
+            flags.push(("training.rows", Value::Integer(rows)));
         }
         let encode = |error| Error::failed(format!("encoding the flags: {error}"));
         if let Some(backend) = self.backend.backend {

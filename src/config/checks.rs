@@ -37,6 +37,11 @@ impl Settings {
                 "in [1, 10^9]",
                 training.epochs.is_none_or(|epochs| (1..=1_000_000_000).contains(&epochs)),
             ),
+            (
+                "training.rows",
+                "in [1, 10^15]",
+                training.rows.is_none_or(|rows| (1..=1_000_000_000_000_000).contains(&rows)),
+            ),
             ("training.batch", "at least 1", training.batch != Some(0)),
             (
                 "training.beta",
@@ -106,6 +111,11 @@ impl Settings {
             && training.beta_schedule == BetaSchedule::Constant
             && training.kl_reduction == KlReduction::Mean;
         let refusals = [
+            (
+                training.epochs.is_some() && training.rows.is_some(),
+                "training.epochs and training.rows both say how long training is",
+                "leave one of the two out",
+            ),
             (
                 training.free_bits > 0.0 && model.prior != PriorKind::StandardNormal,
                 "training.free_bits needs model.prior = \"standard-normal\": the KL divergence from \

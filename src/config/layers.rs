@@ -39,8 +39,8 @@ impl Settings {
             .toml
             .parse()
             .map_err(|error| Error::failed(format!("recipe {}: {error}", recipe.name)))?;
-        merge(&mut merged, shipped);
-        merge(&mut merged, file.unwrap_or_default());
+        lay(&mut merged, shipped);
+        lay(&mut merged, file.unwrap_or_default());
         for assignment in layers.assignments {
             let (key, value) = parse_assignment(assignment)?;
             set(&mut merged, &key, value)?;
@@ -91,6 +91,21 @@ fn parse_assignment(assignment: &str) -> Result<(String, Value)> {
     Ok((key.into(), value))
 }
 
+/// Lays a layer over those below it. Of the settings that say how long training is, the one that it has
+/// takes the place of the other.
+fn lay(under: &mut Table, over: Table) {
+    if let (Some(Value::Table(under)), Some(Value::Table(over))) =
+        (under.get_mut("training"), over.get("training"))
+    {
+        for (one, other) in [("epochs", "rows"), ("rows", "epochs")] {
+            if over.contains_key(one) {
+                under.remove(other);
+            }
+        }
+    }
+    merge(under, over);
+}
+
 /// Lays one table over another, key by key.
 fn merge(under: &mut Table, over: Table) {
     for (key, value) in over {
@@ -122,7 +137,7 @@ fn set(table: &mut Table, dotted: &str, value: Value) -> Result<()> {
         nested = Value::Table(Table::from_iter([(part.to_owned(), nested)]));
     }
     if let Value::Table(over) = nested {
-        merge(table, over);
+        lay(table, over);
     }
     Ok(())
 }
@@ -143,6 +158,7 @@ fn keys() -> Vec<String> {
     full.model.latent = Some(1);
     full.training.seed = Some(1);
     full.training.epochs = Some(1);
+    full.training.rows = Some(1);
     full.training.batch = Some(1);
     full.training.gradient_clip = Some(1.0);
     full.training.ema = Some(0.5);
@@ -173,6 +189,26 @@ mod tests {
             assert_eq!(settings.recipe, recipe.name);
             assert!(recipe.toml.starts_with("# ") && recipe.summary().ends_with('.'));
         }
+    }
+
+    #[test]
+    fn of_epochs_and_rows_the_uppermost_layer_counts() {
+        let length = |recipe, assignments: &[&str]| {
+            let assignments: Vec<String> = assignments.iter().map(|&a| a.into()).collect();
+            let recipe = Some(recipe);
+            let layers = Layers { recipe, assignments: &assignments, ..Layers::default() };
+            let training = Settings::resolve(&layers).unwrap().training;
+            (training.epochs, training.rows)
+        };
+        assert_eq!(length("classic", &[]), (Some(100), None));
+        assert_eq!(length("classic", &["training.rows=5000"]), (None, Some(5000)));
+        let both = ["training.rows=5000", "training.epochs=3"];
+        assert_eq!(length("calibrated", &both), (Some(3), None));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("both.toml");
+        std::fs::write(&file, "[training]\nepochs = 7\nrows = 8\n").unwrap();
+        let error = Settings::resolve(&Layers { file: Some(&file), ..Layers::default() });
+        assert!(error.unwrap_err().message().contains("both say how long training is"));
     }
 
     #[test]

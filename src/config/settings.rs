@@ -122,6 +122,9 @@ pub struct TrainingSettings {
     /// 2000 steps or more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
+    /// Rows that training visits, each once in every pass, in place of `epochs`: it may end within a pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<usize>,
     /// Rows a step. Left out: 32, or all rows where there are fewer; of 640 000 rows or more, the power
     /// of two up to 8192 with which a pass still takes 10 000 steps.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -280,6 +283,7 @@ impl Default for TrainingSettings {
         Self {
             seed: None,
             epochs: None,
+            rows: None,
             batch: None,
             beta: 1.0,
             beta_schedule: BetaSchedule::Constant,

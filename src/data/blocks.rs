@@ -32,16 +32,20 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// So many passes over a table whose rows are to be scaled.
-    pub fn new(table: Arc<Streamed>, scaling: Scaling, passes: usize, seed: u64) -> Self {
+    /// As many as hold `visits` rows, of passes over a table whose rows are to be scaled.
+    pub fn new(table: Arc<Streamed>, scaling: Scaling, visits: usize, seed: u64) -> Self {
         let parts = table.parts();
         let mut blocks = Self { table, scaling, seed, parts, passes: Vec::new(), rows: Vec::new() };
-        for pass in 0..passes {
-            let of_pass = blocks.pass(pass);
-            let rows = |block: &Vec<usize>| block.iter().map(|&part| blocks.parts[part]).sum();
-            let rows: Vec<usize> = of_pass.iter().map(rows).collect();
+        let mut missing = visits;
+        for pass in 0..visits.div_ceil(blocks.table.training_rows().max(1)) {
             blocks.passes.push(blocks.rows.len());
-            blocks.rows.extend(rows);
+            for block in blocks.pass(pass) {
+                let rows = block.iter().map(|&part| blocks.parts[part]).sum();
+                if missing > 0 {
+                    blocks.rows.push(rows);
+                }
+                missing = missing.saturating_sub(rows);
+            }
         }
         blocks
     }

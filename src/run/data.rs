@@ -15,6 +15,7 @@ use crate::data::{
     dropped_note, mixed_spreads, read, split, write,
 };
 use crate::error::{Error, Result};
+use crate::train::Epochs;
 
 /// Fresh rows drawn as held-out rows of a generated mixture.
 const FRESH_ROWS: usize = 1000;
@@ -211,11 +212,13 @@ impl Dataset {
         if self.streamed.is_some() { "block" } else { "epoch" }
     }
 
-    /// The rows of each epoch of a training of so many passes, where memory does not hold all.
-    pub fn blocks(&self, scaling: &Scaling, passes: usize, seed: u64) -> Option<Arc<Blocks>> {
-        let files = self.streamed.as_ref()?;
-        let table = Arc::clone(&files.streamed);
-        Some(Arc::new(Blocks::new(table, scaling.clone(), passes, seed)))
+    /// The epochs of a training that visits so many rows.
+    pub fn epochs(&self, scaling: &Scaling, visits: usize, seed: u64) -> Epochs {
+        let Some(InFiles { streamed, .. }) = &self.streamed else {
+            return Epochs::passes(self.training.len(), visits);
+        };
+        let blocks = Blocks::new(Arc::clone(streamed), scaling.clone(), visits, seed);
+        Epochs::blocks(Arc::new(blocks), visits)
     }
 
     /// The number in the table of each row of `training`, from 1.

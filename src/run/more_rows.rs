@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ndarray::{Array2, ArrayView2};
 
 use super::data::{draw, first_rows};
-use super::train::{Fit, checkpoints};
+use super::train::{Fit, checkpoints, epochs};
 use super::{Context, RunDir, interruptible};
 use crate::audit::findings::MoreRows;
 use crate::audit::latent::summarise;
@@ -14,6 +14,7 @@ use crate::audit::structure::{Structure, describe, ticks};
 use crate::config::TrainingSettings;
 use crate::error::Result;
 use crate::model::SavedModel;
+use crate::train::Epochs;
 use crate::vae::Model;
 
 /// Restarts of K-means on the larger sets, whose optima differ little from start to start.
@@ -29,17 +30,16 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     };
     let table = mixture.draw(rows, settings.seed, draw::MORE_ROWS);
     // As many steps as on the smaller set, and its start, so that only the data differ.
-    let steps_per_epoch = |rows: usize| rows.div_ceil(plan.decided.batch);
-    let steps = steps_per_epoch(plan.decided.training_rows) * plan.decided.epochs;
-    let epochs = steps.div_ceil(steps_per_epoch(rows));
+    let batch = plan.decided.batch;
+    let of_run = epochs(context);
+    let epochs = Epochs::passes(rows, of_run.steps_before(of_run.len(), batch) * batch);
     let training = TrainingSettings { patience: None, ..settings.training.clone() };
     let none = Array2::zeros((0, table.width()));
     let name = "training on more rows";
     let seed = SavedModel::load(context.dir.path())?.card.seed;
     let folder = RunDir::CHECKPOINTS_OF_MORE_ROWS;
-    let checkpoints = checkpoints(context, folder, &format!("{rows} rows"), epochs)?;
-    let blocks = None;
-    let fit = Fit { name, seed, settings: &training, blocks, epochs, checkpoints: &checkpoints };
+    let checkpoints = checkpoints(context, folder, &format!("{rows} rows"), &epochs)?;
+    let fit = Fit { name, seed, settings: &training, epochs: &epochs, checkpoints: &checkpoints };
     let (_, saved) = fit.train(context, &table, none.view());
     let model = Model::new(saved?, context.device);
     let generated = model.sample(rows, settings.noise, settings.seed, &context.interrupt)?;
@@ -47,7 +47,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let latent = summarise(latents.means.view(), latents.log_variances.view());
     let structure =
         structure_of(context, "clustering more rows", table.rows(), generated, RESTARTS)?;
-    let steps = epochs * steps_per_epoch(rows);
+    let steps = epochs.steps_before(epochs.len(), batch);
     let found = MoreRows { rows, steps, active_units: latent.active_units, structure };
     context.dir.write_json(RunDir::MORE_ROWS, &found)?;
     context.dir.clear_checkpoints()

@@ -106,7 +106,7 @@ pub struct Decided {
     pub engine: Engine,
     /// Rows a step.
     pub batch: usize,
-    /// Passes over the rows.
+    /// Passes over the rows; the last may be cut short by `training.rows`.
     pub epochs: usize,
     /// Latent units.
     pub latent: usize,
@@ -152,7 +152,10 @@ impl Plan {
                 notes.push(format!("batch size {batch}: there are only so many {what}"));
                 batch
             }
-            None => default_batch(rows).min(facts.rows_at_once),
+            None => {
+                let visits = settings.training.rows.unwrap_or(rows);
+                default_batch(rows.min(visits)).min(facts.rows_at_once)
+            }
         };
         if settings.training.patience.is_some() && facts.held_out_rows == 0 {
             return Err(Error::input("early stopping (training.patience) needs held-out rows")
@@ -188,15 +191,18 @@ impl Plan {
                 "a model this small would train faster on the processor (--backend cpu)".into(),
             );
         }
-        let epochs =
-            settings.training.epochs.unwrap_or_else(|| default_epochs(rows.div_ceil(batch).max(1)));
+        let of_default = || default_epochs(rows.div_ceil(batch).max(1));
+        let epochs = match settings.training.rows {
+            Some(visits) => visits.div_ceil(rows.max(1)),
+            None => settings.training.epochs.unwrap_or_else(of_default),
+        };
         let blocks = rows.div_ceil(facts.rows_at_once.max(1));
         if blocks > 1 && blocks.saturating_mul(epochs) > MOST_BLOCKS {
             return Err(Error::input(format!(
                 "{epochs} passes of {blocks} blocks are {} in all, more than {MOST_BLOCKS}",
                 blocks.saturating_mul(epochs)
             ))
-            .help("lower training.epochs, or raise data.stream_above"));
+            .help("train for fewer, or raise data.stream_above"));
         }
         let decided = Decided {
             modescope: env!("CARGO_PKG_VERSION").into(),
@@ -212,6 +218,12 @@ impl Plan {
             adapter: facts.adapter,
         };
         Ok(Self { settings, decided, engine_reason, notes })
+    }
+
+    /// Rows that training visits, each once in every pass.
+    pub fn rows_to_visit(&self) -> usize {
+        let Decided { epochs, training_rows, .. } = self.decided;
+        self.settings.training.rows.unwrap_or(epochs.saturating_mul(training_rows))
     }
 
     fn to_table(&self) -> Result<Table> {
@@ -370,6 +382,20 @@ pub(super) mod tests {
         let mut settings = Settings::default();
         settings.training.epochs = Some(7);
         assert_eq!(Plan::resolve(settings, facts(1000)).unwrap().decided.epochs, 7);
+    }
+
+    #[test]
+    fn training_may_end_within_a_pass() {
+        let mut settings = Settings::default();
+        settings.training.rows = Some(2_500);
+        let plan = Plan::resolve(settings.clone(), facts(1000)).unwrap();
+        assert_eq!((plan.decided.epochs, plan.rows_to_visit()), (3, 2_500));
+        // The batch is that of as many rows as are visited.
+        settings.training.rows = Some(1_280_000);
+        let plan = Plan::resolve(settings, facts(1_000_000_000)).unwrap();
+        assert_eq!((plan.decided.batch, plan.decided.epochs), (128, 1));
+        let plan = Plan::resolve(Settings::default(), facts(1000)).unwrap();
+        assert_eq!(plan.rows_to_visit(), 313_000);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Stage `report`: one page from what the folder holds.
 
 use super::charts::charts;
-use super::train::steps;
+use super::train::epochs;
 use super::{Context, Plan, RunDir, Source};
 use crate::error::Result;
 use crate::files;
@@ -69,7 +69,7 @@ fn facts(context: &Context, history: &[EpochRecord]) -> Vec<(&'static str, Strin
         Some(adapter) => adapter.to_string(),
         None => format!("CPU, {} threads", rayon::current_num_threads()),
     };
-    let steps = steps(context, history.len());
+    let steps = epochs(context).steps_before(history.len(), decided.batch);
     let training = history.last().map_or("–".into(), |last| {
         let rate = steps as f64 / last.seconds.max(1e-6);
         format!("{:.2} s for {steps} steps ({rate:.0} a second)", last.seconds)

@@ -1,6 +1,5 @@
 //! Stage `train`: weights and history.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
@@ -11,12 +10,12 @@ use super::{Context, Plan, Progress, RunDir, Task, interruptible, prior};
 use crate::audit::findings::Preflight;
 use crate::audit::preflight::certify;
 use crate::config::{Recipe, Settings, TrainingSettings};
-use crate::data::{Blocks, Scaling, Table};
+use crate::data::{Scaling, Table};
 use crate::error::Result;
 use crate::fused::Member;
 use crate::model::{ModelCard, Parameters, SavedModel};
 use crate::train::{
-    Checkpoints, EpochRecord, Job, Observer, refuse_wrong_adapter, restart_seed, train,
+    Checkpoints, EpochRecord, Epochs, Job, Observer, refuse_wrong_adapter, restart_seed, train,
     train_members, write_events, write_history,
 };
 use crate::vae::{Model, Vae};
@@ -30,11 +29,10 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         context.device,
     )?;
     let settings = &context.plan.settings.training;
-    let (blocks, epochs) = epochs(context);
-    let blocks = blocks.as_ref();
+    let epochs = &epochs(context);
     let checkpoints = checkpoints(context, RunDir::CHECKPOINTS, "train", epochs)?;
-    let seed = best_seed(context, (training, held_out), (blocks, epochs), &checkpoints)?;
-    let fit = Fit { name: "training", seed, settings, blocks, epochs, checkpoints: &checkpoints };
+    let seed = best_seed(context, (training, held_out), epochs, &checkpoints)?;
+    let fit = Fit { name: "training", seed, settings, epochs, checkpoints: &checkpoints };
     let (history, saved) = fit.train(context, training, held_out);
     // The epochs that were finished are kept, also where the run was stopped or diverged.
     write_history(&context.dir.file(RunDir::HISTORY), &history)?;
@@ -43,25 +41,11 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     context.dir.clear_checkpoints()
 }
 
-/// The epochs of the training: passes over the rows, or the blocks of these passes.
-fn epochs(context: &Context) -> (Option<Arc<Blocks>>, usize) {
+/// The epochs of the training.
+pub(super) fn epochs(context: &Context) -> Epochs {
     let Context { plan, dataset, .. } = context;
     let scaling = Scaling::fit(plan.settings.data.scaling, dataset.training.rows());
-    let passes = plan.decided.epochs;
-    let blocks = dataset.blocks(&scaling, passes, plan.settings.seed);
-    let epochs = blocks.as_ref().map_or(passes, |blocks| blocks.len());
-    (blocks, epochs)
-}
-
-/// Steps of the first epochs of the training.
-pub(super) fn steps(context: &Context, epochs: usize) -> usize {
-    let batch = context.plan.decided.batch;
-    match self::epochs(context).0 {
-        None => epochs * context.plan.decided.training_rows.div_ceil(batch),
-        Some(blocks) => {
-            (0..epochs.min(blocks.len())).map(|epoch| blocks.rows(epoch).div_ceil(batch)).sum()
-        }
-    }
+    dataset.epochs(&scaling, plan.rows_to_visit(), plan.settings.seed)
 }
 
 /// Says whether training is to be expected to collapse, before its first step.
@@ -91,7 +75,7 @@ fn preflight(context: &Context) -> Result<()> {
 fn best_seed(
     context: &Context,
     (training, held_out): (&Table, ArrayView2<f32>),
-    (blocks, epochs): (Option<&Arc<Blocks>>, usize),
+    epochs: &Epochs,
     checkpoints: &Checkpoints,
 ) -> Result<u64> {
     let settings = &context.plan.settings;
@@ -116,7 +100,7 @@ fn best_seed(
         })
     };
     let members: Vec<Member> = (0..restarts).map(member).collect::<Result<_>>()?;
-    let job = job(context, &card, &settings.training, (blocks, epochs), (&rows, &held_out));
+    let job = job(context, &card, &settings.training, epochs, (&rows, &held_out));
     let task = context.progress.begin("restarts", (job.step_count() * restarts) as u64);
     let trained = train_members(job, &members, &context.interrupt, &mut |taken| {
         task.update(taken as u64, "");
@@ -147,10 +131,10 @@ pub(super) fn checkpoints(
     context: &Context,
     folder: &str,
     name: &str,
-    epochs: usize,
+    epochs: &Epochs,
 ) -> Result<Checkpoints> {
     let (path, safety) = (context.dir.make(folder)?, &context.plan.settings.safety);
-    Ok(Checkpoints::new(path, training_key(name, context.plan), safety, epochs))
+    Ok(Checkpoints::new(path, training_key(name, context.plan), safety, epochs.len()))
 }
 
 /// A training of the plan's model.
@@ -159,9 +143,7 @@ pub(super) struct Fit<'a> {
     pub name: &'a str,
     pub seed: u64,
     pub settings: &'a TrainingSettings,
-    /// The rows of each epoch, where memory does not hold all.
-    pub blocks: Option<&'a Arc<Blocks>>,
-    pub epochs: usize,
+    pub epochs: &'a Epochs,
     pub checkpoints: &'a Checkpoints,
 }
 
@@ -177,8 +159,7 @@ impl<'a> Fit<'a> {
         let Context { plan, device, progress, interrupt, .. } = context;
         let card = model_card(plan, self.seed, training);
         let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
-        let job =
-            job(context, &card, self.settings, (self.blocks, self.epochs), (&rows, &held_out));
+        let job = job(context, &card, self.settings, self.epochs, (&rows, &held_out));
         let task = progress.begin(self.name, job.step_count() as u64);
         let mut watcher = Watcher::new(*progress, task, &card);
         let trained = self.parameters(job, context, &mut watcher);
@@ -213,7 +194,7 @@ fn job<'a>(
     context: &'a Context,
     card: &'a ModelCard,
     settings: &'a TrainingSettings,
-    (blocks, epochs): (Option<&'a Arc<Blocks>>, usize),
+    epochs: &'a Epochs,
     (rows, held_out): (&'a Array2<f32>, &'a Array2<f32>),
 ) -> Job<'a> {
     Job {
@@ -224,7 +205,6 @@ fn job<'a>(
         backend: context.plan.decided.backend,
         device: context.device,
         rows: rows.view(),
-        blocks,
         held_out: held_out.view(),
     }
 }

@@ -5,7 +5,7 @@ use ndarray::{Array2, Axis};
 use serde::Serialize;
 
 use super::trainer::{fused_trainer, with_fused_job};
-use super::{Gradient, Job, gradient};
+use super::{Epochs, Gradient, Job, gradient};
 use crate::config::{Backend, Engine, Layers, ScalingKind, Settings};
 use crate::data::{Scaling, epoch_order};
 use crate::device;
@@ -142,12 +142,11 @@ fn check_up_by(
             let job = Job {
                 card: &card,
                 settings: &settings.training,
-                epochs: 1,
+                epochs: &Epochs::passes(rows.nrows(), rows.nrows()),
                 engine,
                 backend,
                 device,
                 rows: rows.view(),
-                blocks: None,
                 held_out: none.view(),
             };
             by_fused(job, &start, kernels)?

@@ -24,7 +24,7 @@ pub(super) struct Feeder<'a> {
 impl<'a> Feeder<'a> {
     /// Nothing for a job whose rows are all in memory.
     pub(super) fn new(job: &Job<'a>) -> Result<Option<Self>> {
-        let Some(blocks) = job.blocks else { return Ok(None) };
+        let Some(blocks) = job.epochs.in_blocks() else { return Ok(None) };
         let readers = ThreadPoolBuilder::new()
             .num_threads(rayon::current_num_threads())
             // Whoever waits sees that nothing comes.

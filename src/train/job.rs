@@ -1,13 +1,10 @@
 //! What a training is of, and who watches it.
 
-use std::sync::Arc;
-
 use burn::tensor::Device;
 use ndarray::ArrayView2;
 
-use super::{EpochRecord, beta_share, learning_rate};
+use super::{EpochRecord, Epochs, beta_share, learning_rate};
 use crate::config::{Backend, Engine, TrainingSettings};
-use crate::data::Blocks;
 use crate::fused::Step;
 use crate::model::{ModelCard, Parameters};
 use crate::vae::Vae;
@@ -19,8 +16,8 @@ pub struct Job<'a> {
     pub card: &'a ModelCard,
     /// Rates and options.
     pub settings: &'a TrainingSettings,
-    /// Passes over the rows, or blocks of rows where they come in blocks.
-    pub epochs: usize,
+    /// What it goes through: passes over `rows`, or blocks.
+    pub epochs: &'a Epochs,
     /// Who takes the steps.
     pub engine: Engine,
     /// The backend behind `device`.
@@ -29,8 +26,6 @@ pub struct Job<'a> {
     pub device: &'a Device,
     /// Training rows in scaled units, n × features; where they come in blocks, a sample of them.
     pub rows: ArrayView2<'a, f32>,
-    /// The rows of each epoch, where memory does not hold all.
-    pub blocks: Option<&'a Arc<Blocks>>,
     /// Held-out rows in scaled units; may be none.
     pub held_out: ArrayView2<'a, f32>,
 }
@@ -64,31 +59,19 @@ pub struct Trained {
 }
 
 impl Job<'_> {
-    /// Rows that an epoch visits.
-    pub(super) fn rows_of_epoch(&self, epoch: usize) -> usize {
-        self.blocks.map_or(self.rows.nrows(), |blocks| blocks.rows(epoch))
-    }
-
-    pub(super) fn steps_of_epoch(&self, epoch: usize) -> usize {
-        self.rows_of_epoch(epoch).div_ceil(self.card.objective.batch)
-    }
-
     /// Steps of the epochs before this one.
     pub(super) fn steps_before(&self, epoch: usize) -> usize {
-        match self.blocks {
-            None => epoch * self.steps_of_epoch(0),
-            Some(_) => (0..epoch).map(|epoch| self.steps_of_epoch(epoch)).sum(),
-        }
+        self.epochs.steps_before(epoch, self.card.objective.batch)
     }
 
     /// Steps in all.
     pub fn step_count(&self) -> usize {
-        self.steps_before(self.epochs)
+        self.steps_before(self.epochs.len())
     }
 
     /// The steps of an epoch.
     pub fn steps(&self, epoch: usize) -> Vec<Step> {
-        let (n, batch) = (self.rows_of_epoch(epoch), self.card.objective.batch);
+        let (n, batch) = (self.epochs.rows(epoch), self.card.objective.batch);
         let (before, all) = (self.steps_before(epoch), self.step_count());
         let step = |index| Step {
             epoch: epoch as u64,
@@ -97,6 +80,6 @@ impl Job<'_> {
             rate: learning_rate(self.settings, before + index, all) / self.settings.learning_rate,
             beta: beta_share(self.settings, before + index, all),
         };
-        (0..self.steps_of_epoch(epoch)).map(step).collect()
+        (0..n.div_ceil(batch)).map(step).collect()
     }
 }

@@ -77,7 +77,7 @@ fn measured(job: Job, member: &Member, parameters: Parameters) -> Result<Option<
     let device = Device::flex();
     let card = ModelCard { seed: member.seed, ..job.card.clone() };
     let evaluation = Evaluation::new(&card, job.rows, job.held_out, &device);
-    let last = job.epochs.saturating_sub(1);
+    let last = job.epochs.len() - 1;
     let elbo = evaluation.measure(&Vae::new(&parameters, &device), last)?.held_out_elbo;
     let held_out_elbo =
         elbo.ok_or_else(|| Error::input("trainings are compared on held-out rows"))?;
@@ -119,7 +119,7 @@ fn all_epochs(
 ) -> Result<Vec<Vec<f32>>> {
     let (mut taken, mut read) = (0, Instant::now());
     let mut feeder = Feeder::new(&job)?;
-    for epoch in 0..job.epochs {
+    for epoch in 0..job.epochs.len() {
         if let Some(feeder) = &mut feeder
             && let Some(rows) = feeder.turn_to(epoch)?
         {
@@ -130,7 +130,7 @@ fn all_epochs(
             fused.collect()?;
             read = Instant::now();
         }
-        let (steps, last) = (job.steps(epoch), epoch + 1 == job.epochs);
+        let (steps, last) = (job.steps(epoch), epoch + 1 == job.epochs.len());
         let now = fused.steps(&steps, last, &mut |count| {
             on_steps(taken + count);
             !interrupt.load(Ordering::Relaxed)
@@ -156,7 +156,7 @@ fn one_after_another(
         let learning_rate = member.learning_rate;
         let settings = TrainingSettings { learning_rate, ..job.settings.clone() };
         let (rows, held_out) = (job.rows.view(), job.held_out.view());
-        let Job { epochs, engine, backend, device, blocks, .. } = job;
+        let Job { epochs, engine, backend, device, .. } = job;
         let own = Job {
             card: &card,
             settings: &settings,
@@ -165,7 +165,6 @@ fn one_after_another(
             backend,
             device,
             rows,
-            blocks,
             held_out,
         };
         weights.push(match train(own, &member.start.parameters, None, interrupt, &mut ()) {

@@ -3,6 +3,7 @@
 mod autodiff;
 mod checkpoint;
 mod checkup;
+mod epochs;
 mod evaluate;
 mod feeder;
 mod history;
@@ -17,6 +18,7 @@ mod training;
 pub use autodiff::{Autodiff, Gradient, gradient};
 pub use checkpoint::{Checkpoint, Checkpoints};
 pub use checkup::{Checkup, Compared, check_up, refuse_wrong_adapter};
+pub use epochs::Epochs;
 pub use history::{EpochRecord, read_history, write_history};
 pub use job::{Job, Observer, Trained};
 pub use members::{TrainedMember, restart_seed, time_members, train_members};

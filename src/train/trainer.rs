@@ -115,7 +115,7 @@ pub(super) fn with_fused_job<T>(
     make(fused::Job {
         network: &network,
         rows: job.rows.view(),
-        most_rows: job.blocks.map_or(0, |blocks| blocks.most_rows()),
+        most_rows: job.epochs.in_blocks().map_or(0, |blocks| blocks.most_rows()),
         batch: objective.batch,
         settings: job.settings,
     })

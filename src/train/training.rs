@@ -57,7 +57,7 @@ pub fn train<'a>(
         None => first(),
         Some((path, checkpoint)) => {
             let Position { epoch, step, retries, .. } = checkpoint.position;
-            let ends = epoch >= job.epochs || step >= job.steps_of_epoch(epoch);
+            let ends = epoch >= job.epochs.len() || step >= job.steps(epoch).len();
             if ends || retries > MOST_RETRIES {
                 return Err(Error::damaged(&path, "it stands beyond the end of its training"));
             }
@@ -209,7 +209,7 @@ impl<'a> Stepper<'a> {
     }
 
     fn is_done(&self) -> bool {
-        self.position.epoch >= self.job.epochs
+        self.position.epoch >= self.job.epochs.len()
     }
 
     /// Takes steps to the end of the epoch at most, or until the losses should be looked at; gives the
@@ -268,7 +268,7 @@ impl<'a> Stepper<'a> {
             }
             if let (Some(model), Some(&last_step)) = (model, steps.last()) {
                 let sums = std::mem::take(&mut self.position.sums);
-                let rows = self.job.rows_of_epoch(last_step.epoch as usize);
+                let rows = self.job.epochs.rows(last_step.epoch as usize);
                 let losses = sums.over(rows as f64);
                 epochs.push(Epoch { losses, model, last_step, seconds: self.seconds });
             }

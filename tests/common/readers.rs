@@ -49,7 +49,8 @@ fn streamed(path: &Path, options: &ReadOptions) -> bool {
     let scanned = Streamed::scan(path, options, 16, (0.1, 1), &|_, _| Ok(()));
     let Ok(Some(Scanned { streamed, sample, .. })) = scanned else { return false };
     let scaling = Scaling::fit(ScalingKind::Rms, sample.rows());
-    let blocks = Blocks::new(Arc::new(streamed), scaling, 1, 1);
+    let rows = streamed.training_rows();
+    let blocks = Blocks::new(Arc::new(streamed), scaling, rows, 1);
     (0..blocks.len()).all(|block| blocks.read(block).is_ok())
 }
 

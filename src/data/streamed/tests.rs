@@ -56,7 +56,8 @@ fn scan(path: &Path, options: &ReadOptions, most_values: usize) -> Result<Option
 /// The numbers of all rows of one pass, block by block.
 fn pass(scanned: Scanned) -> Vec<Vec<usize>> {
     let scaling = Scaling::fit(ScalingKind::None, scanned.sample.rows());
-    let blocks = Blocks::new(Arc::new(scanned.streamed), scaling, 1, 3);
+    let rows = scanned.streamed.training_rows();
+    let blocks = Blocks::new(Arc::new(scanned.streamed), scaling, rows, 3);
     let block = |block| {
         let rows = blocks.read(block).unwrap();
         assert_eq!(rows.nrows(), blocks.rows(block));
@@ -233,7 +234,8 @@ fn reading_can_be_stopped_and_a_file_that_changed_is_noticed() {
 
     let Scanned { streamed, sample, .. } = scan(&path, &labelled(), 4000).unwrap().unwrap();
     let scaling = Scaling::fit(ScalingKind::Rms, sample.rows());
-    let blocks = Blocks::new(Arc::new(streamed), scaling, 1, 1);
+    let rows = streamed.training_rows();
+    let blocks = Blocks::new(Arc::new(streamed), scaling, rows, 1);
     // Of as many bytes.
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[100] ^= 1;

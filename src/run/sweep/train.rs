@@ -141,19 +141,18 @@ impl Bench<'_> {
         let plan = &self.sweep.member(members[0]).0.plan;
         let card = model_card(plan, plan.settings.training_seed(), training);
         let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
-        let (passes, seed) = (plan.decided.epochs, plan.settings.seed);
-        let blocks = self.dataset.blocks(&card.scaling, passes, seed);
+        let (visits, seed) = (plan.rows_to_visit(), plan.settings.seed);
+        let epochs = self.dataset.epochs(&card.scaling, visits, seed);
         let start = |&member: &usize| self.start(member, &rows);
         let starts: Vec<Member> = members.iter().map(start).collect::<Result<_>>()?;
         let job = Job {
             card: &card,
             settings: &plan.settings.training,
-            epochs: blocks.as_ref().map_or(passes, |blocks| blocks.len()),
+            epochs: &epochs,
             engine: plan.decided.engine,
             backend: plan.decided.backend,
             device: self.device,
             rows: rows.view(),
-            blocks: blocks.as_ref(),
             held_out: held_out.view(),
         };
         let task = self.progress.begin(name, (job.step_count() * members.len()) as u64);

@@ -22,7 +22,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub const HEADING: &str = "| data | model | modes | strict (least) | of fresh data | strict of eligible % | as many captured as in fresh data, seeds % | nats above the truth | two-sample accuracy | coverage | active units |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|";
+    pub const HEADING: &str = "| data | model | modes | strict ± standard error (least) | of fresh data | strict of eligible % | as many captured as in fresh data, seeds % | nats above the truth ± standard error | two-sample accuracy | coverage | active units |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|";
 
     pub fn of_recipe(findings: &[Findings]) -> Self {
         let audits: Vec<&SamplesAudit> =
@@ -63,15 +63,16 @@ impl Summary {
     pub fn row(&self, case: &Case, model: &str) -> String {
         let least = self.strict.iter().copied().fold(f64::INFINITY, f64::min);
         let gap = match &self.nll_gap {
-            Some(gaps) => format!("{:.3}", mean(gaps)),
+            Some(gaps) => format!("{:.3} ± {:.3}", mean(gaps), standard_error(gaps)),
             None => "–".into(),
         };
         let gap = if case.is_mixture() { gap } else { "–".into() };
         format!(
-            "| {} | {model} | {:.0} | {:.1} ({least:.0}) | {:.1} | {:.1} | {:.0} | {gap} | {:.3} | {:.3} | {} |",
+            "| {} | {model} | {:.0} | {:.1} ± {:.1} ({least:.0}) | {:.1} | {:.1} | {:.0} | {gap} | {:.3} | {:.3} | {} |",
             case.what,
             self.modes,
             mean(&self.strict),
+            standard_error(&self.strict),
             self.ceiling,
             100.0 * self.strict_eligible / self.eligible.max(1e-9),
             100.0 * self.full_capture,
@@ -84,4 +85,11 @@ impl Summary {
 
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The standard error of the mean of values that are independent.
+fn standard_error(values: &[f64]) -> f64 {
+    let (n, mean) = (values.len() as f64, mean(values));
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (squares / (n - 1.0) / n).sqrt()
 }

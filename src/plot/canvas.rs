@@ -78,8 +78,9 @@ pub(super) fn draw(figure: &impl Figure, folder: &Path, name: &str) -> Result<Pi
 
 /// Checks `figure` and draws it for a page alone: no file is written.
 pub(super) fn picture(figure: &impl Figure, name: &str) -> Result<Picture> {
-    let (title, alt) = (figure.title().to_string(), figure.alt());
-    Ok(Picture { name: name.to_string(), title, alt, svg: svg(figure)? })
+    let svg = svg(figure)?;
+    let (name, title) = (name.to_string(), figure.title().to_string());
+    Ok(Picture { name, title, alt: figure.alt(), svg })
 }
 
 /// Checks `figure` and draws it as an SVG element.

@@ -27,7 +27,7 @@ pub struct Comparison<'a> {
     pub generated: ArrayView2<'a, f32>,
     /// For each real and each generated row its component; `None` draws all rows of a set alike.
     pub classes: Option<[&'a [usize]; 2]>,
-    /// Names of the components, for the legend, which is left out above twelve of them.
+    /// Names of the components, for the legend, which only counts more than twelve of them.
     pub class_names: &'a [String],
     /// Whether to show every pair of columns, over each other, as is always done above three.
     pub pairs: bool,

@@ -31,7 +31,7 @@ pub struct Latent<'a> {
     pub means: ArrayView2<'a, f32>,
     /// For each row its component, an index into `class_names`; `None` draws all rows alike.
     pub classes: Option<&'a [usize]>,
-    /// Names of the components, for the legend, which is left out above twelve of them.
+    /// Names of the components, for the legend, which only counts more than twelve of them.
     pub class_names: &'a [String],
     /// The prior as a Gaussian mixture. One Gaussian is outlined at 1, 2 and 3 σ, several at 2 σ
     /// each, but for those that hold less than half a percent of the weight.
@@ -47,6 +47,15 @@ pub struct PriorComponent {
     pub mean: Array1<f64>,
     /// Its covariance, dimensions × dimensions.
     pub covariance: Array2<f64>,
+}
+
+impl PriorComponent {
+    /// So many standard deviations about the mean in one dimension.
+    pub fn reach(&self, dimension: usize, deviations: f64) -> [f64; 2] {
+        let mean = self.mean[dimension];
+        let far = deviations * self.covariance[[dimension, dimension]].sqrt();
+        [mean - far, mean + far]
+    }
 }
 
 impl Latent<'_> {
@@ -76,10 +85,7 @@ impl Latent<'_> {
     /// are alike, so that a round prior looks round.
     fn axes(&self) -> Vec<Axis> {
         let widen = |(i, close): (usize, Axis)| {
-            let reach = outlined(self.prior).flat_map(|gaussian| {
-                let (mean, deviation) = (gaussian.mean[i], gaussian.covariance[[i, i]].sqrt());
-                [mean - 3.0 * deviation, mean + 3.0 * deviation]
-            });
+            let reach = outlined(self.prior).flat_map(|gaussian| gaussian.reach(i, 3.0));
             let means = self.means.column(i).into_iter().map(|v| f64::from(*v));
             Axis::over(close.name, means.chain(reach))
         };
@@ -185,7 +191,7 @@ impl Figure for Latent<'_> {
 
 /// The Gaussians of a prior that are outlined: those that hold at least half a percent of it, since
 /// the others would widen the axes for nothing.
-fn outlined(prior: &[PriorComponent]) -> impl Iterator<Item = &PriorComponent> {
+pub fn outlined(prior: &[PriorComponent]) -> impl Iterator<Item = &PriorComponent> {
     let total: f64 = prior.iter().map(|gaussian| gaussian.weight).sum();
     prior.iter().filter(move |gaussian| gaussian.weight >= 0.005 * total)
 }

@@ -26,10 +26,13 @@ impl Entry {
 /// Components that a legend names.
 const MOST_NAMES: usize = 12;
 
-/// The components by name, unless they are too many.
+/// The components by name, or, where they are too many for that, their number.
 pub(super) fn of_classes(classes: Option<&[usize]>, names: &[String]) -> Vec<Entry> {
-    if classes.is_none() || names.len() > MOST_NAMES {
+    if classes.is_none() {
         return Vec::new();
+    }
+    if names.len() > MOST_NAMES {
+        return vec![Entry::remark(format!("{} labels or modes, not named here", names.len()))];
     }
     names.iter().enumerate().map(|(i, name)| Entry::new(name, class_style(i))).collect()
 }

@@ -57,6 +57,14 @@ impl Losses<'_> {
         canvas::picture(self, name)
     }
 
+    /// What the curve of the held-out rows is: before β is 1 their loss is no bound to set beside.
+    fn held_out_name(&self) -> &'static str {
+        match self.beta.first() {
+            Some(&beta) if beta != 1.0 => "held-out (from where β is 1)",
+            _ => "held-out",
+        }
+    }
+
     fn panels(&self) -> [Panel; 4] {
         let of = |values: &[f64], style| panels::curve(self.epochs, values, style);
         let training = |values| of(values, theme::TRAINING);
@@ -97,7 +105,10 @@ impl Figure for Losses<'_> {
             }
             _ => String::new(),
         };
-        let held_out = if self.held_out.is_some() { " (training and held-out)" } else { "" };
+        let held_out = match self.held_out {
+            Some(_) => format!(" (training and {})", self.held_out_name().replace(['(', ')'], "")),
+            None => String::new(),
+        };
         format!(
             "{}: loss{held_out}, reconstruction, KL divergence, and the schedule of β and the \
              learning rate over {} epochs.{ends}",
@@ -128,7 +139,7 @@ impl Figure for Losses<'_> {
         let mut entries = Vec::new();
         if self.held_out.is_some() {
             entries.push(Entry::new("training", theme::TRAINING));
-            entries.push(Entry::new("held-out", theme::HELD_OUT));
+            entries.push(Entry::new(self.held_out_name(), theme::HELD_OUT));
         }
         entries.push(Entry::new("β, the weight of the KL", theme::BETA));
         entries.push(Entry::new("learning rate", theme::LEARNING_RATE));

@@ -14,8 +14,15 @@ use crate::error::Result;
 
 /// Columns that are shown.
 const MOST: usize = 16;
+/// The share of the rows at each end of a column that its axis leaves out where tails are long.
+const TAIL: f64 = 0.005;
+/// Tails are long where a column is so many times as wide as without them.
+const LONG: f64 = 3.0;
 
 /// The histogram of each column, the generated rows over the real ones in the same axes.
+///
+/// The axis of a column with long tails leaves out the last half percent of the rows at each end, since
+/// nearly all others would stand in one bar.
 #[derive(Clone, Copy, Debug)]
 pub struct Marginals<'a> {
     /// Heading of the figure.
@@ -42,6 +49,27 @@ impl Marginals<'_> {
         self.columns.len().min(MOST)
     }
 
+    /// The axis of a column, and whether it leaves rows out.
+    fn axis(&self, column: usize) -> (Axis, bool) {
+        let sets = [self.real.column(column), self.generated.column(column)];
+        let mut values: Vec<f64> = sets.iter().flatten().map(|value| f64::from(*value)).collect();
+        values.retain(|value| drawable(*value));
+        values.sort_by(f64::total_cmp);
+        let name = &self.columns[column];
+        let ends = |left_out: f64| {
+            let left_out = (left_out * values.len() as f64) as usize;
+            Some([*values.get(left_out)?, values[values.len() - 1 - left_out]])
+        };
+        match (ends(0.0), ends(TAIL)) {
+            (Some([least, most]), Some([low, high]))
+                if high > low && most - least > LONG * (high - low) =>
+            {
+                (Axis::over(format!("{name} (99 % of the rows)"), [low, high]), true)
+            }
+            _ => (Axis::over(name, values), false),
+        }
+    }
+
     /// Rows and columns of panels.
     fn panels(&self) -> (usize, usize) {
         let wide = match self.shown() {
@@ -64,8 +92,17 @@ impl Figure for Marginals<'_> {
             _ => self.columns.iter().map(|name| theme::short(name)).collect::<Vec<_>>().join(", "),
         };
         let (real, generated) = (self.real.nrows(), self.generated.nrows());
+        let cut = (0..self.shown()).filter(|&column| self.axis(column).1);
+        let cut: Vec<String> = cut.map(|column| theme::short(&self.columns[column])).collect();
+        let tails = match cut.is_empty() {
+            true => String::new(),
+            false => format!(
+                " The tails of {} are long: up to 1 % of the rows lie outside the axis.",
+                cut.join(", ")
+            ),
+        };
         format!(
-            "{}: histograms of {of}, {generated} generated rows over {real} real ones.",
+            "{}: histograms of {of}, {generated} generated rows over {real} real ones.{tails}",
             self.title
         )
     }
@@ -89,10 +126,9 @@ impl Figure for Marginals<'_> {
         let entries = [Entry::new("real", theme::REAL), Entry::new("generated", theme::GENERATED)];
         let body = legend::draw(area, &entries)?;
         let panels = body.split_evenly(self.panels());
-        for (column, (panel, name)) in panels.iter().zip(self.columns).enumerate() {
-            let values = || clouds.iter().flat_map(|cloud| cloud.column(column));
-            if values().any(drawable) {
-                histogram::draw(panel, &Axis::over(name, values()), column, &clouds, &[])?;
+        for (column, panel) in panels.iter().enumerate().take(self.shown()) {
+            if clouds.iter().any(|cloud| cloud.column(column).any(drawable)) {
+                histogram::draw(panel, &self.axis(column).0, column, &clouds, &[])?;
             } else {
                 plane::nothing(panel, "no finite values")?;
             }

@@ -31,7 +31,7 @@ pub use canvas::Picture;
 pub use comparison::Comparison;
 pub use histories::{Histories, History};
 pub use k_choice::{KChoice, KCurve};
-pub use latent::{Latent, PriorComponent};
+pub use latent::{Latent, PriorComponent, outlined};
 pub use latent_map::LatentMap;
 pub use losses::Losses;
 pub use marginals::Marginals;

@@ -24,7 +24,7 @@ pub struct Scatter<'a> {
     pub points: ArrayView2<'a, f32>,
     /// For each row its component, an index into `class_names`; `None` draws all rows alike.
     pub classes: Option<&'a [usize]>,
-    /// Names of the components, for the legend, which is left out above twelve of them.
+    /// Names of the components, for the legend, which only counts more than twelve of them.
     pub class_names: &'a [String],
 }
 

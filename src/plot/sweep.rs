@@ -44,6 +44,19 @@ pub struct SweepRow {
     pub interval: Option<[f64; 2]>,
 }
 
+impl SweepPanel<'_> {
+    /// An axis over the values and the intervals. Counts start at 0 and run to 1 at least.
+    fn axis(&self) -> Axis {
+        let values = || self.rows.iter().flat_map(|row| &row.values).copied();
+        let ends = self.rows.iter().filter_map(|row| row.interval).flatten();
+        let are_counts = values().all(|value| value >= 0.0 && value.fract() == 0.0);
+        match are_counts && values().next().is_some() {
+            true => Axis::whole(self.name, values().chain(ends).chain([0.0, 1.0])),
+            false => Axis::over(self.name, values().chain(ends)),
+        }
+    }
+}
+
 impl Sweep<'_> {
     /// Draws the figure to `name.png` and `name.svg` in `folder`.
     ///
@@ -58,9 +71,7 @@ impl Sweep<'_> {
         area: &Area<DB>,
         panel: &SweepPanel,
     ) -> Drawn<DB, Chart<DB>> {
-        let values = panel.rows.iter().flat_map(|row| &row.values).copied();
-        let ends = panel.rows.iter().filter_map(|row| row.interval).flatten();
-        let x = Axis::over(panel.name, values.chain(ends));
+        let x = panel.axis();
         // Half a line of room above and below.
         let lines = panel.rows.len() as f64;
         let y = Axis { lo: -lines + 0.5, hi: 0.5, ..Axis::bare("", [0.0]) };

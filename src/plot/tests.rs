@@ -75,7 +75,9 @@ fn every_number_of_columns_is_drawn() {
     for columns in 1..=8 {
         let (real, generated) = (values(60, columns), values(40, columns));
         let classes: Vec<usize> = (0..60).map(|row| row % 25).collect();
-        check(folder.path(), &scatter(&real, Some(&classes), folder.path()));
+        let rows = scatter(&real, Some(&classes), folder.path());
+        check(folder.path(), &rows);
+        assert!(rows.svg.contains("25 labels or modes, not named here"));
         let figure = Comparison {
             title: "Real and generated",
             columns: &names(columns),
@@ -112,6 +114,22 @@ fn marginals_are_drawn_for_every_number_of_columns() {
         let figure = Marginals { title, columns, real: real.view(), generated: generated.view() };
         check(folder.path(), &figure.draw(folder.path(), "marginals").unwrap());
     }
+}
+
+/// Of twenty columns the first sixteen are drawn, as the caption says, and of one with an outlier nearly
+/// all rows, not one bar of them.
+#[test]
+fn marginals_show_what_their_caption_says() {
+    let (mut real, generated) = (values(900, 20), values(900, 20));
+    real[[7, 1]] = 1e4;
+    let (title, columns) = ("Columns", &names(20)[..]);
+    let figure = Marginals { title, columns, real: real.view(), generated: generated.view() };
+    let picture = figure.draw(folder().path(), "marginals").unwrap();
+    let shown: Vec<&str> = picture.svg.lines().filter(|line| line.starts_with('x')).collect();
+    assert_eq!(shown.len(), 16, "{shown:?}");
+    assert!(picture.svg.contains("x1 (99 % of the rows)") && !picture.svg.contains("10000"));
+    assert!(picture.alt.contains("the first 16 of 20 columns"), "{}", picture.alt);
+    assert!(picture.alt.contains("The tails of x1 are long"), "{}", picture.alt);
 }
 
 #[test]
@@ -193,7 +211,10 @@ fn curves_are_drawn() {
             loss_unit: "nats a row",
             kl_unit: "nats a row",
         };
-        check(folder.path(), &figure.draw(folder.path(), "losses").unwrap());
+        let picture = figure.draw(folder.path(), "losses").unwrap();
+        check(folder.path(), &picture);
+        let late = curve.first().is_some_and(|beta| *beta != 1.0);
+        assert_eq!(picture.svg.contains("held-out (from where β is 1)"), late);
         let history = |name: &str, values: &[f64]| History {
             name: name.into(),
             epochs: (0..values.len()).collect(),
@@ -308,6 +329,9 @@ fn numbers_that_do_not_match_are_errors() {
     };
     assert_eq!(latent(standard_normal(3)), Kind::Input);
     assert_eq!(latent(PriorComponent { weight: f64::NAN, ..standard_normal(2) }), Kind::Input);
+    let (title, real, columns) = ("", points.view(), &names(3)[..]);
+    let marginals = Marginals { title, columns, real, generated: real };
+    assert_eq!(marginals.draw(folder.path(), "wrong").unwrap_err().kind(), Kind::Input);
     assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
 }
 
@@ -355,6 +379,21 @@ fn density_is_a_density() {
     }
     let curve = latent::density(&[standard_normal(1)], 0, &axis);
     assert!((curve[100].1 - 0.398_942_280_401).abs() < 1e-9);
+}
+
+/// No count is below 0.
+#[test]
+fn counts_of_a_sweep_start_at_zero() {
+    let panel = |name, value| {
+        let row = SweepRow { values: vec![value; 2], mean: Some(value), interval: None };
+        SweepPanel { name, rows: vec![row] }
+    };
+    let panels = [panel("strict modes", 0.0), panel("held-out ELBO", -7.5)];
+    let figure = Sweep { title: "Settings", settings: &names(1), panels };
+    let svg = figure.draw(folder().path(), "sweep").unwrap().svg;
+    let ticks = |start: char| svg.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!((ticks('0'), ticks('1')), (1, 1));
+    assert!(ticks('−') > 1 && !svg.lines().any(|line| line.starts_with("−0")));
 }
 
 /// Each setting is named at the left, at the height of its line.

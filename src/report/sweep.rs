@@ -11,11 +11,11 @@ use super::parts::{STATIC_POLICY, document, figure, table, terms};
 pub struct SweepPage {
     /// How many models were trained.
     pub members: usize,
-    /// The best of them in one sentence.
+    /// The best single one of them in one sentence.
     pub best: String,
     /// Headings of [`rows`](Self::rows).
     pub headings: Vec<String>,
-    /// One a combination of settings, the best first.
+    /// One a combination of settings, the best by its mean first.
     pub rows: Vec<Vec<String>>,
     /// The members of the best settings, one by one.
     pub picture: Figure,
@@ -25,14 +25,21 @@ impl SweepPage {
     /// The HTML document, which stands beside the folder `best`. All text from settings is escaped.
     pub fn render(&self) -> String {
         let headings: Vec<&str> = self.headings.iter().map(String::as_str).collect();
+        let best_settings = self.rows.first().map(|cells| {
+            let pairs = self.headings.iter().zip(cells);
+            pairs.map(|(heading, cell)| format!("{heading} {cell}")).collect::<Vec<_>>().join(", ")
+        });
         let top = html! {
             header {
                 p.brand { "modescope" }
                 h1 { "Which settings are best?" }
-                p { b { "Best: " } (self.best) }
+                p { b { "Best model: " } (self.best) }
+                @if let Some(settings) = &best_settings {
+                    p { b { "Best settings by mean: " } (settings) "." }
+                }
                 p.facts {
                     (self.members) " models were trained on the same rows and ranked by their held-out ELBO. "
-                    a href="best/report.html" { "The report of the best" } " says which modes it learned."
+                    a href="best/report.html" { "The report of the best model" } " says which modes it learned."
                 }
             }
         };

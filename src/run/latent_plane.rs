@@ -8,7 +8,7 @@ use super::Context;
 use crate::data::{Mixture, log_sum_exp};
 use crate::error::Result;
 use crate::model::Prior;
-use crate::plot::{LatentMap, PriorComponent};
+use crate::plot::{LatentMap, PriorComponent, outlined};
 use crate::vae::Model;
 
 /// Points along each side of the grid.
@@ -34,8 +34,8 @@ pub(super) struct LatentPlane {
 }
 
 impl LatentPlane {
-    /// The plane where the posteriors (n × 2·units: means, then log-variances) have their means;
-    /// nothing where there are not two units.
+    /// The plane where the posteriors (n × 2·units: means, then log-variances) have their means and
+    /// the outlines of the prior lie; nothing where there are not two units.
     pub fn find(
         context: &Context,
         model: &Model,
@@ -44,20 +44,13 @@ impl LatentPlane {
         if posteriors.ncols() != 4 {
             return Ok(None);
         }
-        let range = |unit: usize| {
-            let means = posteriors.column(unit);
-            let (low, high) =
-                means.iter().fold((f32::MAX, f32::MIN), |(a, b), &v| (a.min(v), b.max(v)));
-            let margin = 0.1 * (high - low).max(0.1);
-            [low - margin, high + margin]
-        };
-        let latents = LatentMap::lattice([range(0), range(1)], SIDE);
+        let prior = prior_mixture(&model.card().prior, 2)?;
+        let gaussians = components(&prior);
+        let latents =
+            LatentMap::lattice([0, 1].map(|unit| range(posteriors, &gaussians, unit)), SIDE);
         let decoded = model.decode(latents.view(), &context.interrupt)?;
-        let prior: Vec<f64> = prior_mixture(&model.card().prior, 2)?
-            .log_densities(latents.view())
-            .into_iter()
-            .map(f64::exp)
-            .collect();
+        let prior: Vec<f64> =
+            prior.log_densities(latents.view()).into_iter().map(f64::exp).collect();
         let posterior = aggregate_posterior(latents.view(), posteriors);
         let largest = |densities: &[f64]| densities.iter().copied().fold(0.0, f64::max);
         let faint = [largest(&prior), largest(&posterior)].map(|density| FAINT * density);
@@ -74,6 +67,20 @@ impl LatentPlane {
         let hole_share = in_holes / prior.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         Ok(Some(Self { latents, decoded, ratio, hole_share }))
     }
+}
+
+/// From where to where the posterior means and the prior's outlines at two standard deviations lie in one
+/// unit, with a margin.
+fn range(posteriors: ArrayView2<f32>, prior: &[PriorComponent], unit: usize) -> [f32; 2] {
+    let means = posteriors.column(unit);
+    let ends = outlined(prior).flat_map(|gaussian| gaussian.reach(unit, 2.0));
+    let (low, high) = means
+        .iter()
+        .copied()
+        .chain(ends.map(|end| end as f32))
+        .fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(value), high.max(value)));
+    let margin = 0.1 * (high - low).max(0.1);
+    [low - margin, high + margin]
 }
 
 /// The density of the mean of all posteriors (n × 4) at points of the plane:
@@ -137,6 +144,20 @@ mod tests {
             let density = aggregate_posterior(at.view(), posteriors.view())[0];
             assert!((density - share * expected).abs() < 1e-6, "{density}");
         }
+    }
+
+    #[test]
+    fn a_plane_holds_the_means_and_the_outlines_of_all_but_the_lightest_components() {
+        let component = |weight, mean: f64| PriorComponent {
+            weight,
+            mean: array![0.0, mean],
+            covariance: Array2::eye(2),
+        };
+        let posteriors = array![[5.0_f32, 0.1, 0.0, 0.0], [1.0, 0.2, 0.0, 0.0]];
+        let prior = [component(0.999, 0.0), component(0.001, 900.0)];
+        let range = |unit| range(posteriors.view(), &prior, unit);
+        assert!((range(0)[0] + 2.7).abs() < 1e-5 && (range(0)[1] - 5.7).abs() < 1e-5);
+        assert!((range(1)[0] + 2.4).abs() < 1e-5 && (range(1)[1] - 2.4).abs() < 1e-5);
     }
 
     #[test]

@@ -222,8 +222,10 @@ fn odd_columns_get_a_verdict() {
     let audit = audited_rows(&flat(120, 7.0), &flat(100, 9.0), "");
     assert_eq!(audit["counts"]["captured"], 0, "{}", audit["modes"]);
     // Noise about a place far from 0, at which single precision has steps of 1.
-    let far = |rows| moved(&groups(rows, 2), |value| 1e7 + 10.0 * value);
-    assert!(captured(&audited_rows(&far(120), &far(100), "")));
+    let far = |rows, scale: f64| moved(&groups(rows, 2), |value| 1e7 + scale * value);
+    assert!(captured(&audited_rows(&far(120, 100.0), &far(100, 100.0), "")));
+    let place = place(&unlabelled(&far(120, 1.0)), &unlabelled(&far(100, 1.0)));
+    refused(&place, LINE, &["\"x0\"", "hardly tells its values apart", "subtract a number"]);
 }
 
 #[test]

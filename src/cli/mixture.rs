@@ -67,7 +67,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
         weights: arguments.weights,
         covariance: arguments.covariance,
     };
-    settings.validate()?;
+    settings.validate().map_err(of_flag)?;
     let mixture = Mixture::generate(&settings, arguments.seed)?;
     let (data, truth) = (arguments.out.join(RunDir::DATA), arguments.out.join(RunDir::MIXTURE));
     for path in [&data, &truth] {
@@ -102,4 +102,15 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     );
     output.result(&text, &json!({ "data": data, "mixture": truth, "rows": rows }));
     Ok(())
+}
+
+/// The error of a setting as one of the flag that it is here.
+fn of_flag(error: Error) -> Error {
+    let rule = error.message().strip_prefix("setting mixture.");
+    match rule.and_then(|rule| rule.split_once(' ')) {
+        Some((flag, rule)) => {
+            Error::input(format!("--{flag} {rule}")).help(format!("change it with --{flag}"))
+        }
+        None => error,
+    }
 }

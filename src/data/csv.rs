@@ -14,11 +14,14 @@ use ndarray::ArrayView1;
 use self::number::plain_decimal;
 use self::raw::{delimiter, line, only_first_line_quoted, open_quote};
 use super::ReadOptions;
-use super::rows::{Cell, Choice, Flaw, NO_ROWS, Rows, Target, check_width, positional};
+use super::rows::{Cell, Choice, Flaw, NO_ROWS, Number, Rows, Target, check_width, positional};
 use crate::error::{Error, Result};
 
 /// How a missing value may be written, in any case.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "none", "null"];
+/// The remedy for commas within numbers.
+const DECIMAL_COMMAS: &str =
+    "decimal commas are not read: write decimal points, and nothing between thousands";
 
 /// Reads the rows of a CSV file; see [`super::read()`] for what is a header.
 pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
@@ -64,7 +67,11 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
         let place = || format!("line {}", line(path, start_of(record.position())));
         if record.len() == width {
             let values = features.iter().map(|&column| parse(&record[column]));
-            return rows.push(place, values, label.map(|column| &record[column]));
+            let pushed = rows.push(place, values, label.map(|column| &record[column]));
+            return pushed.map_err(|error| match has_decimal_comma(record, &features) {
+                true => error.help(DECIMAL_COMMAS),
+                false => error,
+            });
         }
         // A line of white space is as good as an empty one, which is skipped.
         if record.len() == 1 && record[0].trim().is_empty() {
@@ -72,7 +79,7 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
         }
         let (file, place, cells) = (path.display(), place(), record.len());
         Err(Error::input(format!("{file}, {place}: {width} cells expected, {cells} found"))
-            .help("put cells that contain the separator in double quotes"))
+            .help(uneven_help([&first, record])))
     };
     if headless {
         push(&first)?;
@@ -96,6 +103,9 @@ fn is_data(
     if named.into_iter().any(|name| first.iter().any(|cell| cell.trim() == name)) {
         return false;
     }
+    if is_count_of_columns(first) {
+        return false;
+    }
     let is_number = |cell: &str| parse(cell).is_ok();
     let is_text = |cell: &str| matches!(parse(cell), Err(Flaw::Text(_)));
     let features = match Choice::new(path, &positional(first.len()), options) {
@@ -109,14 +119,44 @@ fn is_data(
     first.iter().any(is_number) && (numeric || second.is_some_and(alike))
 }
 
+/// Whether these are the names that pandas gives to columns without any: 0, 1, 2, …, behind an empty
+/// one where the index is written too. A single cell says too little.
+fn is_count_of_columns(first: &StringRecord) -> bool {
+    let index = usize::from(first.get(0).is_some_and(|cell| cell.trim().is_empty()));
+    let mut numbers = first.iter().skip(index).enumerate();
+    first.len() > 1 && numbers.all(|(number, cell)| cell.trim() == number.to_string())
+}
+
+/// Whether the first feature that is no number is one with a decimal comma, or a piece of such numbers
+/// that were taken apart at their commas.
+fn has_decimal_comma(record: &StringRecord, features: &[usize]) -> bool {
+    let flawed = features.iter().map(|&column| &record[column]).find(|cell| parse(cell).is_err());
+    let numbers_at = |cell: &str, separator: char| {
+        cell.contains(separator) && cell.split(separator).all(|part| parse(part).is_ok())
+    };
+    flawed.is_some_and(|cell| numbers_at(cell, ',') || numbers_at(cell, ';'))
+}
+
+/// What to do about a line that has not as many cells as the first.
+fn uneven_help(lines: [&StringRecord; 2]) -> &'static str {
+    let is_comment =
+        |line: &StringRecord| line.get(0).is_some_and(|cell| cell.trim_start().starts_with('#'));
+    match lines.into_iter().any(is_comment) {
+        true => "comment lines are not read: take out those that begin with #",
+        false => "put cells that contain the separator in double quotes",
+    }
+}
+
 /// A cell as a feature value; white space about it does not count.
 fn parse(cell: &str) -> Cell {
-    if let Some(value) = plain_decimal(cell.as_bytes()) {
-        return Ok(value);
+    if let Some(number) = plain_decimal(cell.as_bytes()) {
+        return Ok(number);
     }
     let cell = cell.trim();
     match cell.parse::<f32>() {
-        Ok(value) if value.is_finite() => Ok(value),
+        Ok(kept) if kept.is_finite() => {
+            Ok(Number { kept, written: cell.parse().unwrap_or_else(|_| f64::from(kept)) })
+        }
         Ok(_) if cell.contains(|c: char| c.is_ascii_digit()) => Err(Flaw::Range(cell.into())),
         Ok(_) => Err(Flaw::Missing(cell.into())),
         Err(_) if MISSING.iter().any(|marker| cell.eq_ignore_ascii_case(marker)) => {
@@ -232,6 +272,10 @@ mod tests {
         assert_eq!(columns("year,2019\n1,2\n3,4\n"), "year|2019");
         assert_eq!(columns("\"2019\",\"2020\"\n1,2\n3,4\n"), "2019|2020");
         assert_eq!(columns("\"1\",\"2\"\n\"3\",\"4\"\n"), "x0|x1");
+        // As pandas names columns without names.
+        assert_eq!(columns("0,1,2\n3,4,5\n6,7,8\n"), "0|1|2");
+        assert_eq!(columns("0,1,3\n3,4,5\n6,7,8\n"), "x0|x1|x2");
+        assert_eq!(columns("0\n1\n2\n"), "x0");
         assert_eq!(table("1,2\n3,4\n").rows(), array![[1.0, 2.0], [3.0, 4.0]]);
     }
 
@@ -351,6 +395,18 @@ mod tests {
             ),
             ("a,b,a\n1,2,3\n", "data.csv: columns 1 and 3 are both called \"a\"", "rename"),
             ("a,\n1,2\n3,4\n", "data.csv: column 2 has no name", "--columns"),
+            (",0,1\n0,5,6\n1,7,8\n", "data.csv: column 1 has no name", "--columns"),
+            (
+                "a;b\n0,987;1\n2;3\n",
+                "data.csv, line 2, column 1 (\"a\"): \"0,987\" is not a number",
+                "decimal points",
+            ),
+            (
+                "0,9;1,5;2,5\n1,9;2,5;3,5\n",
+                "data.csv, line 1, column 2 (\"x1\"): \"9;1\" is not a number",
+                "decimal points",
+            ),
+            ("# new\na,b\n1,2\n", "data.csv, line 2: 1 cells expected, 2 found", "comment lines"),
         ] {
             let (found, remedy) = refusal(text, &ReadOptions::default());
             assert_eq!(found, message);

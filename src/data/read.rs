@@ -56,7 +56,8 @@ pub fn dropped_note(dropped: usize) -> Option<String> {
 /// white space around cells and a UTF-8 byte order mark are ignored. The first line is data, and
 /// the columns are called `x0`, `x1`, …, where every feature cell in it is a number, or where it
 /// has numbers and text in the same places as the second line. Else it is the header, as it always
-/// is where the options name one of its cells or where it is quoted and the second line is not.
+/// is where the options name one of its cells, where it is quoted and the second line is not, or where
+/// it is 0, 1, 2, …, which is what pandas calls columns without names.
 /// NumPy arrays have one or two axes, rows first; their columns are called `x0`, `x1`, … too.
 ///
 /// A value is missing where it is empty, null, `NA`, `N/A`, `NaN`, `None`, `null` or infinite; a
@@ -138,7 +139,7 @@ fn read_rows<'a>(
         let place = if files.len() > 1 { files[0].parent() } else { None };
         let place = place.unwrap_or(&files[0]).display();
         return Err(Error::input(format!("{place}: it holds more than {MOST_VALUES} values"))
-            .help("write fewer rows or columns to a file of their own"));
+            .help("lower data.stream_above, so that it is not held in memory, or write fewer rows or columns to a file of their own"));
     }
     for (path, source) in files.iter().zip(&sources) {
         rows.enter(path, &source.names().0)?;

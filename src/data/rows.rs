@@ -121,14 +121,21 @@ pub(super) enum Flaw {
     Range(String),
 }
 
+/// A number as it is kept, and as it stands in the file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Number {
+    pub(super) kept: f32,
+    pub(super) written: f64,
+}
+
 /// A feature value as a reader found it.
-pub(super) type Cell = std::result::Result<f32, Flaw>;
+pub(super) type Cell = std::result::Result<Number, Flaw>;
 
 /// A feature value that was a number in the file already.
 pub(super) fn narrow(value: f64) -> Cell {
-    let narrow = value as f32;
-    match (value.is_finite(), narrow.is_finite()) {
-        (true, true) => Ok(narrow),
+    let kept = value as f32;
+    match (value.is_finite(), kept.is_finite()) {
+        (true, true) => Ok(Number { kept, written: value }),
         (true, false) => Err(Flaw::Range(format!("{value:?}"))),
         (false, _) => Err(Flaw::Missing(value.to_string())),
     }
@@ -136,6 +143,11 @@ pub(super) fn narrow(value: f64) -> Cell {
 
 /// What to do about text in a feature column.
 pub(super) fn text_help(name: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let name = match name.chars().all(is_plain) {
+        true => name.to_owned(),
+        false => format!("'{}'", name.replace('\'', r"'\''")),
+    };
     format!("if it is a label, say --labels {name}; else choose the numeric columns with --columns")
 }
 
@@ -178,6 +190,8 @@ pub(super) struct Rows<'a> {
     pub(super) named: bool,
     choice: Choice,
     values: Vec<f32>,
+    /// Of each feature.
+    spans: Vec<Span>,
     labels: LabelColumn,
     /// Rows that were read so far, also those that were given away.
     pub(super) count: usize,
@@ -188,8 +202,10 @@ pub(super) struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// For a file with these columns, no rows yet. `named` says whether the names are its own.
     pub(super) fn new(target: Target<'a>, names: Vec<String>, named: bool) -> Result<Self> {
+        let choice = Choice::new(target.path, &names, target.options)?;
         Ok(Self {
-            choice: Choice::new(target.path, &names, target.options)?,
+            spans: vec![Span::default(); choice.features.len()],
+            choice,
             target,
             names,
             named,
@@ -235,7 +251,10 @@ impl<'a> Rows<'a> {
         let mut complete = true;
         for (i, value) in values.into_iter().enumerate() {
             match value {
-                Ok(value) => self.values.push(value),
+                Ok(number) => {
+                    self.values.push(number.kept);
+                    self.spans[i].take(number);
+                }
                 Err(Flaw::Missing(_)) if self.target.options.drop_missing => complete = false,
                 Err(flaw) => return Err(self.flawed(&place(), self.choice.features[i], &flaw)),
             }
@@ -299,7 +318,7 @@ impl<'a> Rows<'a> {
 
     /// Hands over the last rows; how many there were, and how many were dropped.
     pub(super) fn finish_chunks(mut self) -> Result<(usize, usize)> {
-        self.check_any()?;
+        self.check()?;
         if !self.values.is_empty() {
             self.give_chunk()?;
         }
@@ -313,12 +332,35 @@ impl<'a> Rows<'a> {
 
     /// The table of all rows.
     pub(super) fn into_table(mut self) -> Result<Table> {
-        self.check_any()?;
+        self.check()?;
         self.take_table()
     }
 
-    /// Refuses a file without rows.
-    fn check_any(&self) -> Result<()> {
+    /// How far the values of each feature reached so far.
+    pub(super) fn spans(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// Refuses features whose values single precision does not keep apart.
+    pub(super) fn check_spans(&self, spans: &[Span]) -> Result<()> {
+        let (file, mut features) = (self.target.path.display(), self.choice.features.iter());
+        let lost = spans.iter().zip(&mut features).find(|(span, _)| span.is_lost());
+        lost.map_or(Ok(()), |(Span { low, high, .. }, &feature)| {
+            Err(Error::input(format!(
+                "{file}: column \"{}\": single precision, about seven digits, hardly tells its values \
+                 apart, from {low} to {high}",
+                self.names[feature]
+            ))
+            .help(
+                "subtract a number near them from all its values, or give them in another unit; or \
+                 choose other columns with --columns",
+            ))
+        })
+    }
+
+    /// Refuses a file without rows, and one with features that cannot be kept.
+    fn check(&self) -> Result<()> {
+        self.check_spans(&self.spans)?;
         let file = self.target.path.display();
         match (self.count, self.dropped) {
             (0, 0) => Err(Error::input(format!("{file}: the file has no row")).help(NO_ROWS)),
@@ -342,5 +384,45 @@ impl<'a> Rows<'a> {
         let labels = std::mem::take(&mut self.labels);
         let labels = self.choice.label.map(|column| labels.named(&self.names[column]));
         Table::new(columns, rows, labels)
+    }
+}
+
+/// Steps of single precision that the values of a column must reach over.
+const FEWEST_STEPS: f64 = 1024.0;
+
+/// How far the values of a column reach, as they stand in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    low: f64,
+    high: f64,
+    /// Whether one was rounded to be kept.
+    rounded: bool,
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Self { low: f64::INFINITY, high: f64::NEG_INFINITY, rounded: false }
+    }
+}
+
+impl Span {
+    fn take(&mut self, Number { kept, written }: Number) {
+        self.low = self.low.min(written);
+        self.high = self.high.max(written);
+        self.rounded |= f64::from(kept) != written;
+    }
+
+    /// Makes it that of another's values too.
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
+        self.rounded |= other.rounded;
+    }
+
+    /// Whether rounding leaves too little of what tells the values apart.
+    fn is_lost(&self) -> bool {
+        let largest = self.low.abs().max(self.high.abs());
+        let step = (largest * f64::from(f32::EPSILON)).max(f64::from(f32::from_bits(1)));
+        self.rounded && self.low < self.high && self.high - self.low < FEWEST_STEPS * step
     }
 }

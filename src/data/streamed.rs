@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use self::uses::{Draw, Sorting, Training};
 use super::read::hash;
-use super::rows::{Rows, Target};
+use super::rows::{Rows, Span, Target};
 use super::source::{Piece, Source, files, open};
 use super::{ReadOptions, Table};
 use crate::error::{Error, Result};
@@ -132,15 +132,17 @@ impl Streamed {
         let (found, hash) = rayon::join(look, || hash(&streamed.files, &failed));
         let (found, hash) = (found?, hash?);
         let (mut sample, mut held_out, mut sample_rows) = (Vec::new(), Vec::new(), Vec::new());
-        let mut dropped = 0;
+        let (mut dropped, mut spans) = (0, vec![Span::default(); width]);
         let training = found.iter().flat_map(|found| &found.training);
         streamed.parts.iter_mut().zip(training).for_each(|(part, &rows)| part.training = rows);
         for found in found {
             dropped += found.dropped;
+            spans.iter_mut().zip(&found.spans).for_each(|(span, found)| span.extend(found));
             sample.extend(found.sample);
             sample_rows.extend(found.sample_rows);
             held_out.extend(found.held_out);
         }
+        streamed.rows(0, None)?.check_spans(&spans)?;
         let Some(sample) = Table::concatenate(sample)? else {
             return Err(Error::input(format!(
                 "{}: hardly a row has all its values, too few for a sample",
@@ -245,7 +247,12 @@ impl Streamed {
         self.sources[*source].read(&choice, piece, &mut sorting)?;
         sorting.end_part();
         let Sorting { held_out, sample, others, sample_rows, training, .. } = sorting;
+        let mut spans = others.spans().to_vec();
+        for rows in [&held_out, &sample] {
+            spans.iter_mut().zip(rows.spans()).for_each(|(span, other)| span.extend(other));
+        }
         Ok(Found {
+            spans,
             training,
             dropped: held_out.dropped + sample.dropped + others.dropped,
             sample: sample.into_part()?,
@@ -295,6 +302,8 @@ struct Found {
     /// Rows to train on of each.
     training: Vec<usize>,
     dropped: usize,
+    /// How far the values of each feature reach.
+    spans: Vec<Span>,
     sample: Option<Table>,
     sample_rows: Vec<usize>,
     held_out: Option<Table>,

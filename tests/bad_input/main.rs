@@ -165,7 +165,8 @@ fn sizes_that_no_machine_holds() {
     ] {
         refused_job(&place, &format!("run --backend cpu {options}"), &[]);
     }
-    refused(&place, &format!("mixture --rows {many} --out mixture"), &["rows"]);
+    let words = ["--rows must be in [2, 10^8]", "change it with --rows"];
+    refused(&place, &format!("mixture --rows {many} --out mixture"), &words);
     refused(&place, &format!("sample run --backend cpu -n {many} --out out.csv"), &["samples"]);
     let line = "sample run --backend cpu -n 18446744073709551615 --out out.csv";
     refused(&place, line, &["samples"]);
@@ -269,6 +270,9 @@ fn rows_that_do_not_fit_the_model() {
     place.write("narrow.csv", two_groups(&["a", "b"], 10));
     let words = ["narrow.csv", "no column \"c\"", "a, b"];
     refused(&place, "encode run narrow.csv --backend cpu --out out.csv", &words);
+    place.write("nameless.csv", "1,2,3\n4,5,6\n");
+    let words = ["no column \"a\"", "--columns x0,x1,x2"];
+    refused(&place, "encode run nameless.csv --backend cpu --out out.csv", &words);
     let line = "encode run my.csv --columns a,b --backend cpu --out out.csv";
     refused(&place, line, &["2 columns", "a, b, c"]);
 }

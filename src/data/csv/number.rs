@@ -1,5 +1,7 @@
 //! Plain decimal numbers, fast.
 
+use crate::data::rows::Number;
+
 /// The powers of ten that so many digits need; a double holds them exactly.
 const POWERS: [f64; 19] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
@@ -8,13 +10,13 @@ const POWERS: [f64; 19] = [
 /// Bits of a double's fraction that a single has not, where exactly half of a single's last bit is set.
 const HALFWAY: u64 = 1 << 28;
 
-/// The f32 nearest to a number such as `-12.0625`; nothing for any other text, and for the few such
+/// The f32 nearest to a number, and its f64, such as `-12.0625`; nothing for any other text, and for the few such
 /// numbers that take more care, all of which std reads.
 ///
 /// A mantissa below 2⁵³ over a power of ten up to 10¹⁸ is the nearest double (Clinger, "How to Read
 /// Floating Point Numbers Accurately", PLDI 1990), and rounding that again gives the nearest single
 /// unless the double is halfway between two.
-pub(super) fn plain_decimal(text: &[u8]) -> Option<f32> {
+pub(super) fn plain_decimal(text: &[u8]) -> Option<Number> {
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
@@ -42,8 +44,8 @@ pub(super) fn plain_decimal(text: &[u8]) -> Option<f32> {
     if value.to_bits() & (2 * HALFWAY - 1) == HALFWAY {
         return None;
     }
-    let value = value as f32;
-    Some(if negative { -value } else { value })
+    let written = if negative { -value } else { value };
+    Some(Number { kept: written as f32, written })
 }
 
 #[cfg(test)]
@@ -55,7 +57,7 @@ mod tests {
     fn agrees(text: &str) -> bool {
         let known = text.parse::<f32>().ok();
         plain_decimal(text.as_bytes())
-            .is_none_or(|value| Some(value.to_bits()) == known.map(f32::to_bits))
+            .is_none_or(|number| Some(number.kept.to_bits()) == known.map(f32::to_bits))
     }
 
     #[test]
@@ -69,7 +71,7 @@ mod tests {
             ("-1234567.125", -1_234_567.1),
         ] {
             assert_eq!(
-                plain_decimal(text.as_bytes()).map(f32::to_bits),
+                plain_decimal(text.as_bytes()).map(|number| number.kept.to_bits()),
                 Some(value.to_bits()),
                 "{text}"
             );

@@ -60,6 +60,7 @@ class Vae(nn.Module):
         scaling = card["scaling"]
         for name in ("shift", "scale"):
             self.register_buffer(name, torch.tensor(scaling[name], dtype=torch.float64))
+        self.constant = scaling.get("constant", [])
         # Standard deviation of the noise in scaled units: none for a mean squared error.
         sigma = shape["sigma"] if shape["likelihood"] == "fixed-sigma" else 0.0
         self.register_buffer("sigma", torch.full((shape["features"],), sigma))
@@ -86,7 +87,10 @@ class Vae(nn.Module):
 
     def unscale(self, rows):
         """Scaled rows in the data's own units."""
-        return (rows.double() * self.scale + self.shift).float()
+        rows = rows.double() * self.scale + self.shift
+        # Columns whose values were all equal.
+        rows[:, self.constant] = self.shift[self.constant]
+        return rows.float()
 
     def prior(self):
         """The distribution that latents are drawn from."""

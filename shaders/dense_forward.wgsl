@@ -25,7 +25,8 @@ fn finish(member: u32, row: u32, column: u32, value: f32) {
     var gradient = 0.0;
     switch FUNCTION {
         case 1u: {
-            y = max(sum, 0.0);
+            // Written so that NaN stays NaN.
+            y = select(sum, 0.0, sum < 0.0);
             gradient = select(0.0, 1.0, sum > 0.0);
         }
         case 2u: {

@@ -10,7 +10,7 @@ mod settings;
 
 pub use choices::{
     Activation, Backend, BetaSchedule, Engine, KlReduction, Likelihood, MixtureCovariance,
-    MixtureWeights, OnDivergence, PosteriorVariance, PriorKind, RateSchedule, ScalingKind,
+    MixtureWeights, OnDivergence, PosteriorVariance, PriorKind, RateSchedule, ScalingKind, word,
 };
 pub use grid::{Grid, Seeds};
 pub use layers::Layers;

@@ -108,10 +108,12 @@ impl fmt::Display for Chosen {
 }
 
 /// Every adapter that wgpu finds on this machine: those of Vulkan, Metal and DX12, and only where
-/// there are none those of OpenGL, whose loaders print complaints of their own.
-pub fn adapters() -> Vec<Adapter> {
+/// there are none those of OpenGL. They are looked for once, because drivers print complaints of their own.
+pub fn adapters() -> &'static [Adapter] {
+    static FOUND: OnceLock<Vec<Adapter>> = OnceLock::new();
     let tiers = [wgpu::Backends::PRIMARY, wgpu::Backends::SECONDARY];
-    tiers.into_iter().map(adapters_of).find(|found| !found.is_empty()).unwrap_or_default()
+    let find = || tiers.into_iter().map(adapters_of).find(|found| !found.is_empty());
+    FOUND.get_or_init(|| find().unwrap_or_default())
 }
 
 fn adapters_of(backends: wgpu::Backends) -> Vec<Adapter> {
@@ -140,7 +142,7 @@ pub fn automatic(adapters: &[Adapter]) -> (Backend, String) {
 /// never swapped for another.
 pub fn open(backend: Backend) -> Result<Chosen> {
     let (choice, reason) = match backend {
-        Backend::Auto => automatic(&adapters()),
+        Backend::Auto => automatic(adapters()),
         explicit => (explicit, "as asked".into()),
     };
     if (backend, choice) == (Backend::Auto, Backend::Wgpu) {

@@ -1,13 +1,20 @@
 //! Writing files so that nothing is ever half written: beside the target, then renamed over it.
 
+use std::fs::{File, TryLockError};
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::input;
+
+/// How the names of files begin that are being written.
+const UNFINISHED: &str = ".modescope-";
+/// Time after which nobody writes to such a file any more.
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// Writes a file through `write` into a temporary file in the same folder, syncs it, renames it
 /// to `path` and syncs the folder, which must be there: one that was taken away while work went on
@@ -17,7 +24,7 @@ use crate::input;
 /// What `write` returns, a folder that is not there, or the operating system's error with the path.
 pub fn write_atomically(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<&mut std::fs::File>) -> Result<()>,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> Result<()>,
 ) -> Result<()> {
     let io = |error| Error::io("writing", path, error);
     let folder = folder_of(path);
@@ -30,7 +37,7 @@ pub fn write_atomically(
     // The mode is masked by the umask, as for a file made by `File::create`.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(".modescope-").tempfile_in(folder).map_err(io)?;
+    let mut file = builder.prefix(UNFINISHED).tempfile_in(folder).map_err(io)?;
     let mut buffer = BufWriter::new(file.as_file_mut());
     write(&mut buffer)?;
     buffer.flush().map_err(io)?;
@@ -39,7 +46,7 @@ pub fn write_atomically(
     file.persist(path).map_err(|error| io(error.error))?;
     // The new name is on the disk only when its folder is.
     #[cfg(unix)]
-    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
     Ok(())
 }
 
@@ -73,6 +80,44 @@ pub fn read_records<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let wrong = |error: csv::Error| Error::damaged(path, error);
     let mut reader = csv::Reader::from_reader(input::open(path)?);
     reader.deserialize().map(|row| row.map_err(wrong)).collect()
+}
+
+/// Takes a lock file, making it where it is absent, until what is returned is dropped or the process
+/// ends; `what` is what it guards.
+///
+/// # Errors
+/// Where another process holds it, or it cannot be opened.
+pub fn lock(path: &Path, what: &str) -> Result<File> {
+    // Never cut short: in a folder from outside it may be a link to another file.
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    let lock = options.open(path).map_err(|error| Error::io("opening", path, error))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::input(format!("another process is writing to {what}"))
+                .help("wait for it to end, or choose another folder with --out"))
+        }
+        Err(TryLockError::Error(error)) => Err(Error::io("locking", path, error)),
+    }
+}
+
+/// Removes what a process that was killed had begun to write in a folder.
+///
+/// # Errors
+/// Where the operating system refuses.
+pub fn remove_unfinished(folder: &Path) -> Result<()> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io("reading", folder, e))?;
+    let is_abandoned = |entry: &std::fs::DirEntry| {
+        let changed = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        let age = changed.and_then(|changed| changed.elapsed().ok());
+        entry.file_name().to_string_lossy().starts_with(UNFINISHED)
+            && age.is_some_and(|age| age > ABANDONED)
+    };
+    for path in entries.flatten().filter(is_abandoned).map(|entry| entry.path()) {
+        std::fs::remove_file(&path).map_err(|error| Error::io("removing", &path, error))?;
+    }
+    Ok(())
 }
 
 fn folder_of(path: &Path) -> &Path {

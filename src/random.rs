@@ -82,6 +82,10 @@ pub enum Stream {
     StreamedRows = 21,
     /// Order of the parts of such a table; the step is the pass.
     Parts = 22,
+    /// Seed of samples drawn after a run, which are to be others than its own.
+    FurtherSamples = 23,
+    /// The start of an iteration for eigenvalues.
+    Eigenvalues = 24,
 }
 
 /// The generator of one stream at one step.
@@ -105,6 +109,12 @@ impl Generator {
     pub fn words(&self, block: u32) -> [u32; 4] {
         let counter = [block, self.step as u32, (self.step >> 32) as u32, self.stream];
         philox4x32(counter, self.key)
+    }
+
+    /// A seed of 53 bits, which every reader of JSON and TOML keeps.
+    pub fn seed(&self) -> u64 {
+        let words = self.words(0);
+        (u64::from(words[0]) << 21) | u64::from(words[1] >> 11)
     }
 
     /// Fills `out` with uniform draws from `[0, 1)` in steps of 2⁻²⁴; element `i` depends on `i`

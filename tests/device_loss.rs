@@ -13,11 +13,13 @@ use modescope::run::{
 };
 use modescope::train::read_history;
 
-/// Destroys the device after some steps of the training, and keeps what is said.
+/// Destroys the device in the middle of a task, and keeps what is said and begun.
 #[derive(Default)]
 struct Saboteur {
-    destroy_at: Option<u64>,
+    /// The task's name, and what is done of it then.
+    destroy_at: Option<(&'static str, u64)>,
     notes: Mutex<Vec<String>>,
+    tasks: Mutex<Vec<String>>,
 }
 
 struct Watched {
@@ -30,8 +32,11 @@ impl Progress for Saboteur {
     }
 
     fn begin(&self, name: &str, _: u64) -> Box<dyn Task> {
-        let destroy_at = self.destroy_at.filter(|_| name == "training");
-        Box::new(Watched { destroy_at })
+        self.tasks.lock().unwrap().push(name.into());
+        let destroy_at = self.destroy_at.filter(|(task, _)| *task == name).map(|(_, at)| at);
+        let watched = Watched { destroy_at };
+        watched.update(0, "");
+        Box::new(watched)
     }
 }
 
@@ -46,6 +51,7 @@ impl Task for Watched {
 struct Ended {
     result: Result<Plan>,
     notes: Vec<String>,
+    tasks: Vec<String>,
     folder: tempfile::TempDir,
 }
 
@@ -57,7 +63,12 @@ impl Ended {
 }
 
 /// A run whose settings say `asked` and whose plan decided for `decided`.
-fn run(asked: &str, engine: &str, decided: Backend, destroy_at: Option<u64>) -> Ended {
+fn run(
+    asked: &str,
+    engine: &str,
+    decided: Backend,
+    destroy_at: Option<(&'static str, u64)>,
+) -> Ended {
     let folder = tempfile::tempdir().unwrap();
     let assignments = [
         &format!("backend={asked}"),
@@ -87,7 +98,9 @@ fn run(asked: &str, engine: &str, decided: Backend, destroy_at: Option<u64>) -> 
         interrupt: Arc::new(AtomicBool::new(false)),
     };
     let result = execute(&context, "audit");
-    Ended { result, notes: progress.notes.into_inner().unwrap(), folder }
+    let Saboteur { notes, tasks, .. } = progress;
+    let (notes, tasks) = (notes.into_inner().unwrap(), tasks.into_inner().unwrap());
+    Ended { result, notes, tasks, folder }
 }
 
 /// Runs an ignored test of this program alone.
@@ -111,6 +124,20 @@ fn a_device_lost_by_the_autodiff_engine_is_replaced_by_the_processor() {
 }
 
 #[test]
+fn what_is_trained_when_the_device_is_lost_is_not_trained_again() {
+    alone("the_audit_loses_the_device");
+}
+
+#[test]
+#[ignore = "run alone by what_is_trained_when_the_device_is_lost_is_not_trained_again"]
+fn the_audit_loses_the_device() {
+    let lost = run("auto", "fused", Backend::Wgpu, Some(("audit", 0)));
+    assert_eq!(lost.result.unwrap().decided.backend, Backend::Cpu);
+    assert_eq!(lost.tasks.iter().filter(|task| *task == "training").count(), 1, "{:?}", lost.tasks);
+    assert!(lost.notes.iter().any(|note| note.contains("going on on the CPU")), "{:?}", lost.notes);
+}
+
+#[test]
 #[ignore = "run alone by a_device_lost_by_the_fused_engine_is_replaced_by_the_processor"]
 fn fused_loses_the_device() {
     lose_the_device("fused", 400);
@@ -127,7 +154,7 @@ fn lose_the_device(engine: &str, step: u64) {
     let on_cpu = run("cpu", engine, Backend::Cpu, None);
     on_cpu.result.as_ref().unwrap();
 
-    let lost = run("auto", engine, Backend::Wgpu, Some(step));
+    let lost = run("auto", engine, Backend::Wgpu, Some(("training", step)));
     let plan = lost.result.as_ref().unwrap();
     assert_eq!(plan.decided.backend, Backend::Cpu);
     let said = |word: &str| lost.notes.iter().any(|note| note.contains(word));

@@ -51,7 +51,7 @@ fn a_trained_model_is_resumed_to_a_report() {
         "model.safetensors",
         "preflight.json",
     ];
-    let own = [".lock", ".stamps/data", ".stamps/train"];
+    let own = [".lock", ".stamps/data", ".stamps/data.csv", ".stamps/train"];
     let expected = written.iter().chain(&own).map(|name| Path::new("run").join(name));
     assert_eq!(names, expected.chain(["my.csv".into()]).collect());
 
@@ -249,6 +249,18 @@ mod unix {
         assert!(!place.path("run/model.safetensors").exists());
     }
 
+    /// Their epochs are shorter than what a trainer does between two looks.
+    #[test]
+    fn restarts_and_sweeps_can_be_stopped() {
+        let place = Place::new();
+        place.write("my.csv", two_groups(&["a", "b"], 40));
+        for line in ["run my.csv --restarts 2 --out run", "sweep my.csv --out sweep"] {
+            let line = format!("{line} --labels kind {QUICK}");
+            let command = place.command(&line.replace("--epochs 3", "--epochs 1000000"));
+            assert_eq!(Endless::spawn(command, "as asked").stop("-TERM").code(), Some(130));
+        }
+    }
+
     #[test]
     fn termination_is_an_interrupt() {
         let place = Place::new();
@@ -259,6 +271,11 @@ mod unix {
         let ran = place.run("train --resume --out run --epochs 3");
         assert_eq!(ran.code, Some(2));
         assert!(ran.stderr.contains("training.epochs is 3, not 100000"), "{}", ran.stderr);
+        let data = place.read("run/data.csv");
+        place.write("run/data.csv", data.replacen("\n1", "\n2", 1).replacen("\n0", "\n1", 1));
+        let ran = place.run("train --resume --out run");
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains("data.csv has changed since the run"), "{}", ran.stderr);
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn shards_merged_are_the_whole_and_what_is_trained_is_not_trained_again() {
     place.succeed(&format!("{other} --force"));
 }
 
-/// The interrupted sweep keeps the groups that were finished.
+/// An interrupted sweep keeps the members that were judged.
 #[test]
 fn a_shard_with_some_members_trains_the_others() {
     let place = place();
@@ -90,6 +90,16 @@ fn a_shard_with_some_members_trains_the_others() {
     let again = place.succeed(&sweep("all", ""));
     assert!(again.stderr.contains("3 members are trained already"), "{}", again.stderr);
     assert_eq!(place.read("all/sweep.csv"), whole);
+}
+
+#[test]
+fn a_run_is_not_replaced_by_a_sweep() {
+    let place = place();
+    place.write("mine/config.toml", "seed = 1");
+    refused(&place, &sweep("mine", ""), &["mine holds a run of its own", "--out"]);
+    place.write("other/best/config.toml", "seed = 1");
+    refused(&place, &sweep("other", "--force"), &["other/best holds a run of its own", "--out"]);
+    assert_eq!(place.read("other/best/config.toml"), "seed = 1");
 }
 
 #[test]

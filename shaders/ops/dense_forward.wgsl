@@ -21,7 +21,8 @@ fn store(row: u32, column: u32, value: f32) {
     let sum = value + bias[column];
     switch sizes.function {
         case 1u: {
-            y[place] = max(sum, 0.0);
+            // Written so that NaN stays NaN.
+            y[place] = select(sum, 0.0, sum < 0.0);
             slope[place] = select(0.0, 1.0, sum > 0.0);
         }
         case 2u: {

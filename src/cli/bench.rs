@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{BackendArgument, word};
-use crate::config::Engine;
+use super::shared::BackendArgument;
+use crate::config::{Engine, word};
 use crate::device::{self, Chosen};
 use crate::error::{Kind, Result};
 use crate::run::Progress;
@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
                 let steps =
                     match steps_a_second(&workload, arguments.seconds, engine, &chosen, &interrupt)
                     {
-                        Err(error) if error.kind() == Kind::Input => {
+                        Err(error) if matches!(error.kind(), Kind::Input | Kind::Device) => {
                             refused.push(format!("{workload} on {name}: {}", error.message()));
                             None
                         }

@@ -15,7 +15,7 @@ pub struct Arguments {}
 
 pub fn run(output: &Output) -> Result<()> {
     let adapters = adapters();
-    let (backend, reason) = automatic(&adapters);
+    let (backend, reason) = automatic(adapters);
     let mut lines: Vec<String> = adapters.iter().map(ToString::to_string).collect();
     if lines.is_empty() {
         lines.push("wgpu finds no adapter".into());

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{BackendArgument, word};
-use crate::config::{Backend, Engine};
+use super::shared::BackendArgument;
+use crate::config::{Backend, Engine, word};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::run::Progress;

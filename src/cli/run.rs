@@ -161,10 +161,11 @@ impl Job {
 
         display.note(&chosen.to_string());
         display.note(&plan.engine_reason);
-        dataset
-            .notes(&plan.settings.data)
-            .iter()
-            .chain(&plan.notes)
+        // A training alone embeds nothing.
+        let of_tsne = plan.perplexity_notes().filter(|_| last != "train");
+        (dataset.notes(&plan.settings.data).into_iter())
+            .chain(plan.notes.iter().cloned())
+            .chain(of_tsne)
             .for_each(|note| display.note(&format!("note: {note}")));
         let existing = match (self.force, earlier.is_some()) {
             (true, _) => Existing::Replace,

@@ -16,6 +16,7 @@ use crate::device;
 use crate::error::Result;
 use crate::files::make_folder_of;
 use crate::model::SavedModel;
+use crate::random::{Generator, Stream};
 use crate::run::Progress;
 use crate::vae::{Model, check_samples};
 
@@ -41,7 +42,7 @@ pub struct Arguments {
     /// Table to write: .csv, .parquet or .npy
     #[arg(long, value_name = "FILE", default_value = "samples.csv")]
     out: PathBuf,
-    /// Seed of the draws [default: one more than the run's, for rows that samples.csv has not]
+    /// Seed of the draws [default: one of the run's own, for rows that samples.csv has not]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Replace the file if it is there
@@ -55,7 +56,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     check_samples(arguments.samples)?;
     let saved = SavedModel::load(&arguments.run)?;
     check_target(&arguments.out, &saved.card.columns, None, arguments.force)?;
-    let seed = arguments.seed.unwrap_or(saved.card.seed.wrapping_add(1));
+    let further = Generator::new(saved.card.seed, Stream::FurtherSamples, 0);
+    let seed = arguments.seed.unwrap_or_else(|| further.seed());
     let columns = saved.card.columns.clone();
     let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
     let model = Model::new(saved, &chosen.device);

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
 use console::{Alignment, measure_text_width, pad_str};
-use serde::Serialize;
 use toml::Value;
 
 use crate::config::{Backend, Engine, Layers, OnDivergence, Settings};
@@ -31,19 +30,11 @@ impl BackendArgument {
     /// The backends that a command should look at: what was asked for, or every one of this machine.
     pub fn backends(&self) -> Vec<Backend> {
         match self.backend {
-            Some(Backend::Auto) => vec![automatic(&adapters()).0],
+            Some(Backend::Auto) => vec![automatic(adapters()).0],
             Some(backend) => vec![backend],
             None if adapters().is_empty() => vec![Backend::Cpu, Backend::Ndarray],
             None => vec![Backend::Cpu, Backend::Ndarray, Backend::Wgpu],
         }
-    }
-}
-
-/// A choice as it is written on the command line.
-pub fn word(choice: impl Serialize) -> String {
-    match serde_json::json!(choice) {
-        serde_json::Value::String(word) => word,
-        other => other.to_string(),
     }
 }
 

@@ -85,6 +85,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         folder.push("-sweep");
         folder.into()
     }));
+    dir.check()?;
     display.note(&chosen.to_string());
     let notes = dataset.notes(&settings.data);
     notes.iter().for_each(|note| display.note(&format!("note: {note}")));
@@ -133,6 +134,7 @@ impl Job<'_> {
     /// Trains what the shard's file lacks.
     fn train(&self, interrupt: &Arc<AtomicBool>) -> Result<()> {
         let shard = self.arguments.shard.unwrap_or(Shard::WHOLE);
+        let _lock = ShardFile::lock(shard, self.dir)?;
         if self.arguments.force && self.arguments.shard.is_none() {
             ShardFile::remove_all(self.dir)?;
         }
@@ -152,7 +154,7 @@ impl Job<'_> {
         sweep.train_shard(shard, self.dir, file, on, display, interrupt).map_err(
             |error| match error.kind() {
                 Kind::Interrupted => Error::interrupted(error.message().to_owned())
-                    .help("finished groups of members are kept: the same command goes on"),
+                    .help("members that were judged are kept: the same command goes on"),
                 _ => error,
             },
         )
@@ -176,7 +178,11 @@ impl Job<'_> {
             progress: self.display,
             interrupt,
         };
-        execute(&context, "report").map(drop)
+        execute(&context, "report").map(drop).map_err(|error| match error.kind() {
+            Kind::Interrupted => Error::interrupted(error.message().to_owned())
+                .help("all members are kept: the same command goes on"),
+            _ => error,
+        })
     }
 }
 
@@ -189,7 +195,7 @@ fn table(ranking: &Ranking) -> String {
 
 fn closing(ranking: &Ranking, dir: &SweepDir) -> String {
     format!(
-        "Best: {}\nRun: {}\nTable: {}\nReport: {}",
+        "Best model: {}\nRun: {}\nTable: {}\nReport: {}",
         ranking.best_in_words(),
         dir.best().display(),
         dir.table().display(),

@@ -117,6 +117,14 @@ impl Settings {
                 "leave one of the two out",
             ),
             (
+                training.patience.is_some()
+                    && training.beta_schedule != BetaSchedule::Constant
+                    && training.beta_warm_up == 1.0,
+                "training.patience with training.beta_warm_up = 1 never stops: epochs count once β has \
+                 risen",
+                "lower training.beta_warm_up, or leave training.patience out",
+            ),
+            (
                 training.free_bits > 0.0 && model.prior != PriorKind::StandardNormal,
                 "training.free_bits needs model.prior = \"standard-normal\": the KL divergence from \
                  a mixture is not a sum over latent units",

@@ -2,6 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A choice as it is written on the command line.
+pub fn word(choice: impl Serialize) -> String {
+    match serde_json::json!(choice) {
+        serde_json::Value::String(word) => word,
+        other => other.to_string(),
+    }
+}
+
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident),+ $(,)? }) => {
         $(#[$doc])*

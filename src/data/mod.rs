@@ -23,7 +23,7 @@ pub use self::blocks::{Blocks, blocks_of_pass};
 pub use self::mixture::{Assigned, Gaussian, Mixture, RowDraws, log_sum_exp};
 pub use self::read::{Format, Loaded, ReadOptions, check_table, dropped_note, read, read_chunks};
 pub(crate) use self::scaled::Scaled;
-pub use self::scaling::{Scaling, mixed_spreads};
+pub use self::scaling::{Scaling, mixed_deviations, mixed_spreads};
 pub use self::split::{epoch_order, split};
 pub use self::streamed::{Scanned, Streamed};
 pub use self::table::{Labels, Table};

@@ -18,6 +18,9 @@ pub struct Scaling {
     pub shift: Vec<f32>,
     /// What each column is then divided by.
     pub scale: Vec<f32>,
+    /// Columns whose values are all equal to their shift, which is what they are given back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constant: Vec<usize>,
 }
 
 impl Scaling {
@@ -49,7 +52,10 @@ impl Scaling {
             })
             .map(|(shift, scale)| (shift as f32, scale))
             .unzip();
-        Self { kind, shift, scale }
+        let is_known = kind != ScalingKind::None && rows.nrows() > 0;
+        let constant = columns.iter().enumerate().filter(|(_, column)| column.variance == 0.0);
+        let constant = constant.map(|(index, _)| index).filter(|_| is_known).collect();
+        Self { kind, shift, scale, constant }
     }
 
     /// `rows` (n × columns) in scaled units.
@@ -62,12 +68,16 @@ impl Scaling {
 
     /// `rows` (n × columns) of scaled units back in units of the data: the inverse of
     /// [`apply`](Self::apply) up to the rounding of the scaled value to f32. A result beyond f32's
-    /// range is infinite.
+    /// range is infinite, and a column that is constant has its value.
     ///
     /// # Panics
     /// Where `rows` has another number of columns than the scaling.
     pub fn invert(&self, rows: ArrayView2<f32>) -> Array2<f32> {
-        self.map(rows, |value, shift, scale| value * scale + shift)
+        let mut rows = self.map(rows, |value, shift, scale| value * scale + shift);
+        for &column in &self.constant {
+            rows.column_mut(column).fill(self.shift[column]);
+        }
+        rows
     }
 
     /// Σ ln scale: a log density in data units is the one in scaled units minus this.
@@ -94,8 +104,13 @@ const MIXED_SPREADS: f64 = 10.0;
 /// deviation, and how many times the one is the other, where that is more than ten. Constant columns
 /// do not count.
 pub fn mixed_spreads(rows: ArrayView2<f32>) -> Option<(usize, usize, f64)> {
-    let columns = rows.axis_iter(Axis(1)).map(|column| Column::of(column).variance.sqrt());
-    let varying = || columns.clone().enumerate().filter(|(_, spread)| *spread > 0.0);
+    let spread = |column| Column::of(column).variance.sqrt();
+    mixed_deviations(&rows.axis_iter(Axis(1)).map(spread).collect::<Vec<f64>>())
+}
+
+/// As [`mixed_spreads`], given the columns' standard deviations.
+pub fn mixed_deviations(deviations: &[f64]) -> Option<(usize, usize, f64)> {
+    let varying = || deviations.iter().copied().enumerate().filter(|(_, spread)| *spread > 0.0);
     let (narrow, least) = varying().min_by(|a, b| a.1.total_cmp(&b.1))?;
     let (wide, most) = varying().max_by(|a, b| a.1.total_cmp(&b.1))?;
     (most / least > MIXED_SPREADS).then_some((narrow, wide, most / least))
@@ -157,6 +172,16 @@ mod tests {
         assert_eq!(fit(ScalingKind::ZScore), (vec![2.0, 12.0, 7.0], vec![1.0, 2.0, 1.0]));
         assert_eq!(fit(ScalingKind::MinMax), (vec![1.0, 10.0, 7.0], vec![2.0, 4.0, 1.0]));
         assert_eq!(fit(ScalingKind::None), (vec![0.0; 3], vec![1.0; 3]));
+    }
+
+    #[test]
+    fn a_constant_column_is_given_back_as_it_was() {
+        for kind in [ScalingKind::Rms, ScalingKind::ZScore, ScalingKind::MinMax] {
+            let scaling = Scaling::fit(kind, rows().view());
+            assert_eq!(scaling.constant, [2]);
+            let noisy = array![[0.3, -0.1, 0.2]];
+            assert_eq!(scaling.invert(noisy.view())[(0, 2)], 7.0);
+        }
     }
 
     #[test]

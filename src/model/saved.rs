@@ -30,7 +30,7 @@ impl SavedModel {
     /// Where the folder cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let Parameters { architecture, values } = &self.parameters;
-        let encoded = TensorFile::encode(architecture, &[("", values)], HashMap::new())?;
+        let encoded = TensorFile::encode(architecture, &[("", values)], &[], HashMap::new())?;
         let card = serde_json::to_vec_pretty(&self.card)
             .map_err(|error| Error::failed(format!("encoding the model card: {error}")))?;
         files::write_bytes(&folder.join(Self::WEIGHTS), &encoded)?;
@@ -73,6 +73,7 @@ fn read_card(path: &Path) -> Result<ModelCard> {
     let features = card.architecture.features;
     if card.columns.len() != features
         || card.scaling.shift.len() != features
+        || card.scaling.constant.iter().any(|&column| column >= features)
         || card.scaling.scale.len() != features
     {
         return Err(wrong(format!("columns and scaling do not fit {features} features")));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ndarray::{Array2, ArrayView2};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use super::Architecture;
@@ -15,13 +16,14 @@ pub struct TensorFile<'a> {
 
 impl<'a> TensorFile<'a> {
     /// A file of flat values in the layout of `architecture`, each part under a prefix to the names of
-    /// its tensors, with pairs of words beside them.
+    /// its tensors, with matrices of their own names and pairs of words beside them.
     ///
     /// # Errors
     /// Where values do not fill the layout.
     pub fn encode(
         architecture: &Architecture,
         parts: &[(&str, &[f32])],
+        matrices: &[(&str, ArrayView2<f64>)],
         metadata: HashMap<String, String>,
     ) -> Result<Vec<u8>> {
         let failed = |error| Error::failed(format!("encoding tensors: {error}"));
@@ -39,6 +41,15 @@ impl<'a> TensorFile<'a> {
                     TensorView::new(Dtype::F32, spec.shape.clone(), slice).map_err(failed)?;
                 views.push((format!("{prefix}{}", spec.name), view));
             }
+        }
+        let to_bytes = |(_, matrix): &(_, ArrayView2<f64>)| -> Vec<u8> {
+            matrix.iter().flat_map(|value| value.to_le_bytes()).collect()
+        };
+        let bytes: Vec<Vec<u8>> = matrices.iter().map(to_bytes).collect();
+        for ((name, matrix), bytes) in matrices.iter().zip(&bytes) {
+            let view =
+                TensorView::new(Dtype::F64, matrix.shape().to_vec(), bytes).map_err(failed)?;
+            views.push(((*name).to_owned(), view));
         }
         serialize(views, (!metadata.is_empty()).then_some(metadata)).map_err(failed)
     }
@@ -88,6 +99,28 @@ impl<'a> TensorFile<'a> {
             values.extend(words.iter().map(|word| f32::from_le_bytes(*word)));
         }
         Ok(values)
+    }
+
+    /// The matrix of this name, which has so many columns.
+    ///
+    /// # Errors
+    /// Where it is missing, or of another type or shape, in words.
+    pub fn take_matrix(
+        &mut self,
+        name: &str,
+        columns: usize,
+    ) -> std::result::Result<Array2<f64>, String> {
+        let tensor = self.tensors.remove(name).ok_or_else(|| format!("no tensor {name}"))?;
+        let (dtype, shape) = (tensor.dtype(), tensor.shape());
+        let &[rows, _] = shape else {
+            return Err(format!("{name} is {dtype:?} {shape:?}, no matrix"));
+        };
+        if dtype != Dtype::F64 || shape != [rows, columns] {
+            return Err(format!("{name} is {dtype:?} {shape:?}, not F64 [{rows}, {columns}]"));
+        }
+        let (words, _) = tensor.data().as_chunks::<8>();
+        let values = words.iter().map(|word| f64::from_le_bytes(*word)).collect();
+        Array2::from_shape_vec((rows, columns), values).map_err(|error| error.to_string())
     }
 
     /// Checks that every tensor was taken.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{Array2, Axis, s};
 
+use super::sample::encodes_every_row;
 use super::{Context, RunDir, interruptible};
 use crate::audit::bic::choose_components;
 use crate::audit::cause::ModelEvidence;
@@ -232,7 +233,7 @@ pub(super) fn read_latents(context: &Context) -> Result<Array2<f32>> {
     let labels = context.dataset.table.labels().map(|labels| labels.column.clone());
     let options = ReadOptions { labels, ..ReadOptions::default() };
     let latents = read(&context.dir.file(RunDir::LATENTS), &options)?.table;
-    match latents.len() == context.dataset.table.len() {
+    match encodes_every_row(context.dataset) {
         true => Ok(latents.rows().select(Axis(0), &context.dataset.training_rows)),
         false => Ok(latents.rows().to_owned()),
     }

@@ -11,8 +11,8 @@ use super::plan::MOST_BLOCKS;
 use super::{Context, Plan, Progress, RunDir, Source};
 use crate::config::{DataSettings, ScalingKind, Settings};
 use crate::data::{
-    Blocks, Loaded, Mixture, ReadOptions, Scaling, Scanned, Streamed, Table, blocks_of_pass,
-    dropped_note, mixed_spreads, read, split, write,
+    Blocks, Loaded, Mixture, ReadOptions, RowDraws, Scaling, Scanned, Streamed, Table,
+    blocks_of_pass, dropped_note, mixed_spreads, read, split, write,
 };
 use crate::error::{Error, Result};
 use crate::train::Epochs;
@@ -175,8 +175,16 @@ impl Dataset {
         };
         let source = plan.decided.source.clone();
         if folder.join(RunDir::DATA).exists() {
-            let copy = Self::from_file(&folder.join(RunDir::DATA), &plan.settings, watch)?;
-            return Ok(Self { source, ..copy });
+            let path = folder.join(RunDir::DATA);
+            let copy = Self::from_file(&path, &plan.settings, watch)?;
+            let written = RunDir::read_stamp(folder, COPY);
+            return match (&copy.source, written) {
+                (Source::File { hash, .. }, Some(written)) if *hash != written => {
+                    Err(Error::input(format!("{} has changed since the run", path.display()))
+                        .help("put the file back as it was, or run again with --force"))
+                }
+                _ => Ok(Self { source, ..copy }),
+            };
         }
         let dataset = Self::from_file(path, &plan.settings, watch)?;
         match &dataset.source {
@@ -258,7 +266,18 @@ impl Dataset {
         };
         let constant = self.table.constant_columns().into_iter().map(constant);
         let scales = self.scales_note(settings.scaling);
-        streamed.into_iter().chain(dropped).chain(constant).chain(scales).collect()
+        let label = self.label_note();
+        streamed.into_iter().chain(dropped).chain(constant).chain(scales).chain(label).collect()
+    }
+
+    /// What to know where the labels of a generated mixture are taken for a feature.
+    fn label_note(&self) -> Option<String> {
+        let Source::File { path, .. } = &self.source else { return None };
+        let generated = path.with_file_name(RunDir::MIXTURE).exists();
+        let label = self.table.columns().iter().find(|name| *name == RowDraws::LABEL)?;
+        generated.then(|| {
+            format!("column \"{label}\" is a feature here: --labels {label} makes it the label")
+        })
     }
 
     /// What to know where one scale for all columns would hide most of them.
@@ -266,7 +285,8 @@ impl Dataset {
         let (narrow, wide, times) = mixed_spreads(self.training.rows())?;
         let names = self.training.columns();
         let (narrow, wide) = (&names[narrow], &names[wide]);
-        let spread = format!("column \"{wide}\" spreads {times:.0} times as far as \"{narrow}\"");
+        let times = if times < 1e6 { format!("{times:.0}") } else { format!("{times:.0e}") };
+        let spread = format!("column \"{wide}\" spreads {times} times as far as \"{narrow}\"");
         match scaling {
             ScalingKind::Auto => Some(format!(
                 "{spread}: each column gets a scale of its own; where they share a unit, use --set \
@@ -286,6 +306,9 @@ impl Dataset {
         self.training.select(&rows)
     }
 }
+
+/// The stamp of the copy of the data: its hash.
+const COPY: &str = "data.csv";
 
 /// Reads data once that memory is not to hold.
 fn scan(
@@ -345,6 +368,11 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             let reference = Reference { path, hash, shape, sample };
             context.dir.write_json(RunDir::DATA_REFERENCE, &reference)
         }
-        _ => write(&context.dir.file(RunDir::DATA), table),
+        _ => {
+            let copy = context.dir.file(RunDir::DATA);
+            write(&copy, table)?;
+            let bytes = std::fs::read(&copy).map_err(|e| Error::io("reading", &copy, e))?;
+            context.dir.write_stamp(COPY, blake3::hash(&bytes).to_hex().as_str())
+        }
     }
 }

@@ -11,7 +11,9 @@ use crate::model::{Architecture, Objective};
 /// products are, and burn's suit a processor better. On a GPU fused is ahead at every size. The figures
 /// are in benches/RESULTS.md.
 const MOST_WORK_ON_SOFTWARE: usize = 1 << 26;
-/// Bytes that every GPU lets a shader have in one buffer. Of fused the rows are in one and the values
+/// Most rows of a batch there: its loops have no more turns.
+const MOST_ROWS_ON_SOFTWARE: usize = 65_535;
+/// Bytes that GPUs let a shader have in one buffer (a software adapter may have less, and says so). Of fused the rows are in one and the values
 /// of a batch in another; burn has one for every tensor.
 const LARGEST_BUFFER: usize = 1 << 30;
 
@@ -38,7 +40,8 @@ pub(super) fn choose(
     };
     let work = architecture.parameter_count()?.saturating_mul(objective.batch);
     let software = facts.adapter.as_ref().is_some_and(|adapter| !adapter.is_gpu());
-    let slow = software && work > MOST_WORK_ON_SOFTWARE;
+    let slow =
+        software && (work > MOST_WORK_ON_SOFTWARE || objective.batch > MOST_ROWS_ON_SOFTWARE);
     let too_large = facts.backend == Backend::Wgpu
         && largest_buffer(facts, architecture, objective.batch) > LARGEST_BUFFER;
     Ok(match (asked, refused) {
@@ -52,7 +55,8 @@ pub(super) fn choose(
             (Engine::Autodiff, format!("chosen because fused does not do {what}"))
         }
         (Engine::Auto, None) if slow => {
-            let why = "chosen because the matrix products are large for a software adapter";
+            let why =
+                "chosen because the batches or matrix products are large for a software adapter";
             (Engine::Autodiff, why.into())
         }
         (Engine::Auto, None) if too_large => {

@@ -1,6 +1,6 @@
 //! The run folder: the names of its files, who may write into it, and the stamps of its stages.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -103,16 +103,25 @@ impl RunDir {
         let run = Self::lock(path)?;
         // Again, because another run may have ended in between.
         Self::check(path, existing)?;
+        [path, &path.join(Self::PLOTS), &path.join(Self::CHECKPOINTS)]
+            .into_iter()
+            .filter(|folder| folder.is_dir())
+            .try_for_each(files::remove_unfinished)?;
         if existing == Existing::Replace {
             run.clear()?;
         }
         Ok(run)
     }
 
+    /// Whether a folder holds a run, or what is left of one.
+    pub(super) fn is_at(path: &Path) -> bool {
+        path.join(Self::CONFIG).exists() || path.join(Self::STAMPS).exists()
+    }
+
     /// Refuses what is no folder, and a folder whose files must not be touched.
     fn check(path: &Path, existing: Existing) -> Result<()> {
         files::check_folder(path)?;
-        let is_run = path.join(Self::CONFIG).exists() || path.join(Self::STAMPS).exists();
+        let is_run = Self::is_at(path);
         let held = Self::FILES.into_iter().find(|name| path.join(name).exists());
         let folder = path.display();
         match (existing, held) {
@@ -160,20 +169,8 @@ impl RunDir {
     }
 
     fn lock(path: &Path) -> Result<Self> {
-        let lock_path = path.join(Self::LOCK);
-        // Never cut short: in a folder from outside it may be a link to another file.
-        let mut options = File::options();
-        options.write(true).create(true).truncate(false);
-        let lock =
-            options.open(&lock_path).map_err(|error| Error::io("opening", &lock_path, error))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.into(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::input(format!("another process is writing to {}", path.display()))
-                    .help("wait for it to end, or choose another folder with --out"))
-            }
-            Err(TryLockError::Error(error)) => Err(Error::io("locking", &lock_path, error)),
-        }
+        let lock = files::lock(&path.join(Self::LOCK), &path.display().to_string())?;
+        Ok(Self { path: path.into(), _lock: lock })
     }
 
     fn clear(&self) -> Result<()> {
@@ -262,8 +259,13 @@ impl RunDir {
 
     /// Whether the stage was finished with this key and its files are there.
     pub(super) fn is_stamped(&self, stage: &str, key: &str, outputs: &[&str]) -> bool {
-        fs::read_to_string(self.stamp(stage)).is_ok_and(|found| found == key)
+        Self::read_stamp(&self.path, stage).is_some_and(|found| found == key)
             && outputs.iter().all(|name| self.file(name).exists())
+    }
+
+    /// What the stamp in a run folder says, if it is there.
+    pub(super) fn read_stamp(folder: &Path, name: &str) -> Option<String> {
+        fs::read_to_string(folder.join(Self::STAMPS).join(name)).ok()
     }
 
     /// Records that the stage is finished.

@@ -24,6 +24,8 @@ const DEFAULT_STEPS: usize = 10_000;
 /// by heart. docs/recipes.md has the figures.
 const MOST_EPOCHS: usize = 400;
 const FEWEST_STEPS: usize = 2000;
+/// The value of a key that a plan has not.
+const NOT_SET: &str = "not set";
 /// Most blocks that the passes over data in files may have.
 pub(super) const MOST_BLOCKS: usize = 1_000_000;
 
@@ -167,14 +169,7 @@ impl Plan {
         }
         let embedded = facts.rows_to_analyse.min(settings.analysis.rows);
         let fits = |perplexity: &f64| 3.0 * perplexity < embedded as f64 - 1.0;
-        let (perplexities, too_large): (Vec<f64>, Vec<f64>) =
-            settings.analysis.perplexities.iter().partition(|p| fits(p));
-        notes.extend(too_large.iter().map(|perplexity| {
-            format!(
-                "t-SNE at perplexity {perplexity} left out: it needs more than {} rows",
-                3.0 * perplexity + 1.0
-            )
-        }));
+        let perplexities = settings.analysis.perplexities.iter().copied().filter(fits).collect();
         let objective = Objective::new(&settings.training, batch);
         let (engine, why) =
             super::engine::choose(settings.engine, &facts, &architecture, &objective)?;
@@ -226,6 +221,19 @@ impl Plan {
         self.settings.training.rows.unwrap_or(epochs.saturating_mul(training_rows))
     }
 
+    /// What a user should hear of perplexities that the rows do not allow.
+    pub fn perplexity_notes(&self) -> impl Iterator<Item = String> {
+        let wanted = self.settings.analysis.perplexities.iter();
+        wanted.filter(|perplexity| !self.decided.perplexities.contains(perplexity)).map(
+            |perplexity| {
+                format!(
+                    "t-SNE at perplexity {perplexity} left out: it needs more than {} rows",
+                    3.0 * perplexity + 1.0
+                )
+            },
+        )
+    }
+
     fn to_table(&self) -> Result<Table> {
         let encode = |error| Error::failed(format!("encoding the settings: {error}"));
         let mut table = Table::try_from(&self.settings).map_err(encode)?;
@@ -275,14 +283,20 @@ impl Plan {
         Ok(Self { settings, decided, engine_reason: String::new(), notes: Vec::new() })
     }
 
-    /// Every difference from another plan that changes what comes out, as `key is this, not that`.
+    /// Every difference from another plan that changes what is done, as `key is this, not that`; the
+    /// machine that does it may be another.
     ///
     /// # Errors
     /// Where a plan cannot be encoded.
     pub fn difference(&self, other: &Self) -> Result<Option<String>> {
-        let matters = |(key, _): &(String, Vec<String>)| !key.starts_with("safety.");
-        let words = |(key, values): (String, Vec<String>)| {
-            format!("{key} is {}, not {}", values[0], values[1])
+        let matters = |(key, _): &(String, Vec<String>)| {
+            let machine = ["backend", "engine", "run.backend", "run.engine"];
+            let other = machine.contains(&key.as_str());
+            !(other || key.starts_with("run.adapter") || key.starts_with("safety."))
+        };
+        let words = |(key, values): (String, Vec<String>)| match values[1].as_str() {
+            NOT_SET => format!("{key} is {}, and was not set", values[0]),
+            was => format!("{key} is {}, not {was}", values[0]),
         };
         let all: Vec<String> =
             Self::differences(&[self, other])?.into_iter().filter(matters).map(words).collect();
@@ -303,7 +317,7 @@ impl Plan {
         let values = |key: &String| {
             let of = |table: &BTreeMap<String, String>| match table.get(key) {
                 Some(value) => value.clone(),
-                None => "not set".into(),
+                None => NOT_SET.into(),
             };
             (key.clone(), tables.iter().map(of).collect())
         };
@@ -412,7 +426,11 @@ pub(super) mod tests {
     fn perplexities_that_the_rows_do_not_allow_are_left_out_aloud() {
         let plan = Plan::resolve(Settings::default(), facts(60)).unwrap();
         assert_eq!(plan.decided.perplexities, [5.0]);
-        assert!(plan.notes[0].contains("perplexity 30"), "{:?}", plan.notes);
+        let notes: Vec<String> = plan.perplexity_notes().collect();
+        assert!(
+            notes[0].contains("perplexity 30 left out: it needs more than 91 rows"),
+            "{notes:?}"
+        );
     }
 
     #[test]
@@ -432,6 +450,10 @@ pub(super) mod tests {
         let settings = Settings { seed: 2, ..Settings::default() };
         let other = Plan::resolve(settings, facts(1000)).unwrap();
         assert_eq!(other.difference(&read).unwrap().as_deref(), Some("seed is 2, not 1"));
+        let mut elsewhere = plan.clone();
+        elsewhere.settings.backend = Backend::Cpu;
+        elsewhere.decided.backend = Backend::Ndarray;
+        assert_eq!(elsewhere.difference(&read).unwrap(), None);
         let mut safer = plan.clone();
         safer.settings.safety.checkpoints_kept = 9;
         assert_eq!(safer.difference(&read).unwrap(), None);

@@ -3,6 +3,7 @@
 use super::charts::charts;
 use super::train::epochs;
 use super::{Context, Plan, RunDir, Source};
+use crate::config::word;
 use crate::error::Result;
 use crate::files;
 use crate::input;
@@ -55,11 +56,6 @@ pub(super) fn source(plan: &Plan) -> String {
         }
         Source::File { path, .. } => path.display().to_string(),
     }
-}
-
-/// The word of a setting that is one of a few.
-fn word(choice: impl clap::ValueEnum) -> String {
-    choice.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// Where, with what and how long the run was computed.

@@ -1,6 +1,6 @@
 //! Stage `sample`: generated rows, and the posterior of each row of the data.
 
-use super::{Context, RunDir};
+use super::{Context, Dataset, RunDir};
 use crate::data::{Table, write};
 use crate::error::Result;
 use crate::model::SavedModel;
@@ -17,13 +17,18 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let columns = context.dataset.table.columns().to_vec();
     write(&context.dir.file(RunDir::SAMPLES), &Table::new(columns, samples, None)?)?;
 
-    // Every row in the order of data.csv, or, of large data, the rows that are analysed.
     let dataset = context.dataset;
-    let encoded = match dataset.table.len() * dataset.table.width() > LARGEST_LATENTS {
-        true => dataset.first(settings.analysis.rows),
-        false => dataset.table.clone(),
+    let encoded = match encodes_every_row(dataset) {
+        true => dataset.table.clone(),
+        false => dataset.first(settings.analysis.rows),
     };
     let latents = model.encode(encoded.rows(), &context.interrupt)?;
     let latents = latents.to_table(encoded.labels().cloned())?;
     write(&context.dir.file(RunDir::LATENTS), &latents)
+}
+
+/// Whether the latents are of every row in the order of `data.csv`, or, of large data, of the rows that
+/// are analysed.
+pub(super) fn encodes_every_row(dataset: &Dataset) -> bool {
+    dataset.table.len() * dataset.table.width() <= LARGEST_LATENTS
 }

@@ -59,11 +59,7 @@ pub const STAGES: &[Stage] = &[
     Stage {
         name: "train",
         after: &["data"],
-        settings: |plan| {
-            let decided = &plan.decided;
-            let machine = json!([decided.backend, decided.engine, decided.adapter]);
-            json!([training_settings(plan), machine])
-        },
+        settings: training_settings,
         outputs: &[RunDir::PREFLIGHT, SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY],
         work: train::stage,
     },
@@ -118,15 +114,15 @@ pub const STAGES: &[Stage] = &[
     },
 ];
 
-/// What a training depends on, the machine left out.
+/// What a training depends on. The machine is left out: one that began on a machine may go on on another,
+/// and what one finished another need not do again.
 fn training_settings(plan: &Plan) -> Value {
     let (settings, decided) = (&plan.settings, &plan.decided);
     let training = json!([settings.training, decided.batch, decided.epochs]);
     json!([settings.recipe, settings.model, training])
 }
 
-/// The hash of everything that a training of this name depends on, the machine left out: one that
-/// began on a machine may go on on another.
+/// The hash of everything that a training of this name depends on.
 pub(super) fn training_key(name: &str, plan: &Plan) -> String {
     hash(&json!([name, STAGES[0].key(plan), training_settings(plan)]))
 }

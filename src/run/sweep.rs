@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use toml::Value;
 
-use super::{Dataset, Facts, Plan, Source};
+use super::{Dataset, Facts, Plan, RunDir, Source};
 use crate::config::{Grid, Seeds, Settings};
 use crate::error::{Error, Result};
 use crate::train::restart_seed;
@@ -154,6 +154,20 @@ impl SweepDir {
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// Refuses a folder that is a run, or whose `best` is one that no sweep made.
+    ///
+    /// # Errors
+    /// Such a folder.
+    pub fn check(&self) -> Result<()> {
+        let of_sweep = self.ranking().exists();
+        let best = (!of_sweep).then(|| self.best());
+        match [Some(self.0.clone()), best].into_iter().flatten().find(|at| RunDir::is_at(at)) {
+            Some(run) => Err(Error::input(format!("{} holds a run of its own", run.display()))
+                .help("name another folder for the sweep with --out")),
+            None => Ok(()),
+        }
     }
 }
 

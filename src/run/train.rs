@@ -110,9 +110,15 @@ fn best_seed(
         |index: usize| trained[index].as_ref().map_or(f64::NEG_INFINITY, |m| m.held_out_elbo);
     let best =
         (0..restarts).fold(0, |best, next| if elbo(next) > elbo(best) { next } else { best });
-    let worst = (0..restarts).map(elbo).fold(f64::INFINITY, f64::min);
+    let finished = || trained.iter().flatten().map(|member| member.held_out_elbo);
+    let worst = finished().fold(f64::INFINITY, f64::min);
+    let diverged = match restarts - finished().count() {
+        0 => String::new(),
+        some => format!(", {some} diverged"),
+    };
     context.progress.note(&format!(
-        "restarts: number {} of {restarts} is kept, held-out ELBO {:.3} (the worst {worst:.3})",
+        "restarts: number {} of {restarts} is kept, held-out ELBO {:.3} (the worst \
+         {worst:.3}{diverged})",
         best + 1,
         elbo(best),
     ));

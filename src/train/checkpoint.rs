@@ -1,9 +1,11 @@
 //! Checkpoints: a training on disk, from which it goes on as if nothing had happened.
 
+use std::array::from_fn;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ndarray::{ArrayView1, aview2};
 use serde::{Deserialize, Serialize};
 
 use super::EpochRecord;
@@ -88,15 +90,16 @@ struct Metadata {
     steps: u64,
     /// ELBO and epochs since.
     best: Option<(f64, usize)>,
-    history: Vec<EpochRecord>,
 }
 
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 const WEIGHTS: &str = "weights/";
 const FIRST_MOMENTS: &str = "adam-first/";
 const SECOND_MOMENTS: &str = "adam-second/";
 const AVERAGE: &str = "average/";
 const BEST: &str = "best/";
+/// A matrix of a row an epoch: a header of text would not hold those of a long training.
+const HISTORY: &str = "history";
 
 impl Checkpoints {
     /// Checkpoints in `folder`, which must be there when the first is written, of a training of so many
@@ -154,7 +157,6 @@ impl Checkpoints {
             position: *position,
             steps: state.steps,
             best: best.as_ref().map(|best| (best.held_out_elbo, best.epochs_since)),
-            history: history.clone(),
         };
         let text = serde_json::to_string(&metadata)
             .map_err(|error| Error::failed(format!("encoding a checkpoint: {error}")))?;
@@ -168,7 +170,10 @@ impl Checkpoints {
         ];
         parts.extend(state.average.as_deref().map(|average| (AVERAGE, average)));
         parts.extend(best.as_ref().map(|best| (BEST, &*best.parameters.values)));
-        let bytes = TensorFile::encode(&parameters.architecture, &parts, HashMap::from(metadata))?;
+        let records: Vec<_> = history.iter().map(EpochRecord::to_values).collect();
+        let matrices = [(HISTORY, aview2(&records))];
+        let metadata = HashMap::from(metadata);
+        let bytes = TensorFile::encode(&parameters.architecture, &parts, &matrices, metadata)?;
         let path = self.folder.join(Place::of(position).file_name());
         files::write_bytes(&path, &bytes)?;
         self.prune()?;
@@ -252,8 +257,11 @@ impl Checkpoints {
             true => Some(file.take(architecture, AVERAGE).map_err(wrong)?),
             false => None,
         };
+        let history = file.take_matrix(HISTORY, EpochRecord::VALUES).map_err(wrong)?;
+        let record = |row: ArrayView1<f64>| EpochRecord::from_values(from_fn(|i| row[i]));
+        let history: Vec<EpochRecord> = history.rows().into_iter().map(record).collect();
         file.check_empty().map_err(wrong)?;
-        let Metadata { position, history, .. } = metadata;
+        let position = metadata.position;
         if history.len() != position.epoch {
             return Err(wrong("its history does not end where it stands".into()));
         }

@@ -35,6 +35,45 @@ pub struct EpochRecord {
     pub seconds: f64,
 }
 
+impl EpochRecord {
+    /// Numbers of [`to_values`](Self::to_values).
+    pub(super) const VALUES: usize = 10;
+
+    /// As numbers, an ELBO that is missing as NaN.
+    pub(super) fn to_values(&self) -> [f64; Self::VALUES] {
+        [
+            self.epoch as f64,
+            self.loss,
+            self.reconstruction,
+            self.kl,
+            self.beta,
+            self.learning_rate,
+            self.sigma,
+            self.active_units as f64,
+            self.held_out_elbo.unwrap_or(f64::NAN),
+            self.seconds,
+        ]
+    }
+
+    /// The inverse of [`to_values`](Self::to_values).
+    pub(super) fn from_values(values: [f64; Self::VALUES]) -> Self {
+        let [epoch, loss, reconstruction, kl, beta, learning_rate, sigma, units, elbo, seconds] =
+            values;
+        Self {
+            epoch: epoch as usize,
+            loss,
+            reconstruction,
+            kl,
+            beta,
+            learning_rate,
+            sigma,
+            active_units: units as usize,
+            held_out_elbo: (!elbo.is_nan()).then_some(elbo),
+            seconds,
+        }
+    }
+}
+
 /// Writes the history.
 ///
 /// # Errors

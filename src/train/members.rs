@@ -16,8 +16,12 @@ use crate::model::{ModelCard, Objective, Parameters};
 use crate::random::{Generator, Stream};
 use crate::vae::Vae;
 
-/// Members that are trained side by side at most, which bounds memory.
+/// Members that are trained side by side at most.
 const MOST_AT_ONCE: usize = 256;
+/// Values of a batch that they may have together: a gibibyte.
+const MOST_VALUES: usize = 1 << 28;
+/// Values that a trainer keeps of each row of a batch and hidden unit, about.
+const VALUES_OF_UNIT: usize = 4;
 /// Time between two calls that drop what has piled up.
 const DROP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -25,11 +29,7 @@ const DROP_INTERVAL: Duration = Duration::from_secs(1);
 pub fn restart_seed(seed: u64, restart: usize) -> u64 {
     match restart {
         0 => seed,
-        restart => {
-            let words = Generator::new(seed, Stream::Restart, restart as u64).words(0);
-            // 53 bits, which every reader of JSON and TOML keeps.
-            (u64::from(words[0]) << 21) | u64::from(words[1] >> 11)
-        }
+        restart => Generator::new(seed, Stream::Restart, restart as u64).seed(),
     }
 }
 
@@ -55,7 +55,7 @@ pub fn train_members(
     on_steps: &mut dyn FnMut(usize),
 ) -> Result<Vec<Option<TrainedMember>>> {
     let mut trained = Vec::with_capacity(members.len());
-    for members in members.chunks(MOST_AT_ONCE) {
+    for members in members.chunks(at_once(&job)) {
         let before = trained.len() * job.step_count();
         let mut on_steps = |steps| on_steps(before + steps);
         let weights = match job.engine {
@@ -84,6 +84,14 @@ fn measured(job: Job, member: &Member, parameters: Parameters) -> Result<Option<
     Ok(held_out_elbo.is_finite().then_some(TrainedMember { parameters, held_out_elbo }))
 }
 
+/// Members that are trained side by side: as many as keep a GPU busy, in so much memory.
+fn at_once(job: &Job) -> usize {
+    let architecture = &job.card.architecture;
+    let widths = 2 * architecture.hidden.iter().sum::<usize>();
+    let of_member = job.card.objective.batch * widths * VALUES_OF_UNIT;
+    (MOST_VALUES / of_member.max(1)).clamp(1, MOST_AT_ONCE)
+}
+
 /// The time that the fused engine takes for the steps of the job's epochs, once everything is ready
 /// for the first of them.
 ///
@@ -102,7 +110,18 @@ fn side_by_side(
     interrupt: &AtomicBool,
     on_steps: &mut dyn FnMut(usize),
 ) -> Result<Vec<Option<Parameters>>> {
-    let mut fused = fused_trainer(&job, members)?;
+    let mut fused = match fused_trainer(&job, members) {
+        // Of members that an adapter has no room for, half at a time.
+        Err(error) if error.kind() == Kind::Device && members.len() > 1 => {
+            let (first, others) = members.split_at(members.len() / 2);
+            let mut weights = side_by_side(job, first, interrupt, on_steps)?;
+            let before = first.len() * job.step_count();
+            let mut on_steps = |steps| on_steps(before + steps);
+            weights.extend(side_by_side(job, others, interrupt, &mut on_steps)?);
+            return Ok(weights);
+        }
+        fused => fused?,
+    };
     let last =
         all_epochs(job, &mut fused, interrupt, &mut |taken| on_steps(taken * members.len()))?;
     let architecture = &job.card.architecture;
@@ -135,7 +154,8 @@ fn all_epochs(
             on_steps(taken + count);
             !interrupt.load(Ordering::Relaxed)
         })?;
-        if now < steps.len() {
+        // An epoch may have ended before the trainer looked.
+        if now < steps.len() || interrupt.load(Ordering::Relaxed) {
             return Err(Error::interrupted(format!("training stopped in epoch {epoch}")));
         }
         taken += now;

@@ -197,8 +197,6 @@ struct EpochRows {
     number: u64,
     /// n × features, in the order of the epoch.
     rows: Tensor<2>,
-    /// n × (draws · latent).
-    noise: Tensor<2>,
 }
 
 impl<'a> ByAutodiff<'a> {
@@ -209,18 +207,23 @@ impl<'a> ByAutodiff<'a> {
     }
 
     fn epoch_rows(&self, number: u64) -> EpochRows {
-        let (card, n) = (self.job.card, self.rows.dims()[0]);
-        let of_row = card.objective.importance_samples * card.architecture.latent;
-        let mut noise = Array2::zeros((n, of_row));
-        if let Some(values) = noise.as_slice_mut() {
-            Generator::new(card.seed, Stream::PosteriorNoise, number).normal(values);
-        }
-        let order = epoch_order(n, card.seed, number);
+        let n = self.rows.dims()[0];
+        let order = epoch_order(n, self.job.card.seed, number);
         let order: Vec<i32> = order.into_iter().map(|row| row as i32).collect();
         let order = TensorData::new(order, [n]);
         let order = Tensor::<1, Int>::from_data(order, self.model.device());
-        let noise = to_tensor(noise.view(), self.model.device());
-        EpochRows { number, rows: self.rows.clone().select(0, order), noise }
+        EpochRows { number, rows: self.rows.clone().select(0, order) }
+    }
+
+    /// The posterior's noise of a step: rows of the batch × (draws · latent).
+    fn noise(&self, step: &Step) -> Tensor<2> {
+        let card = self.job.card;
+        let of_row = card.objective.importance_samples * card.architecture.latent;
+        let mut noise = vec![0.0; step.count * of_row];
+        Generator::new(card.seed, Stream::PosteriorNoise, step.epoch)
+            .normal_from(step.first * of_row, &mut noise);
+        let noise = TensorData::new(noise, [step.count, of_row]);
+        Tensor::from_data(noise, self.model.device())
     }
 }
 
@@ -233,11 +236,10 @@ impl Trainer for ByAutodiff<'_> {
                 Some(epoch) => epoch,
                 None => self.epoch_rows(step.epoch),
             };
-            let batch = |all: &Tensor<2>| all.clone().narrow(0, step.first, step.count);
+            let rows = of_epoch.rows.clone().narrow(0, step.first, step.count);
             let beta = step.beta * card.objective.beta_per_row(step.count);
             let rate = step.rate * self.job.settings.learning_rate;
-            let (rows, noise) = (batch(&of_epoch.rows), batch(&of_epoch.noise));
-            let terms = self.model.step(rows, noise, beta, rate);
+            let terms = self.model.step(rows, self.noise(step), beta, rate);
             self.losses.push(Tensor::cat(vec![terms.loss, terms.reconstruction, terms.kl], 0));
             self.epoch = Some(of_epoch);
             taken += 1;

@@ -42,7 +42,8 @@ pub struct Embedding {
 /// The start is the two principal axes, scaled to a standard deviation of 10⁻⁴ (Kobak and Berens
 /// 2019), with a hundredth of that as fixed jitter that tells equal rows apart. Nothing is drawn at
 /// random and every sum has its order, so the same arguments give the same bytes on any number of
-/// threads. Time grows as n log n, memory as n.
+/// threads. Memory grows as n times the perplexity, and so does time, with the search for neighbours on
+/// top: n log n in few columns, up to n² in many.
 ///
 /// # Errors
 /// Where there are fewer than 5 rows, a value is not finite, or the perplexity is out of its range;

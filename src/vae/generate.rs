@@ -193,7 +193,8 @@ impl Model {
         seed: u64,
         interrupt: &AtomicBool,
     ) -> Result<Array2<f32>> {
-        let n = rows.nrows();
+        let n = rows.nrows().min(count);
+        let rows = rows.slice(s![..n, ..]);
         if n == 0 {
             return Err(Error::input("there are no rows whose posteriors could be drawn from"));
         }

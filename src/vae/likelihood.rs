@@ -188,8 +188,12 @@ mod tests {
         values.extend([w[0], w[1], c[0], c[1]]);
         values.extend(&sigmas.map(f32::ln)[..architecture.learned_sigmas()]);
         let rows = array![[0.4_f32, 1.0], [-2.0, 3.0], [1.5, -1.5]];
-        let scaling =
-            Scaling { kind: ScalingKind::ZScore, shift: vec![1.0, -2.0], scale: vec![2.0, 0.5] };
+        let scaling = Scaling {
+            kind: ScalingKind::ZScore,
+            shift: vec![1.0, -2.0],
+            scale: vec![2.0, 0.5],
+            constant: Vec::new(),
+        };
         let scaled = scaling.apply(rows.view());
         let jacobian = scaling.log_jacobian();
         let card = ModelCard {

@@ -5,8 +5,12 @@ use bytemuck::{Pod, Zeroable};
 use ndarray::ArrayView2;
 
 use super::plan::{MOST_GROUPS, Plan};
+use super::tiles::Target;
 use crate::error::{Error, Result};
 use crate::fused::{Job, Member};
+
+/// Most turns of a loop on a simulated GPU.
+const MOST_TURNS: usize = 65_535;
 
 /// Distance of two steps in the uniform buffer: every adapter takes offsets of this multiple.
 pub(super) const STEP_STRIDE: usize = 256;
@@ -125,6 +129,20 @@ pub(super) fn check_groups(plan: &Plan) -> Result<()> {
     match plan.passes.iter().find(|pass| pass.groups.iter().any(|&n| n > MOST_GROUPS)) {
         Some(pass) => Err(too_large(&format!("a batch is too large for {:?}", pass.stage))),
         None => Ok(()),
+    }
+}
+
+/// Checks the loops over the rows of a batch, which a simulated GPU (Mesa's llvmpipe) leaves after 65 535
+/// turns without a word.
+///
+/// # Errors
+/// Where one would be longer.
+pub(super) fn check_loops(batch: usize, target: Target) -> Result<()> {
+    match target {
+        Target::Simulated if batch > MOST_TURNS => Err(too_large(&format!(
+            "a software adapter sums over {MOST_TURNS} rows at most, a batch has {batch}"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -396,6 +396,10 @@ fn training_stops_between_submissions_and_goes_on_to_the_same_bits() {
 
 #[test]
 fn what_does_not_fit_the_adapter_is_refused_in_words() {
+    let error = buffers::check_loops(65_536, Target::Simulated).unwrap_err();
+    assert!(error.message().contains("sums over 65535 rows at most"), "{error}");
+    buffers::check_loops(65_535, Target::Simulated).unwrap();
+    buffers::check_loops(1 << 20, Target::GPU).unwrap();
     let case = Case::drawn(json!({"hidden": [64], "latent": 2}), (30, 3), 8);
     let settings = TrainingSettings::default();
     let job = case.job(&settings);

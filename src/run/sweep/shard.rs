@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MemberRecord, Sweep, SweepDir};
 use crate::error::{Error, Result};
-use crate::files::write_bytes;
+use crate::files::{self, write_bytes};
 use crate::input;
 
 /// A share of a sweep's members: number `index`, from 1, of `of`.
@@ -103,6 +103,15 @@ impl ShardFile {
             }
             None => Ok(file),
         }
+    }
+
+    /// Keeps other processes from training the same share.
+    ///
+    /// # Errors
+    /// Where one does.
+    pub fn lock(shard: Shard, dir: &SweepDir) -> Result<fs::File> {
+        let path = shard.path(dir);
+        files::lock(&path.with_extension("lock"), &path.display().to_string())
     }
 
     /// Writes it into the folder.

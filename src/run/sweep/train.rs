@@ -16,9 +16,12 @@ use crate::error::Result;
 use crate::fused::Member;
 use crate::model::{Parameters, SavedModel};
 use crate::run::train::{model_card, settle_prior};
-use crate::run::{Dataset, Progress, Silent};
+use crate::run::{Dataset, Progress, Silent, interruptible};
 use crate::train::{Job, TrainedMember, refuse_wrong_adapter, train_members};
 use crate::vae::Model;
+
+/// Members of a group: what an interrupt loses at most, and enough to keep a GPU busy.
+const MOST_TOGETHER: usize = 256;
 
 /// What became of a member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,7 +55,7 @@ struct Bench<'a> {
 
 impl Sweep {
     /// Trains and judges the members of a shard that its file does not have yet, writing the file
-    /// after each group of members that are trained together.
+    /// after each that is judged.
     ///
     /// # Errors
     /// Data that cannot be audited, an interrupt, or a device or disk that fails.
@@ -73,21 +76,23 @@ impl Sweep {
         }
         let decided = &self.combinations[0].plan.decided;
         refuse_wrong_adapter(decided.backend, decided.engine, device)?;
-        let ledger = self.ledger(dataset)?;
+        let ledger = self.ledger(dataset, progress, interrupt)?;
         let bench = Bench { sweep: self, dataset, device, progress, interrupt, ledger };
         for (number, group) in groups.iter().enumerate() {
             let name = match groups.len() {
                 1 => "training".to_owned(),
                 several => format!("training group {} of {several}", number + 1),
             };
-            file.members.extend(bench.group(&name, group)?);
-            file.write(dir)?;
+            bench.group(&name, group, &mut |record| {
+                file.members.push(record);
+                file.write(dir)
+            })?;
         }
         Ok(())
     }
 
-    /// Divides members into those that can be trained together: whose settings differ only in what
-    /// each member has of its own.
+    /// Divides members into those that are trained together, at most [`MOST_TOGETHER`]: whose settings
+    /// differ only in what each member has of its own.
     fn groups(&self, members: Vec<usize>) -> Vec<Vec<usize>> {
         let mut groups: Vec<(Settings, Vec<usize>)> = Vec::new();
         for member in members {
@@ -97,17 +102,30 @@ impl Sweep {
                 None => groups.push((key, vec![member])),
             }
         }
-        groups.into_iter().map(|(_, members)| members).collect()
+        let divided = |(_, members): (Settings, Vec<usize>)| {
+            members.chunks(MOST_TOGETHER).map(<[usize]>::to_vec).collect::<Vec<_>>()
+        };
+        groups.into_iter().flat_map(divided).collect()
     }
 
     /// The rule that samples of every member are judged by: that of an audit.
-    fn ledger(&self, dataset: &Dataset) -> Result<Ledger> {
-        let settings = &self.combinations[0].plan.settings;
-        check_rows(dataset.training.len(), settings.samples)?;
-        let (truth, held_out) = (dataset.mixture.as_ref(), dataset.held_out.rows());
-        let (training, seed) = (&dataset.training, settings.seed);
-        let reference = Reference::find(truth, training, held_out, settings.samples, seed)?;
-        Ok(reference.ledger(training.len(), seed))
+    fn ledger(
+        &self,
+        dataset: &Dataset,
+        progress: &dyn Progress,
+        interrupt: &Arc<AtomicBool>,
+    ) -> Result<Ledger> {
+        let Settings { samples, seed, .. } = self.combinations[0].plan.settings;
+        check_rows(dataset.training.len(), samples)?;
+        let task = progress.begin("reference", 1);
+        let (truth, training) = (dataset.mixture.clone(), dataset.training.clone());
+        let held_out = dataset.held_out.rows().to_owned();
+        let rows = training.len();
+        let reference = interruptible(interrupt, move || {
+            Reference::find(truth.as_ref(), &training, held_out.view(), samples, seed)
+        })?;
+        task.update(1, "");
+        Ok(reference.ledger(rows, seed))
     }
 }
 
@@ -123,17 +141,21 @@ fn shared_settings(settings: &Settings) -> Settings {
 }
 
 impl Bench<'_> {
-    /// Trains members that can be trained together, and judges them.
-    fn group(&self, name: &str, members: &[usize]) -> Result<Vec<MemberRecord>> {
+    /// Trains members that can be trained together, judges them and gives each to `keep`.
+    fn group(
+        &self,
+        name: &str,
+        members: &[usize],
+        keep: &mut dyn FnMut(MemberRecord) -> Result<()>,
+    ) -> Result<()> {
         let trained = self.train(name, members)?;
         let task = self.progress.begin("judging", members.len() as u64);
-        let mut records = Vec::with_capacity(members.len());
-        for (&member, trained) in members.iter().zip(trained) {
+        for ((done, &member), trained) in (1..).zip(members).zip(trained) {
             let score = trained.map(|trained| self.judge(member, trained)).transpose()?;
-            records.push(MemberRecord { member, seed: self.sweep.member(member).1, score });
-            task.update(records.len() as u64, "");
+            keep(MemberRecord { member, seed: self.sweep.member(member).1, score })?;
+            task.update(done, "");
         }
-        Ok(records)
+        Ok(())
     }
 
     fn train(&self, name: &str, members: &[usize]) -> Result<Vec<Option<TrainedMember>>> {

@@ -12,7 +12,7 @@ fn fresh_rows_pass(spread: f64) {
         let mixture = Mixture::generate(&settings, seed).unwrap();
         let rows = mixture.draw(1000, seed, 0);
         let (choice, fitted) = choose_components(rows.rows(), MOST, seed).unwrap();
-        let ledger = Ledger::new(fitted, vec![], 1000, seed).fitted_to(1000);
+        let ledger = Ledger::new(fitted, vec![], 1000, seed).fitted_to(1000, 1000);
         let judged = ledger.judge(mixture.draw(10_000, seed, 1).rows());
         let place = format!("spread {spread}, seed {seed}");
         // A component of seven rows is too small to judge.

@@ -9,7 +9,7 @@ use super::latent::LatentDiagnosis;
 use super::ledger::Verdict;
 use super::reference::Kind;
 use super::samples::SamplesAudit;
-use super::words::name;
+use super::words::{figure, name};
 
 /// A question with its answer and what the answer rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,12 +69,16 @@ impl Evidence<'_> {
         [&clusters.scaled, &clusters.raw, &clusters.real].map(seen)
     }
 
-    /// The modes that the reference speaks of.
-    fn modes(&self) -> &'static str {
+    /// The modes that the reference speaks of, counted.
+    fn modes(&self) -> String {
+        let modes = self.samples.counts.modes;
         match self.samples.reference.kind {
-            Kind::Mixture => "components of the mixture",
-            Kind::Labels => "labels",
-            Kind::Fitted => "components that a mixture fitted to the real rows has",
+            Kind::Mixture => format!("{} of the mixture", counted(modes, "component")),
+            Kind::Labels => counted(modes, "label"),
+            Kind::Fitted => format!(
+                "{} that a mixture fitted to the real rows has",
+                counted(modes, "component")
+            ),
         }
     }
 
@@ -93,10 +97,9 @@ impl Evidence<'_> {
             )
         } else {
             format!(
-                "{} of the {} {}, {} of them with the place, width and weight they have in the data. \
-                 Fresh real rows get {} and {} by the same rule, draws of one Gaussian {} and {}.",
+                "{} of {}, {} of them with place, width and weight as in the data. Fresh real rows get \
+                 {} and {} by the same rule, draws of one Gaussian {} and {}.",
                 counts.captured,
-                counts.modes,
                 self.modes(),
                 counts.strict,
                 ceiling.counts.captured,
@@ -146,8 +149,7 @@ impl Evidence<'_> {
             "A mode is missing where less than a fifth of the rows expected near it are there. The \
              reference experiment took k of K-means from the number of components instead. K-means \
              counts modes only where they stand about 6 standard deviations apart: it sees {real} in \
-             the real rows, and {scaled} in the scaled samples, of {} {}.",
-            audit.counts.modes,
+             the real rows, and {scaled} in the scaled samples, of {}.",
             self.modes()
         );
         Answer { question: "How many modes are missing?".into(), answer, evidence }
@@ -163,17 +165,17 @@ impl Evidence<'_> {
         } else {
             format!(
                 "{mixture}, by the mixture with the best BIC on the posterior means; HDBSCAN finds \
-                 {dense} dense clusters and leaves {} of the rows outside them, K-means suggests \
-                 {clusters}.",
+                 {} and leaves {} of the rows outside, K-means suggests {clusters}.",
+                counted(dense, "dense cluster"),
                 percent(latent.density.noise_share)
             )
         };
-        let scientific = |values: &[f64]| list(values.iter().map(|value| format!("{value:.2e}")));
+        let figures = |values: &[f64]| list(values.iter().map(|&value| figure(value)));
         let evidence = format!(
             "Variance of the posterior mean by unit: {}; information by unit: at most {} nats; components by BIC \
              {mixture}, clusters by HDBSCAN {dense}, k by silhouette {clusters}.",
-            scientific(&latent.summary.mean_variance),
-            scientific(&latent.summary.information_per_unit),
+            figures(&latent.summary.mean_variance),
+            figures(&latent.summary.information_per_unit),
         );
         let question = "How many components do the clusters of the latent space suggest?".into();
         Answer { question, answer, evidence }
@@ -185,10 +187,11 @@ impl Evidence<'_> {
         let real_k = few.clusters.real.by_silhouette;
         let Some(more) = self.more_rows else {
             let answer = format!(
-                "A mixture clustering sees {} components in the real rows where K-means sees {real_k}, \
-                 and {} in the generated ones. What more rows would change can be shown where more \
-                 can be drawn: `run --full` does, on a mixture that it generates.",
-                few.mixtures.real.best, few.mixtures.raw.best
+                "A mixture clustering sees {} in the real rows where K-means sees {real_k}, and {} in \
+                 the generated ones. What more rows would change can be shown where more can be \
+                 drawn: `run --full` does, on a mixture that it generates.",
+                counted(few.mixtures.real.best, "component"),
+                few.mixtures.raw.best
             );
             let evidence = format!("Best BIC on {} real rows.", few.real_rows);
             return Answer { question, answer, evidence };
@@ -202,15 +205,16 @@ impl Evidence<'_> {
                 format!("For the model, yes: trained on {rows} rows it does not collapse.")
             }
             (false, _) => format!(
-                "For the model: trained on {rows} rows for about as many steps, its samples show {} \
-                 components by BIC, against {} before.",
-                more.structure.mixtures.raw.best, few.mixtures.raw.best
+                "For the model: trained on {rows} rows for about as many steps, its samples show {} by \
+                 BIC, against {} before.",
+                counted(more.structure.mixtures.raw.best, "component"),
+                few.mixtures.raw.best
             ),
         };
         let counting = format!(
-            "For counting, K-means finds {} clusters in {rows} real rows against {real_k} in {}; the \
-             mixture with the best BIC finds {} against {}, of {}.",
-            more.structure.clusters.real.by_silhouette,
+            "For counting, K-means finds {} in {rows} real rows against {real_k} in {}; the mixture \
+             with the best BIC finds {} against {}, of {}.",
+            counted(more.structure.clusters.real.by_silhouette, "cluster"),
             few.real_rows,
             more.structure.mixtures.real.best,
             few.mixtures.real.best,
@@ -227,6 +231,11 @@ impl Evidence<'_> {
         );
         Answer { question, answer: format!("{model} {counting}"), evidence }
     }
+}
+
+/// So many of something: `1 mode`, `3 modes`.
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 fn percent(share: f64) -> String {

@@ -13,6 +13,9 @@ const RISE: f64 = 0.02;
 /// Standard errors that the rise must exceed, because each epoch's bound is one draw a row.
 const CERTAIN: f64 = 3.0;
 
+/// The option that every advice to train longer names.
+const EPOCHS: &str = "(--epochs)";
+
 /// What lost a mode, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -58,6 +61,16 @@ impl CauseKind {
             Self::TooFewPoints => "there are too few rows to judge",
             Self::StillLearning => "training ended too early",
             Self::CannotTell => "the evidence does not say why",
+        }
+    }
+}
+
+impl Cause {
+    /// Takes back the advice to train longer, and with wider layers, where the rows were learned by
+    /// heart: either would only have them learned better.
+    pub(super) fn heed_overfitting(&mut self) {
+        if self.remedy.as_ref().is_some_and(|remedy| remedy.contains(EPOCHS)) {
+            self.remedy = Some("Try more training rows.".into());
         }
     }
 }
@@ -196,7 +209,7 @@ impl ModelEvidence<'_> {
                 mode.ratio.unwrap_or(0.0)
             ),
             remedy: Some(match (self.recipe, self.refitted) {
-                (_, true) => "Try more epochs (--epochs) or more training rows.".into(),
+                (_, true) => format!("Try more epochs {EPOCHS} or more training rows."),
                 (Some(recipe), false) => {
                     format!("Try --recipe {recipe}, whose prior follows the posterior.")
                 }
@@ -230,7 +243,7 @@ impl ModelEvidence<'_> {
             true => " or more latent units (model.latent)",
             false => "",
         };
-        let remedy = format!("Try more epochs (--epochs), wider layers (model.hidden){units}.");
+        let remedy = format!("Try more epochs {EPOCHS}, wider layers (model.hidden){units}.");
         Some(Cause { kind: CauseKind::OverSmoothing, evidence, remedy: Some(remedy) })
     }
 
@@ -254,7 +267,7 @@ impl ModelEvidence<'_> {
                 "the held-out bound rose by {rise:.3} ± {error:.3} nats a row from one tenth of the \
                  epochs to the last"
             ),
-            remedy: Some("Train longer (--epochs).".into()),
+            remedy: Some(format!("Train longer {EPOCHS}.")),
         })
     }
 

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::exact::Exact;
 use super::k_rules::{Gap, by_gap, calinski_harabasz, elbow, gaps, largest_by};
 use super::kmeans::{self, Method, Run};
 use super::lloyd::Clustered;
@@ -102,7 +103,7 @@ pub fn fit(
         k,
         centroids: scaled.unscale(&run.centroids),
         assignments: run.assignments,
-        inertia: run.inertia * scaled.scale.powi(2),
+        inertia: run.inertia * scaled.square_unit().unwrap_or(1.0),
         silhouette,
     });
     Ok(fits.collect())
@@ -148,7 +149,7 @@ pub fn choose_k(
         .flat_map(|(_, full, mini_batch)| [&full.assignments[..], &mini_batch.assignments[..]])
         .collect();
     let scores = silhouettes(view, &labellings);
-    let unit = scaled.scale.powi(2);
+    let unit = scaled.square_unit().unwrap_or(1.0);
     let fits: Vec<KSummary> = runs
         .iter()
         .zip(scores.chunks_exact(2))
@@ -195,8 +196,7 @@ fn distinct_rows(rows: ArrayView2<f32>, enough: usize) -> usize {
         if seen.len() >= enough {
             break;
         }
-        // Adding zero makes one zero of the two.
-        seen.insert(row.iter().map(|value| (value + 0.0).to_bits()).collect::<Vec<_>>());
+        seen.insert(Exact(row));
     }
     seen.len()
 }

@@ -23,7 +23,8 @@ pub const DIRECTIONS: u64 = 100;
 /// This is their squared quantity D², not its root, which `scipy.stats.energy_distance` gives. The
 /// means are over all pairs, of a row with itself too (the V-statistic), so it is never negative, and
 /// 0 only for samples of the same rows in the same shares. The interval is that of a jackknife over
-/// [`GROUPS`] groups of rows.
+/// [`GROUPS`] groups of rows, each left out of both sides: of the figure for so many rows, whose mean is
+/// above the distance of the distributions.
 ///
 /// Exact: O((n + m)²) time, O(n + m) memory.
 ///

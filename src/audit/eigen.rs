@@ -102,7 +102,7 @@ fn largest(matrix: ArrayView2<f64>) -> Vec<f64> {
     let size = matrix.nrows();
     // A random start: no eigenvector is at right angles to it.
     let mut start = vec![0.0; size * LARGEST];
-    Generator::new(0, Stream::Subset, 1).normal(&mut start);
+    Generator::new(0, Stream::Eigenvalues, 0).normal(&mut start);
     let mut basis = Array2::from_shape_fn((size, LARGEST), |(row, column)| {
         f64::from(start[row * LARGEST + column])
     });

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, Normal};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// Confidence of every interval that is shown.
 pub const CONFIDENCE: f64 = 0.95;
@@ -46,14 +46,19 @@ impl Estimate {
         Self::normal(mean, (squares / (n * (n - 1.0).max(1.0))).sqrt())
     }
 
-    /// `value`, with the standard error of the grouped jackknife: `left_out` holds the same figure
-    /// with each group of rows left out in turn (Efron and Tibshirani 1993, eq. 11.5, with a group
-    /// in place of a row).
+    /// `value`, ± t standard errors of the grouped jackknife: `left_out` holds the same figure with
+    /// each group of rows left out in turn (Efron and Tibshirani 1993, eq. 11.5, with a group in place
+    /// of a row). So few groups leave the error itself uncertain: t is Student's quantile, with one
+    /// degree of freedom less than groups.
     pub fn jackknife(value: f64, left_out: &[f64]) -> Self {
         let groups = left_out.len().max(1) as f64;
         let mean = left_out.iter().sum::<f64>() / groups;
         let squares = left_out.iter().map(|other| (other - mean).powi(2)).sum::<f64>();
-        Self::normal(value, ((groups - 1.0) / groups * squares).sqrt())
+        let error = ((groups - 1.0) / groups * squares).sqrt();
+        // One group left out leaves nothing, so it shows no error.
+        let t = StudentsT::new(0.0, 1.0, groups - 1.0)
+            .map_or(0.0, |t| t.inverse_cdf(0.5 + CONFIDENCE / 2.0));
+        Self { value, interval: [value - t * error, value + t * error] }
     }
 
     /// The same figure held within `[low, high]`, where only such values have a meaning.
@@ -104,7 +109,8 @@ mod tests {
         }
     }
 
-    /// The jackknife of a mean, one row a group, is its standard error.
+    /// The jackknife of a mean, one row a group, is its standard error; t is 2.776 with four degrees of
+    /// freedom.
     #[test]
     fn the_jackknife_of_a_mean_is_its_standard_error() {
         let values = [1.0, 4.0, 2.0, 8.0, 5.0];
@@ -113,7 +119,8 @@ mod tests {
         let (jackknife, mean) =
             (Estimate::jackknife(total / 5.0, &left_out), Estimate::mean(&values));
         assert_eq!(jackknife.value, mean.value);
-        assert!((jackknife.interval[0] - mean.interval[0]).abs() < 1e-12);
+        let [reach, normal] = [jackknife, mean].map(|found| found.value - found.interval[0]);
+        assert!((reach / normal / (2.776445 / 1.959964) - 1.0).abs() < 1e-4, "{reach} {normal}");
         assert!(
             (mean.interval[1] - 4.0 - 1.959963984540054 * 7.5_f64.sqrt() / 5_f64.sqrt()).abs()
                 < 1e-9

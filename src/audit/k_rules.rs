@@ -82,7 +82,8 @@ pub(super) fn elbow(fits: &[KSummary]) -> usize {
     // A single fit has no width and no fall.
     let width = (last.k - first.k).max(1) as f64;
     let fall = (first.inertia - last.inertia).max(f64::MIN_POSITIVE);
-    largest_by(fits, |fit| (first.inertia - fit.inertia) / fall - (fit.k - first.k) as f64 / width)
+    let inner = if fits.len() > 2 { &fits[1..fits.len() - 1] } else { fits };
+    largest_by(inner, |fit| (first.inertia - fit.inertia) / fall - (fit.k - first.k) as f64 / width)
 }
 
 /// The smallest k with gap(k) ≥ gap(k + 1) − error(k + 1), or the largest; 1 where there are none.

@@ -4,20 +4,22 @@
 //! Every row is given to its most probable component and is of *high quality* where its squared
 //! Mahalanobis distance from it is at most the χ² quantile 0.9973 with D degrees of freedom (three
 //! standard deviations in one dimension). What the truth itself gives under the same rule comes
-//! from [`TRUTH_DRAWS`] draws of it, so modes that overlap are judged fairly. Their own noise is
-//! neglected beside that of the rows, except where it would bias a shift.
+//! from [`TRUTH_DRAWS`] draws of it, so modes that overlap are judged fairly. The noise of the shares
+//! that they give is neglected beside that of the rows.
 //!
 //! The figures of a mode, and the intervals that say whether a figure is clear of its threshold:
 //!
 //! - **ratio**: high-quality rows found, over those expected. Wilson's interval of the found share,
-//!   over the expected share.
+//!   over the expected share; of a fitted mixture widened by the noise of its weights.
 //! - **mean shift** s: distance of the mean of the rows given to the mode from the mean of the
-//!   truth's, in σ = √(tr Σ / D). With δ the difference of the means and S the found rows'
-//!   covariance, E‖δ‖² exceeds the square of the true distance by tr S / m for m rows, which in
-//!   many dimensions would pass for a shift, so it is taken off. The variance of ‖δ‖² is
-//!   4 δᵀSδ / m + 2 tr S² / m² (normal means); the interval is that of s², its roots taken.
+//!   truth's, in σ = √(tr Σ / D). The difference δ of the means has the covariance V = S/m + uΣ: S is
+//!   that of the m rows found, Σ that of the truth's draws, and u = 1/draws, of a fitted mixture with
+//!   one over the rows that the mode was fitted to added. E‖δ‖² exceeds the square of the true
+//!   distance by tr V, which in many dimensions would pass for a shift, so it is taken off. The
+//!   variance of ‖δ‖² is 4 δᵀVδ + 2 tr V² (normal means); the interval is that of s², its roots taken.
 //! - **spread ratio**: mean squared distance of those rows from their own mean, over the truth's.
-//!   The interval is normal in the logarithm, from the standard deviation of the squared distances.
+//!   The interval is normal in the logarithm, whose variance is c²/m for the rows and uc² for the
+//!   truth, c being the coefficient of variation of the squared distances of either.
 //! - **bridge**, for two modes that merge: the share of their rows past half of the way to the border
 //!   between them, where no valley is left on the way (`ledger/bridge.rs`). The interval is normal.
 
@@ -27,7 +29,7 @@ mod judged;
 mod rows;
 mod verdict;
 
-use ndarray::{Array1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use self::bridge::Bridge;
@@ -38,7 +40,7 @@ pub use self::verdict::Verdict;
 use self::verdict::{Decision, Figure, Figures};
 pub(super) use self::verdict::{SHIFTED, SHRUNK, SMEARED};
 use super::estimate::{CONFIDENCE, Estimate, wilson, z};
-use crate::data::Mixture;
+use crate::data::{Mixture, mixed_deviations};
 
 /// Draws of the truth that say what to expect; fewer where rows are wide.
 pub const TRUTH_DRAWS: usize = 200_000;
@@ -55,8 +57,10 @@ pub(super) const LEAST_TRAINING_ROWS: f64 = 20.0;
 const LEAST_ROWS: f64 = 50.0;
 /// High-quality rows below which, expected to judge, a mode is too small to judge.
 const LEAST_EXPECTED: f64 = 20.0;
-/// The chance that an audit of the truth itself meets an interval that does not hold.
+/// The chance that an audit meets an interval that does not hold, at most.
 const ERROR: f64 = 0.05;
+/// Intervals that a mode's verdict hangs on: of ratio, shift, spread and its widest bridge.
+const INTERVALS: usize = 4;
 
 /// What a mixture gives when it is judged, kept to judge rows by.
 #[derive(Clone, Debug)]
@@ -69,10 +73,12 @@ pub struct Ledger {
     reach: f64,
     truth: Vec<Truth>,
     bridges: Vec<Bridge>,
-    /// Rows that the mixture itself was fitted to, where it was.
-    fitted_rows: Option<f64>,
+    /// Rows that the weights of a fitted mixture are shares of.
+    weighed_rows: Option<f64>,
     /// Draws of the truth.
     draws: usize,
+    /// What places and widths are measured in, column by column.
+    units: Array1<f64>,
 }
 
 /// A mode under the rules of the audit.
@@ -80,12 +86,16 @@ pub struct Ledger {
 struct Truth {
     /// High-quality rows of the mode, as a share of all rows.
     share: f64,
-    /// Where the mode has no draws its own mean and trace stand in.
+    /// Where the mode has no draws its own moments stand in.
     draws: usize,
     mean: Array1<f64>,
-    /// Variance of `mean`, as a share of that of one row.
-    uncertainty: f64,
+    covariance: Array2<f64>,
+    /// Its trace.
     trace: f64,
+    /// Variance of `mean`, as a share of that of one row: one over the rows that it is known from.
+    uncertainty: f64,
+    /// Squared coefficient of variation of the squared distances from the mean.
+    variation: f64,
     /// √(tr Σ / D).
     sigma: f64,
 }
@@ -104,7 +114,8 @@ impl Ledger {
         let draws = TRUTH_DRAWS.min(MOST_VALUES / mixture.dimensions()).max(LEAST_DRAWS);
         let drawn = mixture.draw(draws, seed, TRUTH_STEP);
         let groups = Group::all(&mixture, drawn.rows(), quantile);
-        let of_mode = |(k, group)| Truth::new(&mixture, k, group, draws);
+        let units = units(&mixture);
+        let of_mode = |(k, group)| Truth::new(&mixture, k, group, draws, &units);
         let truth = groups.iter().enumerate().map(of_mode).collect();
         let training_rows: Vec<f64> =
             mixture.weights().iter().map(|weight| weight * training_rows as f64).collect();
@@ -119,17 +130,19 @@ impl Ledger {
         let bridges =
             pairs.filter_map(|pair| Bridge::between(&mixture, pair, rows_of(pair))).collect();
         let reach = quantile;
-        Self { mixture, names, training_rows, reach, truth, bridges, fitted_rows: None, draws }
+        let weighed_rows = None;
+        Self { mixture, names, training_rows, reach, truth, bridges, weighed_rows, draws, units }
     }
 
-    /// The same ledger of a mixture that is itself a fit to so many `rows`, so that place and weight of
-    /// a mode are known no better than from its share of them.
+    /// The same ledger of a mixture that is itself a fit to so many `rows`, so that place and width of
+    /// a mode are known no better than from its share of them. Its weights are shares of the `weighed`
+    /// rows, which may be more.
     #[must_use]
-    pub fn fitted_to(mut self, rows: usize) -> Self {
+    pub fn fitted_to(mut self, rows: usize, weighed: usize) -> Self {
         for (truth, weight) in self.truth.iter_mut().zip(self.mixture.weights()) {
             truth.uncertainty += 1.0 / (weight * rows as f64).max(1.0);
         }
-        self.fitted_rows = Some(rows as f64);
+        self.weighed_rows = Some(weighed as f64);
         self
     }
 
@@ -152,7 +165,7 @@ impl Ledger {
         let groups = Group::all(&self.mixture, rows, self.reach);
         let eligible: Vec<bool> = (0..groups.len()).map(|k| self.eligible(k, n)).collect();
         let judged = eligible.iter().filter(|eligible| **eligible).count();
-        let confidence = 1.0 - ERROR / judged.max(1) as f64;
+        let confidence = 1.0 - ERROR / (INTERVALS * judged.max(1)) as f64;
         let bridges = self.widest_bridges(&groups, &eligible, confidence);
         let (mut modes, mut strict) = (Vec::with_capacity(groups.len()), 0);
         for (k, group) in groups.iter().enumerate() {
@@ -243,8 +256,8 @@ impl Ledger {
         let share = self.truth[k].share;
         let value = found as f64 / (rows as f64 * share);
         let weight = self.mixture.weights()[k];
-        let noise = match self.fitted_rows {
-            Some(fitted) => z(confidence) * value * ((1.0 - weight) / (weight * fitted)).sqrt(),
+        let noise = match self.weighed_rows {
+            Some(rows) => z(confidence) * value * ((1.0 - weight) / (weight * rows)).sqrt(),
             None => 0.0,
         };
         let [low, high] = wilson(found, rows, confidence).map(|end| end / share);
@@ -263,7 +276,7 @@ impl Ledger {
         confidence: f64,
     ) -> Figures {
         let truth = &self.truth[k];
-        let shape = Shape::new(group.rows.view());
+        let shape = Shape::new(group.rows.view(), &self.units);
         let z = z(confidence);
         Figures {
             ratio: self.ratio(k, group.found, rows, confidence),
@@ -275,18 +288,45 @@ impl Ledger {
 }
 
 impl Truth {
-    fn new(mixture: &Mixture, k: usize, group: &Group, all: usize) -> Self {
-        let trace: f64 = mixture.covariances()[k].iter().enumerate().map(|(i, row)| row[i]).sum();
+    fn new(mixture: &Mixture, k: usize, group: &Group, all: usize, units: &Array1<f64>) -> Self {
+        let own = covariance(mixture, k) / units / units.view().insert_axis(Axis(1));
+        let trace = own.diag().sum();
         let sigma = (trace / mixture.dimensions() as f64).sqrt();
         let share = group.found as f64 / all as f64;
         let draws = group.rows.nrows();
         let uncertainty = 1.0 / draws.max(1) as f64;
-        let (mean, trace) = match Shape::new(group.rows.view()) {
-            Some(Shape { mean, trace, .. }) => (mean, trace),
-            None => (Array1::from(mixture.means()[k].clone()), trace),
+        let (mean, covariance, trace, variation) = match Shape::new(group.rows.view(), units) {
+            Some(shape) => {
+                let (covariance, variation) = (shape.covariance(), shape.variation());
+                (shape.mean, covariance, shape.trace, variation)
+            }
+            None => {
+                let variation = 2.0 * own.iter().map(|x| x * x).sum::<f64>() / (trace * trace);
+                (Array1::from(mixture.means()[k].clone()) / units, own, trace, variation)
+            }
         };
-        Self { share, draws, mean, uncertainty, trace, sigma }
+        Self { share, draws, mean, covariance, trace, uncertainty, variation, sigma }
     }
+}
+
+/// The units that places and widths are measured in: those of the data, or, where the modes are wide in
+/// some columns and narrow in others as if these had other units, their standard deviation in each, so that
+/// no column hides another.
+fn units(mixture: &Mixture) -> Array1<f64> {
+    let d = mixture.dimensions();
+    let modes = || mixture.weights().iter().zip(mixture.covariances());
+    let within = |j: usize| modes().map(|(weight, own)| weight * own[j][j]).sum::<f64>();
+    let deviations: Vec<f64> = (0..d).map(|j| within(j).sqrt()).collect();
+    match mixed_deviations(&deviations) {
+        Some(_) => deviations.into_iter().map(|own| if own > 0.0 { own } else { 1.0 }).collect(),
+        None => Array1::ones(d),
+    }
+}
+
+/// The covariance of a component, D × D.
+fn covariance(mixture: &Mixture, k: usize) -> Array2<f64> {
+    let d = mixture.dimensions();
+    Array2::from_shape_fn((d, d), |(i, j)| mixture.covariances()[k][i][j])
 }
 
 #[cfg(test)]

@@ -2,17 +2,20 @@
 
 use std::collections::HashSet;
 
-use ndarray::{ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::distances::{energy_distance, sliced_wasserstein};
 use super::divergence::js_divergence;
 use super::estimate::Estimate;
+use super::exact::Exact;
 use super::ledger::{Judged, Ledger};
 use super::neighbours::{Balls, NEAREST};
 use super::reference::Reference;
 use super::two_sample::two_sample_accuracy;
+use crate::config::ScalingKind;
+use crate::data::{Scaling, mixed_spreads};
 use crate::error::Result;
 use crate::knn::check;
 use crate::random::{Generator, Stream};
@@ -64,24 +67,27 @@ pub struct NllGap {
 /// quite, since one row lies in many balls: those intervals are narrower than 95 %, coverage's most.
 ///
 /// Each compares equally many rows on both sides, because the values depend on how many there are, and
-/// each `real` figure is of as many fresh real rows: `rows`, where nothing else is said.
+/// each `real` figure is of as many fresh real rows: `rows`, where nothing else is said. Of that
+/// `high_quality` and `copies` are excepted, which are shares of all rows there are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
     /// Rows on each side of a comparison: 100 000 at most, and where so many have more than a million
     /// values, as many as have a million, but no fewer than 20 000.
     pub rows: usize,
-    /// Share of rows within the 0.9973 quantile of the squared Mahalanobis distance from their mode;
-    /// Wilson interval. Never to be read alone: a collapsed model scores 1.
+    /// Share of all generated, and of all fresh real rows within the 0.9973 quantile of the squared
+    /// Mahalanobis distance from their mode; Wilson interval. Never to be read alone: a collapsed model
+    /// scores 1.
     pub high_quality: Metric,
     /// Jensen–Shannon divergence between the weights of the modes found and expected, in nats (0 to
     /// ln 2); interval by a multinomial bootstrap of the found counts.
     pub js_divergence: Metric,
     /// Squared energy distance 2E|X−Y| − E|X−X′| − E|Y−Y′| (Székely and Rizzo 2013), in the units of
-    /// the data, of 20 000 of the rows at most; interval by the jackknife over 20 groups of rows.
+    /// the data, of 20 000 of the rows at most; interval by the jackknife over 20 groups of rows, with
+    /// Student's t.
     pub energy_distance: Metric,
     /// Mean over 100 random directions of the Wasserstein distance of order 1 between the
     /// projections (Rabin et al. 2011), in the units of the data; interval by the jackknife over 20
-    /// groups of rows.
+    /// groups of rows, with Student's t.
     pub sliced_wasserstein: Metric,
     /// Accuracy of telling generated rows from real ones by k nearest neighbours, 5-fold
     /// cross-validated (Lopez-Paz and Oquab 2017): 0.5 where they cannot be told apart; Wilson
@@ -99,25 +105,38 @@ pub struct Metrics {
     pub density: Metric,
     /// Share of real rows whose ball holds a generated row (Naeem et al. 2020); Wilson interval.
     pub coverage: Metric,
-    /// Share of generated rows that are exact copies of a real row: high where a generator repeats
-    /// what it was trained on; Wilson interval.
+    /// Share of all generated rows that are exact copies of any real row: high where a generator
+    /// repeats what it was trained on. For the fresh real rows it is the share that equals a row which
+    /// the reference was fitted to. Wilson interval.
     pub copies: Metric,
+    /// Whether distances are between rows whose columns were each divided by the real rows' standard
+    /// deviation, as they are where these differ more than tenfold: else the widest would be all that
+    /// counts.
+    pub standardised: bool,
     /// Held-out likelihood against the reference; present where the model itself is at hand.
     pub nll_gap: Option<NllGap>,
 }
 
 impl Metrics {
     /// Compares `generated` rows with the rows of the reference, which `ledger` is of. Of more rows
-    /// than are compared a random choice is taken, so their order does not matter.
+    /// than are compared a random choice is taken, so their order does not matter. Copies are looked
+    /// for among all the `given` real rows; `judged` is what the ledger says of all generated and of
+    /// all fresh rows.
     ///
     /// # Errors
     /// Too few rows on one side; the message says how many are needed.
     pub fn compare(
         reference: &Reference,
         ledger: &Ledger,
+        given: ArrayView2<f32>,
         generated: ArrayView2<f32>,
+        judged: [&Judged; 2],
         seed: u64,
     ) -> Result<Self> {
+        let copies = Metric {
+            generated: copies(given, generated),
+            real: copies(reference.real.view(), reference.fresh.view()),
+        };
         let (real, fresh) = (reference.real.view(), reference.fresh.view());
         let columns = real.ncols();
         let most = most_rows(columns, FEWEST_ROWS);
@@ -128,15 +147,24 @@ impl Metrics {
             all.select(Axis(0), &order[..rows])
         };
         let (real, generated, fresh) = (some(real), some(generated), some(fresh));
+        let shares = ledger.expected_shares();
+        let weights = |rows: &Array2<f32>| {
+            js_divergence(&ledger.judge(rows.view()).assigned(), &shares, seed)
+        };
+        let js_divergence = Metric { generated: weights(&generated)?, real: weights(&fresh)? };
+        let own_units =
+            mixed_spreads(given).map(|_| Scaling::fit(ScalingKind::ZScore, real.view()));
+        let in_units = |rows: Array2<f32>| match &own_units {
+            Some(scaling) => scaling.apply(rows.view()),
+            None => rows,
+        };
+        let (real, generated, fresh) = (in_units(real), in_units(generated), in_units(fresh));
         let (real, generated, fresh) = (real.view(), generated.view(), fresh.view());
         let every_pair = s![..rows.min(FEWEST_ROWS), ..];
         let told_apart = s![..rows.min(most_rows(columns, FEWEST_TOLD_APART)), ..];
         let both = |figure: &dyn Fn(ArrayView2<f32>) -> Result<Estimate>| {
             Ok(Metric { generated: figure(generated)?, real: figure(fresh)? })
         };
-        let (found, ceiling) = (ledger.judge(generated), ledger.judge(fresh));
-        let shares = ledger.expected_shares();
-        let weights = |judged: &Judged| js_divergence(&judged.assigned(), &shares, seed);
         check(real, generated, NEAREST + 1)?;
         check(real, fresh, NEAREST + 1)?;
         let balls = Balls::new(real);
@@ -145,8 +173,8 @@ impl Metrics {
         let pair = |generated, real| Metric { generated, real };
         Ok(Self {
             rows,
-            high_quality: pair(found.high_quality, ceiling.high_quality),
-            js_divergence: pair(weights(&found)?, weights(&ceiling)?),
+            high_quality: pair(judged[0].high_quality, judged[1].high_quality),
+            js_divergence,
             energy_distance: both(&|rows| {
                 energy_distance(real.slice(every_pair), rows.slice(every_pair))
             })?,
@@ -158,7 +186,8 @@ impl Metrics {
             recall: pair(near.recall, near_real.recall),
             density: pair(near.density, near_real.density),
             coverage: pair(near.coverage, near_real.coverage),
-            copies: both(&|rows| Ok(copies(real, rows)))?,
+            copies,
+            standardised: own_units.is_some(),
             nll_gap: None,
         })
     }
@@ -171,10 +200,8 @@ fn most_rows(columns: usize, fewest: usize) -> usize {
 
 /// Share of `rows` that are equal to one of the `real` rows.
 fn copies(real: ArrayView2<f32>, rows: ArrayView2<f32>) -> Estimate {
-    // Adding zero makes one zero of the two.
-    let bits = |row: ArrayView1<f32>| row.iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>();
-    let known: HashSet<Vec<u32>> = real.rows().into_iter().map(bits).collect();
-    let copied = rows.rows().into_iter().filter(|&row| known.contains(&bits(row))).count();
+    let known: HashSet<Exact> = real.rows().into_iter().map(Exact).collect();
+    let copied = rows.rows().into_iter().filter(|&row| known.contains(&Exact(row))).count();
     Estimate::share(copied, rows.nrows())
 }
 

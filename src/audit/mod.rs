@@ -19,6 +19,7 @@ pub mod divergence;
 pub mod eigen;
 pub mod em;
 pub mod estimate;
+mod exact;
 pub mod findings;
 pub mod hdbscan;
 pub mod k_rules;

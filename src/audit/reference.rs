@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bic::{BicChoice, MOST, choose_components};
 use super::ledger::{Ledger, gaussian_per_label};
 use super::subset::subset;
-use crate::data::{Mixture, Table};
+use crate::data::{Labels, Mixture, Table};
 use crate::error::{Error, Result};
 use crate::random::{Generator, Stream};
 
@@ -56,8 +56,9 @@ impl Reference {
     /// them, else from a mixture fitted to its rows.
     ///
     /// Without a truth the reference needs rows that it was not fitted to: the real rows are halved at
-    /// random, one half for the fit, the other and `held_out` to hold it against. `fresh` is how many
-    /// rows to draw of a given mixture.
+    /// random, one half for the fit, the other and `held_out` to hold it against. The weights of labels
+    /// need no fit: they are shares of all rows of `real`. `fresh` is how many rows to draw of a given
+    /// mixture.
     ///
     /// # Errors
     /// Too few rows, a truth of another dimension, or rows that no mixture can be fitted to.
@@ -91,12 +92,12 @@ impl Reference {
         let fit = seen.rows().to_owned();
         let fresh = concatenate(Axis(0), &[kept.rows(), held_out.view()])
             .map_err(|error| Error::input(format!("held-out rows: {error}")))?;
-        match seen.labels() {
-            Some(labels) => {
-                let mixture = gaussian_per_label(fit.view(), labels)?;
+        match (seen.labels(), real.labels()) {
+            (Some(labels), Some(all)) => {
+                let mixture = weighed(&gaussian_per_label(fit.view(), labels)?, all)?;
                 Self::with(Kind::Labels, mixture, labels.names.clone(), fit, fresh, seed)
             }
-            None => {
+            _ => {
                 let (choice, fitted) = fit_mixture(fit.view(), seed)?;
                 let mixture = fitted.clone();
                 Ok(Self {
@@ -112,12 +113,15 @@ impl Reference {
         }
     }
 
-    /// The rule that rows are judged by, for a generator that was given `training_rows` real rows.
+    /// The rule that rows are judged by, for a generator that was given `training_rows` real rows: those
+    /// that the reference was found with.
     pub fn ledger(&self, training_rows: usize, seed: u64) -> Ledger {
         let ledger = Ledger::new(self.mixture.clone(), self.names.clone(), training_rows, seed);
+        let fitted = self.real.nrows();
         match self.kind {
             Kind::Mixture => ledger,
-            Kind::Labels | Kind::Fitted => ledger.fitted_to(self.real.nrows()),
+            Kind::Labels => ledger.fitted_to(fitted, training_rows),
+            Kind::Fitted => ledger.fitted_to(fitted, fitted),
         }
     }
 
@@ -141,10 +145,51 @@ fn fit_mixture(rows: ArrayView2<f32>, seed: u64) -> Result<(BicChoice, Mixture)>
     choose_components(rows.view(), MOST, seed)
 }
 
+/// The same Gaussians, weighted by the shares of their labels among `all` rows. A label that the fit
+/// had no row of has no place, and so no weight.
+fn weighed(fitted: &Mixture, all: &Labels) -> Result<Mixture> {
+    let mut weights = vec![0.0; fitted.components()];
+    all.of_row.iter().for_each(|&label| weights[label] += 1.0);
+    for (weight, fitted) in weights.iter_mut().zip(fitted.weights()) {
+        *weight *= f64::from(*fitted > 0.0);
+    }
+    let placed: f64 = weights.iter().sum();
+    let weights = weights.into_iter().map(|weight| weight / placed).collect();
+    Mixture::new(weights, fitted.means().to_vec(), fitted.covariances().to_vec())
+}
+
 /// A random half of the rows, and the other half.
 fn halves(real: &Table, seed: u64) -> (Table, Table) {
     let n = real.len();
     let order = Generator::new(seed, Stream::Split, HALVES_STEP).permutation(n);
     let (seen, kept) = order.split_at(n / 2);
     (real.select(seen), real.select(kept))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The shares are those of all rows, whatever half was fitted.
+    #[test]
+    fn labels_weigh_what_they_do_among_all_rows() {
+        let names: Vec<String> = ["many", "few", "one"].map(String::from).into();
+        let of_row: Vec<usize> = (0..61).map(|row| [0, 0, 1][row % 3]).chain([2]).collect();
+        let rows = Array2::from_shape_fn((62, 1), |(row, _)| (row % 7) as f32);
+        let labels = Labels { column: "kind".into(), names, of_row };
+        let real = Table::new(vec!["a".into()], rows, Some(labels)).unwrap();
+        let none = Array2::zeros((0, 1));
+        let mut places = [false; 2];
+        for seed in 1..=16 {
+            let reference = Reference::find(None, &real, none.view(), 0, seed).unwrap();
+            let weights = reference.mixture.weights();
+            // The half that was fitted has the only row of the last label, or has not.
+            let rows = if weights[2] > 0.0 { 62.0 } else { 61.0 };
+            places[usize::from(weights[2] > 0.0)] = true;
+            for (weight, count) in weights.iter().zip([41.0, 20.0, rows - 61.0]) {
+                assert!((weight - count / rows).abs() < 1e-12, "seed {seed}: {weights:?}");
+            }
+        }
+        assert_eq!(places, [true; 2]);
+    }
 }

@@ -11,6 +11,7 @@ use super::ledger::{Counts, Judged, Ledger, Mode, Verdict, one_gaussian};
 use super::metrics::Metrics;
 use super::neighbours::NEAREST;
 use super::reference::{Kind, Reference};
+use super::spread::{column_moments, spread_ratio};
 use super::structure::{Structure, describe};
 use super::subset::subset;
 use crate::data::{Mixture, Table};
@@ -235,11 +236,12 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
         .then(|| drawn(&reference.fitted, BASELINE_STEP))
         .map(|judged| Compared::new(baseline_name(&reference), &judged));
     tick();
-    let metrics = Metrics::compare(&reference, &ledger, generated, seed)?;
+    let judged = [&found, &ceiling];
+    let metrics = Metrics::compare(&reference, &ledger, real.rows(), generated, judged, seed)?;
     tick();
     let some =
         |rows: ArrayView2<'_, f32>| rows.select(Axis(0), &subset(rows.nrows(), options.rows));
-    let structure = describe(
+    let clustered = describe(
         some(reference.real.view()).view(),
         some(generated).view(),
         options.max_clusters,
@@ -247,6 +249,12 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
         seed,
         tick,
     )?;
+    // Clustering is too costly for all rows; moments are not.
+    let structure = Structure {
+        spread_ratio: spread_ratio(real.rows(), generated),
+        columns: column_moments(real.rows(), generated),
+        ..clustered
+    };
     let places = found.modes.iter().zip(reference.mixture.means());
     let modes = places.map(|(mode, mean)| AuditedMode {
         mode: mode.clone(),

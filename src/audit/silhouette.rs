@@ -3,13 +3,12 @@
 use std::ops::Range;
 
 use ndarray::ArrayView2;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::subset::subset;
+use crate::knn::{LANES, Points, squared_distances};
 
-/// Rows that are compared with all rows together: enough to fill vector registers, and few enough
-/// that their sums for about a hundred clusters stay in the first-level cache.
-const LANES: usize = 16;
 /// Rows whose silhouettes are computed at most.
 pub const MOST_ROWS: usize = 5000;
 
@@ -42,14 +41,18 @@ pub fn silhouettes(rows: ArrayView2<f64>, labellings: &[&[usize]]) -> Vec<Silhou
         return Vec::new();
     }
     let n = rows.nrows();
-    let rows = rows.as_standard_layout();
-    let rows: Vec<&[f64]> = rows.rows().into_iter().filter_map(|row| row.to_slice()).collect();
     let clusterings = Clusterings::new(n, labellings);
-    let asked = subset(n, MOST_ROWS);
-    let blocks: Vec<Vec<Sums>> = asked
-        .par_chunks(LANES)
-        .map(|block| clusterings.sum_silhouettes(block, &clusterings.sum_distances(block, &rows)))
-        .collect();
+    if rows.is_empty() {
+        return vec![Silhouette { mean: 0.0, error: 0.0 }; labellings.len()];
+    }
+    let (arch, points, asked) = (Arch::new(), Points::new(rows), subset(n, MOST_ROWS));
+    // Few enough together that their sums for about a hundred clusters stay in the first-level cache.
+    let of_block = |block: &[usize]| {
+        let tile = &points.tiles(block);
+        let sums = arch.dispatch(SumDistances { clusterings: &clusterings, points: &points, tile });
+        clusterings.sum_silhouettes(block, &sums)
+    };
+    let blocks: Vec<Vec<Sums>> = asked.par_chunks(LANES).map(of_block).collect();
     // Added block by block, so that the number of threads does not change the rounding.
     let mut totals = vec![Sums::default(); labellings.len()];
     for block in blocks {
@@ -59,11 +62,11 @@ pub fn silhouettes(rows: ArrayView2<f64>, labellings: &[&[usize]]) -> Vec<Silhou
         }
     }
     let asked = asked.len() as f64;
-    let unasked = 1.0 - asked / n.max(1) as f64;
+    let unasked = 1.0 - asked / n as f64;
     let of_labelling = |sums: Sums| {
-        let mean = sums.first / asked.max(1.0);
+        let mean = sums.first / asked;
         let variance = (sums.second - mean * sums.first).max(0.0) / (asked - 1.0).max(1.0);
-        Silhouette { mean, error: (variance / asked.max(1.0) * unasked).sqrt() }
+        Silhouette { mean, error: (variance / asked * unasked).sqrt() }
     };
     totals.into_iter().map(of_labelling).collect()
 }
@@ -104,30 +107,7 @@ impl Clusterings {
         Self { clusters, sizes, spans }
     }
 
-    /// For each cluster the sums of the distances from the `asked` rows to its rows.
-    fn sum_distances(&self, asked: &[usize], rows: &[&[f64]]) -> Vec<[f64; LANES]> {
-        let mut block = vec![[0.0; LANES]; rows[asked[0]].len()];
-        for (lane, &row) in asked.iter().enumerate() {
-            block.iter_mut().zip(rows[row]).for_each(|(lanes, &value)| lanes[lane] = value);
-        }
-        let mut sums = vec![[0.0; LANES]; self.sizes.len()];
-        for (row, clusters) in rows.iter().zip(self.clusters.chunks_exact(self.spans.len())) {
-            let mut distances = [0.0; LANES];
-            for (lanes, &value) in block.iter().zip(*row) {
-                for (sum, own) in distances.iter_mut().zip(lanes) {
-                    *sum += (own - value) * (own - value);
-                }
-            }
-            distances.iter_mut().for_each(|distance| *distance = distance.sqrt());
-            for &cluster in clusters {
-                sums[cluster].iter_mut().zip(distances).for_each(|(sum, d)| *sum += d);
-            }
-        }
-        sums
-    }
-
-    /// For each labelling the sums over the `asked` rows, given their
-    /// [`sum_distances`](Self::sum_distances).
+    /// For each labelling the sums over the `asked` rows, given their [`SumDistances`].
     fn sum_silhouettes(&self, asked: &[usize], distances: &[[f64; LANES]]) -> Vec<Sums> {
         let labellings = self.spans.len();
         let of_labelling = |(labelling, span): (usize, &Range<usize>)| {
@@ -162,6 +142,31 @@ impl Clusterings {
             .fold(f64::INFINITY, f64::min);
         let larger = within.max(nearest);
         if larger > 0.0 && larger.is_finite() { (nearest - within) / larger } else { 0.0 }
+    }
+}
+
+/// For each cluster the sums of the distances from the rows of a tile to its rows.
+struct SumDistances<'a> {
+    clusterings: &'a Clusterings,
+    points: &'a Points,
+    tile: &'a [[f64; LANES]],
+}
+
+impl WithSimd for SumDistances<'_> {
+    type Output = Vec<[f64; LANES]>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
+        let Clusterings { clusters, sizes, spans } = self.clusterings;
+        let mut sums = vec![[0.0; LANES]; sizes.len()];
+        for (row, clusters) in clusters.chunks_exact(spans.len()).enumerate() {
+            let mut distances = squared_distances(self.tile, self.points.row(row).iter().copied());
+            distances.iter_mut().for_each(|distance| *distance = distance.sqrt());
+            for &cluster in clusters {
+                sums[cluster].iter_mut().zip(distances).for_each(|(sum, d)| *sum += d);
+            }
+        }
+        sums
     }
 }
 

@@ -42,18 +42,18 @@ pub struct Mixtures {
 /// Clusters, components and spread of real and generated rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Structure {
-    /// Real rows looked at.
+    /// Real rows that clusters and mixtures were looked for in.
     pub real_rows: usize,
-    /// Generated rows looked at.
+    /// Generated rows that they were looked for in.
     pub generated_rows: usize,
     /// What K-means sees.
     pub clusters: Clusters,
     /// What mixtures see.
     pub mixtures: Mixtures,
-    /// Generated standard deviation as a share of the data's; absent where the real rows are all
-    /// equal.
+    /// Generated standard deviation as a share of the data's, of all rows given; absent where the real
+    /// rows are all equal.
     pub spread_ratio: Option<f64>,
-    /// Mean and standard deviation of each column.
+    /// Mean and standard deviation of each column, of all rows given.
     pub columns: Vec<ColumnMoments>,
 }
 

@@ -3,7 +3,7 @@
 use super::cause::{Cause, CauseKind};
 use super::estimate::Estimate;
 use super::latent::LatentDiagnosis;
-use super::ledger::{Counts, SHIFTED, SHRUNK, SMEARED, Verdict};
+use super::ledger::{Counts, EligibleCounts, SHIFTED, SHRUNK, SMEARED, Verdict};
 use super::metrics::{FEWEST_ROWS, Metrics};
 use super::reference::Kind;
 use super::samples::{AuditedMode, SamplesAudit};
@@ -17,51 +17,37 @@ const MOST_NAMED: usize = 10;
 /// Shifts and spreads beyond this are shown as beyond it.
 const LARGEST_SHOWN: f64 = 1000.0;
 
-/// The findings in one line.
+/// The findings in one line. Modes too small to judge are counted apart.
 pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
     if let Some(doubt) = &audit.reference.doubt {
         return format!("The audit cannot judge: {doubt}.");
     }
-    let counts = audit.counts;
-    let (modes, judged) = (counts.modes, counts.eligible_only.modes);
-    if judged == 0 {
+    let (modes, judged) = (audit.counts.modes, audit.counts.eligible_only);
+    if judged.modes == 0 {
+        let here =
+            if modes == 1 { "the one here has".into() } else { format!("the {modes} here have") };
         return format!(
-            "No mode can be judged: each takes 20 real rows and 50 generated ones, and the {modes} \
-             here have fewer."
+            "No mode can be judged: each takes 20 real rows and 50 generated ones, 20 of them of high \
+             quality that no other mode hides, and {here} fewer."
         );
     }
-    if judged < modes && counts.eligible_only.strict == judged {
-        let all = match judged {
-            1 => "The one mode that the data show was captured, as it is in the data".into(),
-            _ => format!(
-                "All {judged} modes that the data show were captured, as they are in the data"
-            ),
-        };
-        return format!("{all} ({} of {modes} too small to judge).", modes - judged);
-    }
     let collapsed = cause.is_some_and(|cause| cause.kind == CauseKind::Collapse);
-    let mut line = match (counts.captured, counts.strict) {
-        (0, _) => format!("0 of {modes} modes captured"),
-        (_, 0) if collapsed => format!("0 of {modes} modes captured as they are in the data"),
-        (captured, strict) if strict == captured => {
-            format!("{captured} of {modes} modes captured, as they are in the data")
-        }
-        (captured, strict) => {
-            format!(
-                "{captured} of {modes} modes captured, {strict} of them as they are in the data"
-            )
-        }
-    };
-    if judged < modes {
-        line.push_str(&format!(" ({} too small to judge)", modes - judged));
+    let mut line = tally(audit, collapsed);
+    if judged.modes < modes {
+        line.push_str(&format!(" ({} of {modes} too small to judge)", modes - judged.modes));
+    }
+    if judged.modes < modes && judged.strict == judged.modes {
+        return format!("{line}.");
     }
     let cause = cause.filter(|cause| cause.kind != CauseKind::CannotTell);
     if let Some(cause) = cause {
         line.push_str(&format!(": {}", cause.kind.describe()));
     }
-    let floor = &audit.floor.counts;
-    if counts.strict < modes && counts.strict <= floor.strict && counts.captured <= floor.captured {
-        line.push_str("; one Gaussian does as well");
+    let floor = audit.floor.counts.eligible_only;
+    let [own, of_floor] = [judged, floor].map(|counts| [counts.strict, counts.captured]);
+    if judged.strict < judged.modes && (0..2).all(|count| own[count] <= of_floor[count]) {
+        let how = if own == of_floor { "as well" } else { "better" };
+        line.push_str(&format!("; one Gaussian does {how}"));
     }
     let missing = audit.modes.iter().filter(|mode| mode.mode.verdict == Verdict::Missing);
     let missing: Vec<String> = missing.map(|mode| name(audit, mode.mode.id)).collect();
@@ -74,14 +60,59 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
     }
 }
 
+/// How many of the modes that can be judged, at least one, are captured and as in the data.
+fn tally(audit: &SamplesAudit, collapsed: bool) -> String {
+    let EligibleCounts { modes, captured, strict, .. } = audit.counts.eligible_only;
+    let doubts = doubts(audit);
+    let (noun, they_are) = if modes == 1 { ("mode", "it is") } else { ("modes", "they are") };
+    if modes < audit.counts.modes && strict == modes {
+        let all = match modes {
+            1 => "The one mode that the data show was captured".into(),
+            _ => format!("All {modes} modes that the data show were captured"),
+        };
+        return format!("{all}, as {they_are} in the data{doubts}");
+    }
+    match (captured, strict) {
+        (0, _) => format!("0 of {modes} {noun} captured"),
+        (_, 0) if collapsed => format!("0 of {modes} {noun} captured as {they_are} in the data"),
+        (_, 0) if modes == 1 => "1 of 1 mode captured, but not as it is in the data".into(),
+        _ if strict == captured => {
+            format!("{captured} of {modes} {noun} captured, as {they_are} in the data{doubts}")
+        }
+        _ => format!(
+            "{captured} of {modes} modes captured, {strict} of them as they are in the data{doubts}"
+        ),
+    }
+}
+
+/// What takes from the certainty that modes are as in the data; empty where nothing does.
+fn doubts(audit: &SamplesAudit) -> String {
+    let strict = || audit.modes.iter().filter(|mode| mode.mode.verdict == Verdict::Strict);
+    let borderline = match (strict().filter(|mode| mode.mode.borderline).count(), strict().count())
+    {
+        (0, _) => String::new(),
+        (1, 1) => "; borderline".into(),
+        (some, _) => format!("; {some} of them borderline"),
+    };
+    // A given mixture needs no check, and a fit that could not be checked is not trusted.
+    let unchecked = match (audit.reference.kind, audit.reference.checked) {
+        (Kind::Labels, 0) => "; too few rows to check the modes",
+        _ => "",
+    };
+    format!("{borderline}{unchecked}")
+}
+
 /// What the modes are and what they are held against, in a sentence or two.
 pub fn reference(audit: &SamplesAudit) -> String {
     let reference = &audit.reference;
+    let one = reference.k == 1;
+    let components = if one { "component" } else { "components" };
     let what = match reference.kind {
-        Kind::Mixture => "the components of the given mixture".into(),
+        Kind::Mixture => format!("the {components} of the given mixture"),
+        Kind::Labels if one => "the one label of the data, taken for a Gaussian".into(),
         Kind::Labels => "the labels of the data, one Gaussian each".into(),
         Kind::Fitted => format!(
-            "the components of the Gaussian mixture with the best BIC{}, fitted to {} of the real rows",
+            "the {components} of the Gaussian mixture with the best BIC{}, fitted to {} of the real rows",
             reference.covariance.map_or_else(String::new, |c| format!(" ({c} covariances)")),
             reference.real_rows
         ),
@@ -89,13 +120,18 @@ pub fn reference(audit: &SamplesAudit) -> String {
     let checked = match reference.kind {
         Kind::Mixture => String::new(),
         Kind::Labels | Kind::Fitted => format!(
-            " Those rows are enough to check {} of the {} modes.",
-            reference.checked, reference.k
+            " Those rows are enough to check {} of {}.",
+            reference.checked,
+            if one { "1 mode".into() } else { format!("the {} modes", reference.k) }
         ),
     };
+    let (subject, they_are) = match one {
+        true => ("The one mode is".into(), "it is"),
+        false => (format!("The {} modes are", reference.k), "they are"),
+    };
     format!(
-        "The {} modes are {what}; they are held against {} {}.{checked}",
-        reference.k, reference.fresh_rows, audit.ceiling.of
+        "{subject} {what}; {they_are} held against {} {}.{checked}",
+        reference.fresh_rows, audit.ceiling.of
     )
 }
 
@@ -285,23 +321,30 @@ pub fn latent(latent: &LatentDiagnosis) -> String {
 
 /// What K-means can and cannot count here.
 pub fn counting(audit: &SamplesAudit) -> String {
-    let close = audit.reference.close;
-    let reach = match close {
-        0 => {
-            "K-means can count the modes here: each stands at least 6 standard deviations from the \
-              others."
-                .into()
-        }
-        _ => format!(
-            "K-means does not count the modes here: {close} of {} stand less than 6 standard \
-             deviations from another, and to K-means such modes are one. Compare the rows of this \
-             table with each other, not with the number of modes.",
-            audit.counts.modes
-        ),
+    let (modes, close) = (audit.counts.modes, audit.reference.close);
+    let most = audit.structure.clusters.real.fits.last().map_or(1, |fit| fit.k);
+    let compare = "Compare the rows of this table with each other, not with the number of modes.";
+    let reach = if modes == 1 {
+        "K-means cannot count the modes here: there is one, and it looks for two clusters or more."
+            .into()
+    } else if modes > most {
+        format!(
+            "K-means was asked for {most} clusters at most, and there are {modes} modes. {compare}"
+        )
+    } else if close > 0 {
+        format!(
+            "K-means does not count the modes here: {close} of {modes} stand less than 6 standard \
+             deviations from another, and to K-means such modes are one. {compare}"
+        )
+    } else {
+        "K-means can count the modes here: each stands at least 6 standard deviations from the \
+         others."
+            .into()
     };
     format!(
-        "{reach} The gap statistic alone can say 1. BIC chooses among Gaussian mixtures with full, \
-         diagonal and spherical covariances; mini-batch K-means is judged by the silhouette."
+        "{reach} Of the rules of K-means the gap statistic alone can say 1. BIC, which can too, \
+         chooses among Gaussian mixtures with full, diagonal and spherical covariances; mini-batch \
+         K-means is judged by the silhouette."
     )
 }
 
@@ -347,8 +390,13 @@ pub fn metric_notes(metrics: &Metrics) -> String {
         true => format!(", {FEWEST_ROWS} of them for the energy distance"),
         false => String::new(),
     };
+    let units = match metrics.standardised {
+        true => " Columns spread so differently that distances are in standard deviations of each.",
+        false => "",
+    };
     let notes = format!(
-        "With 95% intervals, whose methods the JSON Schema states; {rows} rows on each side{of_pairs}."
+        "With 95% intervals, whose methods the JSON Schema states; {rows} rows on each side{of_pairs}. \
+         High quality and exact copies are shares of all rows.{units}"
     );
     let Some(gap) = &metrics.nll_gap else { return notes };
     let baseline = gap.baseline.map_or_else(String::new, |baseline| {

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::parts::{scrolling, table, terms};
 use super::{Class, Page};
+use crate::audit::ledger::EligibleCounts;
 use crate::audit::samples::{AuditedMode, SamplesAudit};
 use crate::audit::words::{self, Standing};
 
@@ -64,8 +65,8 @@ impl Page {
                 ("Spread", "their variance over that of the mode: below 1 they are too narrow, above 1 too \
                   wide."),
                 ("Borderline", "the interval crosses a threshold, so more samples could change the verdict."),
-                ("Too small to judge", "fewer than 20 real rows or 50 generated ones are expected, so a gap \
-                  could be chance."),
+                ("Too small to judge", "fewer than 20 real rows or 50 generated ones are expected, or fewer \
+                  than 20 of high quality that no other mode hides, so a gap could be chance."),
             ]))
         }
     }
@@ -82,21 +83,21 @@ pub(super) fn short(standing: Standing) -> Markup {
     html! { p.short { span aria-hidden="true" { (sign) } " " (standing.answer()) } }
 }
 
-/// The counts behind the verdict.
+/// The counts behind the verdict, which is of the modes large enough to judge.
 fn tiles(audit: &SamplesAudit) -> Markup {
-    let counts = audit.counts;
+    let (counts, judged) = (audit.counts, audit.counts.eligible_only);
     let tile = |value: String, name: &str| {
         html! { div { dt { (name) } dd { (value) } } }
     };
-    let of = |count| format!("{count} of {}", counts.modes);
+    let strict = |counts: EligibleCounts| format!("{} of {}", counts.strict, counts.modes);
     html! {
         dl.tiles {
-            (tile(of(counts.captured), "modes captured"))
-            (tile(of(counts.strict), "as in the data"))
-            (tile(counts.missing.to_string(), "missing"))
-            (tile((counts.modes - counts.eligible_only.modes).to_string(), "too small to judge"))
-            (tile(of(audit.ceiling.counts.strict), "for comparison: fresh real rows"))
-            (tile(of(audit.floor.counts.strict), "for comparison: one Gaussian"))
+            (tile(format!("{} of {}", judged.captured, judged.modes), "modes captured"))
+            (tile(strict(judged), "as in the data"))
+            (tile(judged.missing.to_string(), "missing"))
+            (tile((counts.modes - judged.modes).to_string(), "too small to judge"))
+            (tile(strict(audit.ceiling.counts.eligible_only), "for comparison: fresh real rows"))
+            (tile(strict(audit.floor.counts.eligible_only), "for comparison: one Gaussian"))
         }
     }
 }

@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use super::components::Components;
 use super::{FIRST_STEP, Fit, SAMPLE, VARIANCE_FLOOR};
+use crate::audit::exact::Exact;
 use crate::data::Mixture;
 use crate::data::Scaled;
 use crate::error::Result;
@@ -14,6 +15,11 @@ use crate::random::{Generator, Stream};
 
 /// Rows in a block.
 const BLOCK: usize = 256;
+/// A column of at most so many values is one of categories, each of which may be a mode.
+const CATEGORIES: usize = 5;
+/// Categories are blurred by their distance over this, which leaves them apart and forgives a generator
+/// the noise that it adds to them.
+const BLUR: f64 = 8.0;
 /// A column has steps where the median gap between neighbouring values is at most this many times
 /// the smallest. Among a hundred draws from a continuous distribution the smallest is far smaller.
 const REGULAR: f64 = 4.0;
@@ -25,7 +31,8 @@ const REGULAR: f64 = 4.0;
 ///
 /// - A column whose values are multiples of a step h (counts, readings to a decimal) is known to
 ///   that step only. h²/2π is added to its variances, so that no component gives a cell of that
-///   grid a probability above 1.
+///   grid a probability above 1. Of one with at most five values (yes or no, a grade) it is (h/8)²,
+///   so that each of them can be a mode.
 /// - Where some column is continuous, rows do not repeat by chance. Exact copies of a row
 ///   (memorised, padded, joined twice) are then no further evidence, and each distinct row counts
 ///   once. Where every column has steps, copies are to be expected and all count.
@@ -37,7 +44,7 @@ pub struct Rows {
     /// The first rows, n × columns.
     sample: Array2<f64>,
     mean: Vec<f64>,
-    scale: f64,
+    scale: Vec<f64>,
     count: usize,
     distinct: usize,
 }
@@ -50,13 +57,13 @@ impl Rows {
     pub fn new(rows: ArrayView2<f32>, seed: u64) -> Result<Self> {
         // Checks the values before anything else looks at them.
         let mut scaled = Scaled::new(rows)?;
-        let steps: Vec<Option<f64>> = rows.columns().into_iter().map(step).collect();
+        let steps: Vec<Option<Steps>> = rows.columns().into_iter().map(steps).collect();
         let distinct = first_of_copies(rows);
-        if steps.contains(&None) && distinct.len() < rows.nrows() {
+        if steps.iter().any(Option::is_none) && distinct.len() < rows.nrows() {
             scaled = Scaled::new(rows.select(Axis(0), &distinct).view())?;
         }
-        let of_step = |step: &Option<f64>| {
-            VARIANCE_FLOOR + (step.unwrap_or(0.0) / scaled.scale).powi(2) / TAU
+        let floor = |(steps, scale): (&Option<Steps>, &f64)| {
+            VARIANCE_FLOOR + steps.as_ref().map_or(0.0, Steps::variance) / scale.powi(2)
         };
         let n = scaled.rows.nrows();
         let order = Generator::new(seed, Stream::Clustering, FIRST_STEP).permutation(n);
@@ -68,10 +75,10 @@ impl Rows {
         };
         Ok(Self {
             blocks: order.chunks(BLOCK).map(block).collect(),
-            floor: steps.iter().map(of_step).collect(),
+            floor: steps.iter().zip(&scaled.scale).map(floor).collect(),
             sample: scaled.rows.select(Axis(0), &order[..n.min(SAMPLE)]),
             mean: scaled.mean.to_vec(),
-            scale: scaled.scale,
+            scale: scaled.scale.to_vec(),
             count: n,
             distinct: distinct.len(),
         })
@@ -104,20 +111,21 @@ impl Rows {
 
     /// What the log-likelihood of n rows in scaled units is above that in the units of the data.
     pub(super) fn unscaling(&self, n: usize) -> f64 {
-        (n * self.columns()) as f64 * self.scale.ln()
+        n as f64 * self.scale.iter().map(|scale| scale.ln()).sum::<f64>()
     }
 
     /// A mixture's parameters in scaled units.
     pub(super) fn scaled(&self, mixture: &Mixture) -> Components {
         assert_eq!(mixture.dimensions(), self.columns(), "columns of the mixture and of the rows");
-        let square = self.scale * self.scale;
         let place = |mean: &Vec<f64>| {
-            mean.iter().zip(&self.mean).map(|(x, mean)| (x - mean) / self.scale).collect()
+            let of_mean = mean.iter().zip(&self.mean).zip(&self.scale);
+            of_mean.map(|((x, mean), scale)| (x - mean) / scale).collect()
         };
+        let factors: Vec<f64> = self.scale.iter().map(|scale| scale.recip()).collect();
         Components {
             weights: mixture.weights().to_vec(),
             means: mixture.means().iter().map(place).collect(),
-            covariances: rescaled(mixture.covariances(), square.recip()),
+            covariances: rescaled(mixture.covariances(), &factors),
         }
     }
 
@@ -128,24 +136,51 @@ impl Rows {
     pub fn mixture(&self, fit: &Fit) -> Result<Mixture> {
         let Components { weights, means, covariances } = &fit.components;
         let place = |mean: &Vec<f64>| {
-            mean.iter().zip(&self.mean).map(|(x, mean)| x * self.scale + mean).collect()
+            let of_mean = mean.iter().zip(&self.mean).zip(&self.scale);
+            of_mean.map(|((x, mean), scale)| x * scale + mean).collect()
         };
         Mixture::new(
             weights.clone(),
             means.iter().map(place).collect(),
-            rescaled(covariances, self.scale * self.scale),
+            rescaled(covariances, &self.scale),
         )
     }
 }
 
-fn rescaled(covariances: &[Vec<Vec<f64>>], factor: f64) -> Vec<Vec<Vec<f64>>> {
-    let row = |row: &Vec<f64>| row.iter().map(|value| value * factor).collect();
-    covariances.iter().map(|rows| rows.iter().map(row).collect()).collect()
+/// Covariances of columns that are multiplied by these factors.
+fn rescaled(covariances: &[Vec<Vec<f64>>], factors: &[f64]) -> Vec<Vec<Vec<f64>>> {
+    let row = |(row, a): (&Vec<f64>, &f64)| {
+        row.iter().zip(factors).map(|(value, b)| value * a * b).collect()
+    };
+    covariances.iter().map(|rows| rows.iter().zip(factors).map(row).collect()).collect()
 }
 
-/// The step of which a column's values are multiples; 0 where they are all equal, nothing where it
-/// is continuous.
-fn step(column: ArrayView1<f32>) -> Option<f64> {
+/// The steps of a column that is not continuous.
+#[derive(Debug, PartialEq)]
+struct Steps {
+    /// Of which its values are multiples; 0 where they are all equal.
+    size: f64,
+    /// How many of them differ.
+    values: usize,
+}
+
+impl Steps {
+    /// The variance that stands for what the steps hide.
+    fn variance(&self) -> f64 {
+        match self.values {
+            ..=CATEGORIES => (self.size / BLUR).powi(2),
+            _ => self.size.powi(2) / TAU,
+        }
+    }
+}
+
+/// The variance that the steps of a column hide, as [`Rows`] says; 0 where it is continuous.
+pub fn hidden_by_steps(column: ArrayView1<f32>) -> f64 {
+    steps(column).as_ref().map_or(0.0, Steps::variance)
+}
+
+/// The steps of a column; nothing where it is continuous.
+fn steps(column: ArrayView1<f32>) -> Option<Steps> {
     let mut values: Vec<f32> = column.to_vec();
     values.sort_unstable_by(f32::total_cmp);
     let mut gaps: Vec<f64> = values
@@ -154,17 +189,16 @@ fn step(column: ArrayView1<f32>) -> Option<f64> {
         .filter(|&gap| gap > 0.0)
         .collect();
     gaps.sort_unstable_by(f64::total_cmp);
-    let Some(&smallest) = gaps.first() else { return Some(0.0) };
-    (gaps[gaps.len() / 2] <= REGULAR * smallest).then_some(smallest)
+    let size = gaps.first().copied().unwrap_or(0.0);
+    let regular = gaps.get(gaps.len() / 2).is_none_or(|&median| median <= REGULAR * size);
+    regular.then_some(Steps { size, values: gaps.len() + 1 })
 }
 
 /// The first of every set of equal rows.
 fn first_of_copies(rows: ArrayView2<f32>) -> Vec<usize> {
     let mut seen = HashSet::with_capacity(rows.nrows());
-    // Adding zero makes the two zeros one.
-    let bits = |row: ArrayView1<f32>| row.iter().map(|x| (x + 0.0).to_bits()).collect::<Vec<_>>();
     let rows = rows.axis_iter(Axis(0)).enumerate();
-    rows.filter(|(_, row)| seen.insert(bits(*row))).map(|(index, _)| index).collect()
+    rows.filter(|(_, row)| seen.insert(Exact(*row))).map(|(index, _)| index).collect()
 }
 
 #[cfg(test)]
@@ -177,7 +211,7 @@ mod tests {
     fn steps_are_found_where_there_are_any() {
         let mut normal = vec![0.0; 1000];
         Generator::new(1, Stream::MixtureRows, 0).normal(&mut normal);
-        let of = |values: Vec<f32>| step(Array1::from(values).view());
+        let of = |values: Vec<f32>| steps(Array1::from(values).view()).map(|steps| steps.size);
         assert_eq!(of(normal.clone()), None);
         assert_eq!(of(normal.iter().map(|x| (x * 3.0).round()).collect()), Some(1.0));
         assert_eq!(of(normal.iter().map(|x| (x * 300.0).round()).collect()), Some(1.0));

@@ -17,6 +17,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2};
 
+use super::covariance;
 use super::verdict::Figure;
 use crate::data::Mixture;
 
@@ -48,13 +49,8 @@ impl Bridge {
         modes: [usize; 2],
         draws: [ArrayView2<f64>; 2],
     ) -> Option<Self> {
-        let matrix = |k: usize| {
-            let d = mixture.dimensions();
-            Array2::from_shape_fn((d, d), |(i, j)| mixture.covariances()[k][i][j])
-        };
         let mean = |k: usize| Array1::from(mixture.means()[k].clone());
-        let [first, second] = modes;
-        let (covariances, means) = ([matrix(first), matrix(second)], [mean(first), mean(second)]);
+        let (covariances, means) = (modes.map(|k| covariance(mixture, k)), modes.map(mean));
         let direction = solve(&(&covariances[0] + &covariances[1]), &(&means[1] - &means[0]));
         let [start, end] = means.map(|mean| mean.dot(&direction));
         let distance = end - start;

@@ -1,21 +1,32 @@
 //! Gaussians fitted to rows: one to all of them, or one a label.
 //!
-//! A covariance is that of the rows with its correlations shrunk towards 0 by the share that Schäfer
-//! and Strimmer (Statistical Applications in Genetics and Molecular Biology 4, 2005, art. 32, target
-//! D) estimate to lose least: Σ Var(rᵢⱼ) / Σ rᵢⱼ² over i ≠ j, held in (0, 1]. Variances stay as they
-//! are. With many rows nothing is shrunk that matters; with fewer rows than columns the covariance
-//! is still positive definite.
+//! A covariance is that of the rows, as soon as there are [`ENOUGH`] of them a column. Of fewer rows
+//! its correlations are shrunk towards 0 by the share that Schäfer and Strimmer (Statistical
+//! Applications in Genetics and Molecular Biology 4, 2005, art. 32, target D) estimate to lose least:
+//! Σ Var(rᵢⱼ) / Σ rᵢⱼ² over i ≠ j, held in (0, 1]. Variances stay as they are. So with fewer rows than
+//! columns too the covariance is positive definite.
+//!
+//! That share loses least in the sum of squared errors of the correlations, in which a narrow
+//! direction counts for nothing. Between columns with a correlation r near 1 it turns the variance
+//! 1 − r into 1 − r + λr, and λ is about 2/n at least, and larger the more columns have nothing to do
+//! with each other: of 20 columns, two of them with r = 0.99995, λ was 0.3 for 400 rows, and 5 % of
+//! the draws of the fit lay where 99.7 % should. Unshrunk it was 99.7 %.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
 
+use crate::audit::em::hidden_by_steps;
 use crate::data::{Labels, Mixture};
 use crate::error::{Error, Result};
 
 /// The least variance of a column, as a share of its variance over all rows, so that columns that
-/// are constant in a mode do no harm.
+/// are constant in a mode do no harm. Of a column of steps it is what they hide, if that is more.
 const VARIANCE_FLOOR: f64 = 1e-6;
 /// The least by which correlations are shrunk, so that columns may be copies of one another.
 const LEAST_SHRINKAGE: f64 = 1e-6;
+/// Rows a column from which on nothing more is shrunk. The sample covariance of so many has 0.90 (50
+/// columns) to 0.97 (5 columns) of fresh rows within its 0.9973 quantile; of three rows a column,
+/// 0.66 to 0.89.
+const ENOUGH: usize = 5;
 
 /// One Gaussian fitted to `rows` (n × D): a mixture of one component.
 ///
@@ -25,8 +36,7 @@ pub fn one_gaussian(rows: ArrayView2<f32>) -> Result<Mixture> {
     if rows.nrows() < 2 {
         return Err(Error::input("a Gaussian cannot be fitted to fewer than two rows"));
     }
-    let rows = rows.mapv(f64::from);
-    let floor = floor(&rows);
+    let (floor, rows) = (floor(rows), rows.mapv(f64::from));
     Mixture::new(vec![1.0], vec![mean(&rows).to_vec()], vec![covariance(&rows, &floor, &floor)])
 }
 
@@ -42,8 +52,7 @@ pub fn one_gaussian(rows: ArrayView2<f32>) -> Result<Mixture> {
 /// Where there is not one label a row.
 pub fn gaussian_per_label(rows: ArrayView2<f32>, labels: &Labels) -> Result<Mixture> {
     assert_eq!(labels.of_row.len(), rows.nrows(), "one label a row");
-    let all = rows.mapv(f64::from);
-    let floor = floor(&all);
+    let (floor, all) = (floor(rows), rows.mapv(f64::from));
     let groups: Vec<Array2<f64>> = (0..labels.names.len())
         .map(|label| {
             let of_label: Vec<usize> =
@@ -76,11 +85,15 @@ fn mean(rows: &Array2<f64>) -> Array1<f64> {
 }
 
 /// For each column [`VARIANCE_FLOOR`] of its variance; for a constant one, of the mean variance; for
-/// constant rows, of the size of the values that f32 can tell apart.
-fn floor(rows: &Array2<f64>) -> Array1<f64> {
-    let variances = (rows - &mean(rows)).mapv(|x| x * x).sum_axis(Axis(0)) / rows.nrows() as f64;
+/// constant rows, of the size of the values that f32 can tell apart. For a column of steps at least
+/// [`hidden_by_steps`].
+fn floor(rows: ArrayView2<f32>) -> Array1<f64> {
+    let hidden = rows.map_axis(Axis(0), hidden_by_steps);
+    let rows = rows.mapv(f64::from);
+    let variances = (&rows - &mean(&rows)).mapv(|x| x * x).sum_axis(Axis(0)) / rows.nrows() as f64;
     let typical = variances.mean().filter(|variance| *variance > 0.0).unwrap_or(1.0);
-    variances.mapv(|variance| VARIANCE_FLOOR * if variance > 0.0 { variance } else { typical })
+    let share = variances.mapv(|own| VARIANCE_FLOOR * if own > 0.0 { own } else { typical });
+    Zip::from(&share).and(&hidden).map_collect(|share, hidden| share.max(*hidden))
 }
 
 /// The covariance of `rows` as the module says; diagonal with the variances `without` for fewer than
@@ -97,6 +110,20 @@ fn covariance(rows: &Array2<f64>, without: &Array1<f64>, floor: &Array1<f64>) ->
     let deviations = Array1::from_shape_fn(d, |i| variances[i].max(floor[i]).sqrt());
     let scaled = centred / &deviations;
     let correlations = scaled.t().dot(&scaled) / (n - 1.0);
+    let shrinkage = match rows.nrows() < ENOUGH * d {
+        true => shrinkage(&scaled, &correlations),
+        false => LEAST_SHRINKAGE,
+    };
+    let entry = |i: usize, j: usize| {
+        let scale = deviations[i] * deviations[j];
+        if i == j { scale } else { scale * correlations[(i, j)] * (1.0 - shrinkage) }
+    };
+    (0..d).map(|i| (0..d).map(|j| entry(i, j)).collect()).collect()
+}
+
+/// The share by which the `correlations` of the `scaled` rows are shrunk, as the module says.
+fn shrinkage(scaled: &Array2<f64>, correlations: &Array2<f64>) -> f64 {
+    let n = scaled.nrows() as f64;
     let squares = scaled.mapv(|x| x * x);
     // Over the rows, Σ (x y − mean of x y)², with x y of two scaled columns.
     let products = squares.t().dot(&squares);
@@ -106,12 +133,7 @@ fn covariance(rows: &Array2<f64>, without: &Array1<f64>, floor: &Array1<f64>) ->
         noise += n / (n - 1.0).powi(3) * about_mean;
         signal += r * r;
     }
-    let shrinkage = if signal > 0.0 { (noise / signal).clamp(LEAST_SHRINKAGE, 1.0) } else { 1.0 };
-    let entry = |i: usize, j: usize| {
-        let scale = deviations[i] * deviations[j];
-        if i == j { scale } else { scale * correlations[(i, j)] * (1.0 - shrinkage) }
-    };
-    (0..d).map(|i| (0..d).map(|j| entry(i, j)).collect()).collect()
+    if signal > 0.0 { (noise / signal).clamp(LEAST_SHRINKAGE, 1.0) } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -167,6 +189,18 @@ mod tests {
         for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
             assert!((found - expected).abs() < 1e-9, "{found} {expected}");
         }
+    }
+
+    /// As many draws of the fit as of the truth lie within the truth's 0.9973 quantile, 14.156 of χ²₃,
+    /// where two columns differ by a hundredth of their deviation.
+    #[test]
+    fn narrow_directions_stay_narrow() {
+        let covariance = vec![vec![1.0, 1.0, 0.0], vec![1.0, 1.0 + 1e-4, 0.0], vec![0.0, 0.0, 1.0]];
+        let truth = Mixture::new(vec![1.0], vec![vec![0.0; 3]], vec![covariance]).unwrap();
+        let fitted = one_gaussian(truth.draw(400, 5, 0).rows()).unwrap();
+        let draws = truth.assign(fitted.draw(4000, 5, 1).rows());
+        let near = draws.iter().filter(|row| row.squared_distance <= 14.156).count();
+        assert!(near > 3900, "{near}");
     }
 
     #[test]

@@ -68,7 +68,8 @@ pub struct Mode {
     pub assigned: usize,
     /// Found over expected. Absent where none is expected.
     pub ratio: Option<f64>,
-    /// The 95 % interval of the ratio (Wilson).
+    /// The 95 % interval of the ratio: Wilson's, of the found share; of a reference that was fitted the
+    /// noise of its weight is added.
     pub ratio_ci: Option<[f64; 2]>,
     /// Distance of the mean of the assigned rows from its place, in standard deviations of the mode
     /// (root mean square over the dimensions), the noise of a mean taken off. Absent below two rows.
@@ -76,14 +77,15 @@ pub struct Mode {
     /// Variance of the assigned rows, summed over the dimensions, over that expected. Absent below
     /// two rows.
     pub spread_ratio: Option<f64>,
-    /// Interval of `mean_shift`; of this and the next, those that hold for all eligible modes at once.
+    /// Interval of `mean_shift`; of this and the next, those that hold for all figures of all eligible
+    /// modes at once.
     pub mean_shift_ci: Option<[f64; 2]>,
     /// Interval of `spread_ratio`.
     pub spread_ratio_ci: Option<[f64; 2]>,
     /// What the figures say.
     pub verdict: Verdict,
-    /// Whether a figure is so near its threshold that the verdict may be another. Intervals for this
-    /// hold for all eligible modes at once with 95 % (Bonferroni).
+    /// Whether a figure is so near its threshold that the verdict may be another. Intervals for this,
+    /// four a mode, hold for all eligible modes at once with 95 % (Bonferroni).
     pub borderline: bool,
     /// The verdict that it may be instead, where it is borderline.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -29,7 +29,7 @@ impl Group {
     }
 }
 
-/// The moments of m rows of one mode.
+/// The moments of m rows of one mode, in the ledger's units.
 pub(super) struct Shape {
     pub(super) mean: Array1<f64>,
     /// The rows less their mean.
@@ -39,26 +39,38 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Nothing below two rows.
-    pub(super) fn new(rows: ArrayView2<f64>) -> Option<Self> {
+    /// Of rows in the units of the data; nothing below two.
+    pub(super) fn new(rows: ArrayView2<f64>, units: &Array1<f64>) -> Option<Self> {
         let free = rows.nrows().checked_sub(1).filter(|free| *free > 0)? as f64;
+        let rows = &rows / units;
         let mean = rows.mean_axis(Axis(0))?;
         let centred = &rows - &mean;
         let trace = centred.iter().map(|x| x * x).sum::<f64>() / free;
         Some(Self { mean, centred, trace })
     }
 
+    /// Their covariance, D × D.
+    pub(super) fn covariance(&self) -> Array2<f64> {
+        self.centred.t().dot(&self.centred) / (self.centred.nrows() as f64 - 1.0)
+    }
+
+    /// The squared coefficient of variation of their squared distances from their mean: 2 tr Σ² / tr² Σ
+    /// for a Gaussian. Rows that are all equal have none.
+    pub(super) fn variation(&self) -> f64 {
+        let squares = self.centred.map_axis(Axis(1), |row| row.dot(&row));
+        let mean = squares.mean().unwrap_or_default();
+        if mean > 0.0 { squares.var(0.0) / (mean * mean) } else { 0.0 }
+    }
+
     /// Distance from the truth's mean in σ; see the ledger.
     pub(super) fn shift(&self, truth: &Truth, z: f64) -> Figure {
         let m = self.centred.nrows() as f64;
         let delta = &self.mean - &truth.mean;
-        let along = self.centred.dot(&delta);
-        let covariance = self.centred.t().dot(&self.centred) / (m - 1.0);
-        // Variance of a difference of means, as a share of that of one row.
-        let rate = 1.0 / m + truth.uncertainty;
-        let square = delta.dot(&delta) - rate * self.trace;
-        let variance = 4.0 * rate * along.dot(&along) / (m - 1.0)
-            + 2.0 * rate * rate * covariance.iter().map(|x| x * x).sum::<f64>();
+        // The covariance of a difference of means.
+        let noise = self.covariance() / m + truth.uncertainty * &truth.covariance;
+        let square = delta.dot(&delta) - noise.diag().sum();
+        let variance =
+            4.0 * delta.dot(&noise.dot(&delta)) + 2.0 * noise.iter().map(|x| x * x).sum::<f64>();
         let in_sigma = |square: f64| square.max(0.0).sqrt() / truth.sigma;
         let reach = z * variance.sqrt();
         Figure {
@@ -70,12 +82,8 @@ impl Shape {
     /// Trace over the truth's; see the ledger.
     pub(super) fn spread(&self, truth: &Truth, z: f64) -> Figure {
         let value = self.trace / truth.trace;
-        let squares = self.centred.map_axis(Axis(1), |row| row.dot(&row));
-        let mean = squares.mean().unwrap_or_default();
-        let variance = squares.iter().map(|square| (square - mean).powi(2)).sum::<f64>();
-        // Rows that are all equal have no spread and no doubt of it.
-        let error = if mean > 0.0 { variance.sqrt() / (squares.len() as f64 * mean) } else { 0.0 };
-        let factor = (z * error).exp();
+        let own = self.variation() / self.centred.nrows() as f64;
+        let factor = (z * (own + truth.uncertainty * truth.variation).sqrt()).exp();
         Figure { value, interval: [value / factor, value * factor] }
     }
 }

@@ -43,6 +43,18 @@ fn the_truth_gives_what_is_expected_of_it() {
     assert_eq!(judged.modes[0].words(|id| id.to_string()), "strict");
 }
 
+/// A place that is off in a narrow column is not hidden by a wide one.
+#[test]
+fn shifts_are_seen_in_columns_of_any_unit() {
+    let wide = vec![vec![1e8, 0.0], vec![0.0, 1.0]];
+    let at = |place: f64| Mixture::new(vec![1.0], vec![vec![0.0, place]], vec![wide.clone()]);
+    let judged = ledger(&at(0.0).unwrap()).judge(draw(&at(1.0).unwrap(), 4000, 3).view());
+    // One standard deviation, where the columns count alike.
+    let shift = judged.modes[0].mean_shift.unwrap();
+    assert!((shift - 1.0).abs() < 0.06, "{shift}");
+    assert_eq!(judged.modes[0].verdict, Verdict::Shifted);
+}
+
 /// Rows at one place, 0.3 from the mean of the only mode.
 #[test]
 fn identical_rows_are_one_shrunk_mode_at_its_place() {
@@ -127,7 +139,7 @@ fn intervals_hold_the_true_shift_and_spread_as_often_as_they_say() {
     let (mut shift, mut spread) = (0, 0);
     for step in 1..=2000 {
         let rows = draw(&moved, 150, step).mapv(f64::from);
-        let shape = Shape::new(rows.view()).unwrap();
+        let shape = Shape::new(rows.view(), &Array1::ones(rows.ncols())).unwrap();
         let holds = |figure: Figure, value: f64| {
             usize::from(figure.interval[0] <= value && value <= figure.interval[1])
         };
@@ -185,8 +197,46 @@ fn a_fitted_place_is_known_no_better_than_its_rows_say() {
     let rows = draw(&one, 4000, 3) + 0.6 / 3.0_f32.sqrt();
     let known = ledger(&one).judge(rows.view());
     assert_eq!((known.modes[0].verdict, known.modes[0].or), (Verdict::Shifted, None));
-    let fitted = ledger(&one).fitted_to(25).judge(rows.view());
-    let [known, fitted] = [known, fitted].map(|judged| judged.modes[0].mean_shift.unwrap());
-    // ‖δ‖² less tr S / 25, in units of tr S / 3.
-    assert!((known - 0.6).abs() < 0.05 && (fitted - (0.36 - 0.12_f64).sqrt()).abs() < 0.06);
+    let fitted = ledger(&one).fitted_to(25, 25);
+    // Rows without any spread say nothing of how well the place is known.
+    let at_once = Array2::from_elem((100, 3), 0.6 / 3.0_f32.sqrt());
+    let [known, spread, at_once] = [known, fitted.judge(rows.view()), fitted.judge(at_once.view())]
+        .map(|judged| judged.modes[0].mean_shift.unwrap());
+    // ‖δ‖² less tr Σ / 25, in units of tr Σ / 3.
+    let expected = (0.36 - 0.12_f64).sqrt();
+    assert!((known - 0.6).abs() < 0.05 && (spread - expected).abs() < 0.06);
+    assert!((at_once - expected).abs() < 0.02, "{at_once}");
+}
+
+/// Squared distances of a Gaussian with equal variances in three dimensions are σ²χ²₃, of which the
+/// variance is two thirds of the square of the mean.
+#[test]
+fn a_fitted_width_is_known_no_better_than_its_rows_say() {
+    let one = mixture(&[1.0], &[&[0.0, 0.0, 0.0]]);
+    let rows = draw(&one, 4000, 3);
+    for (ledger, known_from) in [(ledger(&one), 200_000.0), (ledger(&one).fitted_to(25, 25), 25.0)]
+    {
+        let mode = &ledger.judge(rows.view()).modes[0];
+        let [low, high] = mode.spread_ratio_ci.unwrap();
+        let error = (2.0_f64 / 3.0 * (1.0 / 4000.0 + 1.0 / known_from)).sqrt();
+        // One mode has four intervals.
+        let reach = 2.0 * z(1.0 - 0.05 / 4.0) * error;
+        assert!(((high / low).ln() / reach - 1.0).abs() < 0.1, "{low} {high} {reach}");
+    }
+}
+
+/// The place is known from 25 rows, the weight from 400.
+#[test]
+fn a_weight_may_be_known_from_more_rows_than_its_place() {
+    let two = mixture(&[0.2, 0.8], &[&[0.0], &[20.0]]);
+    let rows = draw(&two, 4000, 3);
+    let reach = |ledger: Ledger| {
+        let mode = &ledger.judge(rows.view()).modes[0];
+        let [low, high] = mode.ratio_ci.unwrap();
+        (high - low) / 2.0 / mode.ratio.unwrap()
+    };
+    // Binomial: √((1 − w) / wn) of the weight.
+    let expected = reach(ledger(&two)).hypot(1.96 * (0.8 / (0.2 * 400.0_f64)).sqrt());
+    let found = reach(ledger(&two).fitted_to(25, 400));
+    assert!((found / expected - 1.0).abs() < 0.05, "{found} {expected}");
 }

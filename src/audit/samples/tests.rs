@@ -132,3 +132,19 @@ fn the_order_of_generated_rows_does_not_matter() {
         }
     }
 }
+
+/// The real rows given out again, those that the reference was not fitted to too.
+#[test]
+fn copies_quality_and_moments_are_of_all_rows() {
+    let real = draw(&two(), 400, 1);
+    let found = audited(&real, &real, None);
+    assert_eq!((found.metrics.rows, found.structure.generated_rows), (200, 200));
+    assert_eq!(found.metrics.copies.generated, Estimate::share(400, 400));
+    assert_eq!(found.metrics.copies.real, Estimate::share(0, 200));
+    let near = found.modes.iter().map(|mode| mode.mode.found).sum();
+    assert_eq!(found.metrics.high_quality.generated, Estimate::share(near, 400));
+    assert_eq!(found.structure.spread_ratio, Some(1.0));
+    let mean = real.rows().column(0).iter().copied().map(f64::from).sum::<f64>() / 400.0;
+    assert!((found.structure.columns[0].real_mean - mean).abs() < 1e-12);
+    assert_eq!(found.structure.columns[0].generated_mean, found.structure.columns[0].real_mean);
+}

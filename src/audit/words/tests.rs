@@ -43,6 +43,13 @@ fn draws_of_the_truth_are_captured_as_they_are() {
         "The 2 modes are the components of the given mixture; they are held against 300 fresh draws \
          of the given mixture."
     );
+    let mut one = audit;
+    one.reference.k = 1;
+    assert_eq!(
+        reference(&one),
+        "The one mode is the component of the given mixture; it is held against 300 fresh draws of the \
+         given mixture."
+    );
 }
 
 #[test]
@@ -69,6 +76,41 @@ fn rows_that_were_learned_by_heart_are_no_yes() {
     let fell = Overfitting { epoch: 31, best: -24.6, last: -161.9 };
     let and = format!("{captured} After epoch 31 the rows were learned by heart.");
     assert_eq!(standing(Some(fell)), (Standing::Fair, and));
+}
+
+/// More epochs are no remedy after that, whatever the cause.
+#[test]
+fn rows_that_were_learned_by_heart_are_not_to_be_learned_longer() {
+    let remedy = |overfitting: Option<Overfitting>, before: &str| {
+        let mut audit = perfect();
+        (audit.counts, audit.modes[0].cause) =
+            (counts(2, 1), Some(cause(CauseKind::OverSmoothing, Some(before))));
+        let of_model = OfModel { overfitting, ..OfModel::default() };
+        let findings = Findings::new(Some(audit), of_model, Vec::new());
+        let remedy = findings.cause.and_then(|cause| cause.remedy).unwrap();
+        assert!(findings.verdict.contains(&remedy), "{}", findings.verdict);
+        remedy
+    };
+    let fell = Some(Overfitting { epoch: 31, best: -24.6, last: -161.9 });
+    let longer = "Try more epochs (--epochs), wider layers (model.hidden).";
+    assert_eq!(remedy(None, longer), longer);
+    assert_eq!(remedy(fell, longer), "Try more training rows.");
+    assert_eq!(remedy(fell, "Try --recipe calm."), "Try --recipe calm.");
+}
+
+#[test]
+fn a_headline_says_what_takes_from_its_certainty() {
+    let mut audit = perfect();
+    let all = "2 of 2 modes captured, as they are in the data";
+    audit.modes[0].mode.borderline = true;
+    assert_eq!(headline(&audit, None), format!("{all}; 1 of them borderline."));
+    audit.modes[1].mode.borderline = true;
+    assert_eq!(headline(&audit, None), format!("{all}; 2 of them borderline."));
+    audit.reference.kind = Kind::Labels;
+    assert_eq!(headline(&audit, None), format!("{all}; 2 of them borderline."));
+    audit.reference.checked = 0;
+    let unchecked = format!("{all}; 2 of them borderline; too few rows to check the modes.");
+    assert_eq!(headline(&audit, None), unchecked);
 }
 
 #[test]
@@ -113,6 +155,11 @@ fn every_headline_is_a_sentence() {
             None,
             "2 of 2 modes captured, 0 of them as they are in the data; one Gaussian does as well.",
         ),
+        (
+            [counts(1, 0), counts(2, 0)],
+            None,
+            "1 of 2 modes captured, 0 of them as they are in the data; one Gaussian does better.",
+        ),
         // Nothing is better than all of them, whatever one Gaussian does.
         ([counts(2, 2), counts(2, 2)], None, "2 of 2 modes captured, as they are in the data."),
     ] {
@@ -146,8 +193,10 @@ fn a_headline_names_the_missing_modes_where_no_cause_is_known() {
 #[test]
 fn a_headline_says_what_cannot_be_judged() {
     let mut audit = perfect();
+    let two = audit.counts.eligible_only;
     audit.counts = counts(1, 1);
     audit.counts.eligible_only.modes = 1;
+    audit.modes[1].mode.verdict = Verdict::TooSmall;
     assert_eq!(
         headline(&audit, None),
         "The one mode that the data show was captured, as it is in the data (1 of 2 too small to \
@@ -156,13 +205,19 @@ fn a_headline_says_what_cannot_be_judged() {
     audit.counts.eligible_only.strict = 0;
     assert_eq!(
         headline(&audit, None),
-        "1 of 2 modes captured, as they are in the data (1 too small to judge)."
+        "1 of 1 mode captured, but not as it is in the data (1 of 2 too small to judge)."
+    );
+    audit.counts.eligible_only.captured = 0;
+    audit.floor.counts.eligible_only = EligibleCounts { captured: 1, ..two };
+    assert_eq!(
+        headline(&audit, None),
+        "0 of 1 mode captured (1 of 2 too small to judge); one Gaussian does better."
     );
     audit.counts.eligible_only.modes = 0;
     assert_eq!(
         headline(&audit, None),
-        "No mode can be judged: each takes 20 real rows and 50 generated ones, and the 2 here have \
-         fewer."
+        "No mode can be judged: each takes 20 real rows and 50 generated ones, 20 of them of high \
+         quality that no other mode hides, and the 2 here have fewer."
     );
     audit.reference.doubt = Some("all real rows are equal".into());
     assert_eq!(headline(&audit, None), "The audit cannot judge: all real rows are equal.");
@@ -174,8 +229,9 @@ fn a_headline_says_what_cannot_be_judged() {
 #[test]
 fn k_means_counts_modes_that_stand_apart() {
     let mut audit = perfect();
-    let rest = " The gap statistic alone can say 1. BIC chooses among Gaussian mixtures with full, \
-                diagonal and spherical covariances; mini-batch K-means is judged by the silhouette.";
+    let rest = " Of the rules of K-means the gap statistic alone can say 1. BIC, which can too, chooses \
+                among Gaussian mixtures with full, diagonal and spherical covariances; mini-batch \
+                K-means is judged by the silhouette.";
     let apart = "K-means can count the modes here: each stands at least 6 standard deviations from the \
          others.";
     assert_eq!(counting(&audit), format!("{apart}{rest}"));
@@ -184,6 +240,15 @@ fn k_means_counts_modes_that_stand_apart() {
                  from another, and to K-means such modes are one. Compare the rows of this table with \
                  each other, not with the number of modes.";
     assert_eq!(counting(&audit), format!("{close}{rest}"));
+    // It was asked for 3 clusters at most, and never for one.
+    audit.counts.modes = 4;
+    let most = "K-means was asked for 3 clusters at most, and there are 4 modes. Compare the rows of \
+                this table with each other, not with the number of modes.";
+    assert_eq!(counting(&audit), format!("{most}{rest}"));
+    audit.counts.modes = 1;
+    let one = "K-means cannot count the modes here: there is one, and it looks for two clusters or \
+               more.";
+    assert_eq!(counting(&audit), format!("{one}{rest}"));
 }
 
 #[test]

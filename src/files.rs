@@ -14,7 +14,7 @@ use crate::input;
 /// How the names of files begin that are being written.
 const UNFINISHED: &str = ".modescope-";
 /// Time after which nobody writes to such a file any more.
-const ABANDONED: Duration = Duration::from_secs(60);
+const ABANDONED: Duration = Duration::from_secs(86_400);
 
 /// Writes a file through `write` into a temporary file in the same folder, syncs it, renames it
 /// to `path` and syncs the folder, which must be there: one that was taken away while work went on
@@ -109,13 +109,18 @@ pub fn lock(path: &Path, what: &str) -> Result<File> {
 pub fn remove_unfinished(folder: &Path) -> Result<()> {
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io("reading", folder, e))?;
     let is_abandoned = |entry: &std::fs::DirEntry| {
-        let changed = entry.metadata().and_then(|metadata| metadata.modified()).ok();
-        let age = changed.and_then(|changed| changed.elapsed().ok());
+        let file = entry.metadata().ok().filter(std::fs::Metadata::is_file);
+        let age = file.and_then(|file| file.modified().ok()?.elapsed().ok());
         entry.file_name().to_string_lossy().starts_with(UNFINISHED)
             && age.is_some_and(|age| age > ABANDONED)
     };
     for path in entries.flatten().filter(is_abandoned).map(|entry| entry.path()) {
-        std::fs::remove_file(&path).map_err(|error| Error::io("removing", &path, error))?;
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("removing", &path, error));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

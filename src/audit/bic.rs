@@ -193,22 +193,6 @@ mod tests {
         assert_eq!(choose(&integers).best, 1);
     }
 
-    /// A mode is where its columns say, however wide the others are: two of 4 modes stand 20 standard
-    /// deviations apart in the narrow column, two in the wide one.
-    #[test]
-    fn columns_of_other_units_hide_no_mode() {
-        let place = |row: usize, column: usize| 10.0 - 20.0 * ((row >> column) % 2) as f32;
-        let rows = noise(1000, 2) + Array2::from_shape_fn((1000, 2), |(i, j)| place(i, j));
-        let mut mixed = rows.clone();
-        mixed.column_mut(0).mapv_inplace(|x| 30_000.0 * x + 70_000.0);
-        mixed.column_mut(1).mapv_inplace(|x| 0.01 * x);
-        assert_eq!((choose(&rows).best, choose(&mixed).best), (4, 4));
-        // The wide one may have no modes at all.
-        let mut smooth = mixed.clone();
-        smooth.column_mut(0).assign(&(noise(1000, 2).column(0).mapv(|x| 30_000.0 * x)));
-        assert_eq!(choose(&smooth).best, 2);
-    }
-
     #[test]
     fn categories_can_be_modes() {
         let mut rows = noise(1000, 2);

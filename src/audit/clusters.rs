@@ -103,7 +103,7 @@ pub fn fit(
         k,
         centroids: scaled.unscale(&run.centroids),
         assignments: run.assignments,
-        inertia: run.inertia * scaled.square_unit().unwrap_or(1.0),
+        inertia: run.inertia * scaled.scale.powi(2),
         silhouette,
     });
     Ok(fits.collect())
@@ -149,7 +149,7 @@ pub fn choose_k(
         .flat_map(|(_, full, mini_batch)| [&full.assignments[..], &mini_batch.assignments[..]])
         .collect();
     let scores = silhouettes(view, &labellings);
-    let unit = scaled.square_unit().unwrap_or(1.0);
+    let unit = scaled.scale.powi(2);
     let fits: Vec<KSummary> = runs
         .iter()
         .zip(scores.chunks_exact(2))

@@ -40,6 +40,7 @@ pub use self::verdict::Verdict;
 use self::verdict::{Decision, Figure, Figures};
 pub(super) use self::verdict::{SHIFTED, SHRUNK, SMEARED};
 use super::estimate::{CONFIDENCE, Estimate, wilson, z};
+use super::subset::subset;
 use crate::data::{Mixture, mixed_deviations};
 
 /// Draws of the truth that say what to expect; fewer where rows are wide.
@@ -59,6 +60,8 @@ const LEAST_ROWS: f64 = 50.0;
 const LEAST_EXPECTED: f64 = 20.0;
 /// The chance that an audit meets an interval that does not hold, at most.
 const ERROR: f64 = 0.05;
+/// Rows that the widths of fitted modes are measured on at most.
+const MOST_MEASURED: usize = 20_000;
 /// Intervals that a mode's verdict hangs on: of ratio, shift, spread and its widest bridge.
 const INTERVALS: usize = 4;
 
@@ -107,6 +110,40 @@ impl Ledger {
     /// # Panics
     /// Where there are names, but not one a component.
     pub fn new(mixture: Mixture, names: Vec<String>, training_rows: usize, seed: u64) -> Self {
+        let modes = || mixture.weights().iter().zip(mixture.covariances());
+        let within = |j: usize| modes().map(|(weight, own)| weight * own[j][j]).sum();
+        let within: Vec<f64> = (0..mixture.dimensions()).map(within).collect();
+        Self::measured(mixture, names, training_rows, units(&within), seed)
+    }
+
+    /// As [`new`](Self::new), of a mixture fitted to `rows` (n × D), whose covariances may have floors that
+    /// the rows have not.
+    pub(super) fn of_fit(
+        mixture: Mixture,
+        names: Vec<String>,
+        training_rows: usize,
+        rows: ArrayView2<f32>,
+        seed: u64,
+    ) -> Self {
+        let rows = rows.select(Axis(0), &subset(rows.nrows(), MOST_MEASURED));
+        let ones = Array1::ones(rows.ncols());
+        let mut squares = Array1::zeros(rows.ncols());
+        for group in Group::all(&mixture, rows.view(), f64::INFINITY) {
+            if let Some(shape) = Shape::new(group.rows.view(), &ones) {
+                squares += &shape.squares();
+            }
+        }
+        let within = (squares / rows.nrows() as f64).to_vec();
+        Self::measured(mixture, names, training_rows, units(&within), seed)
+    }
+
+    fn measured(
+        mixture: Mixture,
+        names: Vec<String>,
+        training_rows: usize,
+        units: Array1<f64>,
+        seed: u64,
+    ) -> Self {
         assert!(names.is_empty() || names.len() == mixture.components(), "one name a component");
         let quantile = ChiSquared::new(mixture.dimensions() as f64)
             .expect("a mixture has dimensions")
@@ -114,7 +151,6 @@ impl Ledger {
         let draws = TRUTH_DRAWS.min(MOST_VALUES / mixture.dimensions()).max(LEAST_DRAWS);
         let drawn = mixture.draw(draws, seed, TRUTH_STEP);
         let groups = Group::all(&mixture, drawn.rows(), quantile);
-        let units = units(&mixture);
         let of_mode = |(k, group)| Truth::new(&mixture, k, group, draws, &units);
         let truth = groups.iter().enumerate().map(of_mode).collect();
         let training_rows: Vec<f64> =
@@ -291,7 +327,8 @@ impl Truth {
     fn new(mixture: &Mixture, k: usize, group: &Group, all: usize, units: &Array1<f64>) -> Self {
         let own = covariance(mixture, k) / units / units.view().insert_axis(Axis(1));
         let trace = own.diag().sum();
-        let sigma = (trace / mixture.dimensions() as f64).sqrt();
+        let counted = units.iter().filter(|unit| unit.is_finite()).count();
+        let sigma = (trace / counted as f64).sqrt();
         let share = group.found as f64 / all as f64;
         let draws = group.rows.nrows();
         let uncertainty = 1.0 / draws.max(1) as f64;
@@ -309,18 +346,22 @@ impl Truth {
     }
 }
 
-/// The units that places and widths are measured in: those of the data, or, where the modes are wide in
-/// some columns and narrow in others as if these had other units, their standard deviation in each, so that
-/// no column hides another.
-fn units(mixture: &Mixture) -> Array1<f64> {
-    let d = mixture.dimensions();
-    let modes = || mixture.weights().iter().zip(mixture.covariances());
-    let within = |j: usize| modes().map(|(weight, own)| weight * own[j][j]).sum::<f64>();
-    let deviations: Vec<f64> = (0..d).map(|j| within(j).sqrt()).collect();
-    match mixed_deviations(&deviations) {
-        Some(_) => deviations.into_iter().map(|own| if own > 0.0 { own } else { 1.0 }).collect(),
-        None => Array1::ones(d),
+/// The units that places and widths are measured in, given the variance within modes of each column: those
+/// of the data, or, where modes are wide in some columns and narrow in others as if these had other units,
+/// their standard deviation in each, so that no column hides another. A column in which modes have no width
+/// does not count: its unit is infinite.
+fn units(within: &[f64]) -> Array1<f64> {
+    let deviations: Vec<f64> = within.iter().map(|variance| variance.sqrt()).collect();
+    if deviations.iter().all(|&own| own == 0.0) {
+        return Array1::ones(within.len());
     }
+    let own = mixed_deviations(&deviations).is_some();
+    let unit = |deviation: f64| match deviation > 0.0 {
+        true if own => deviation,
+        true => 1.0,
+        false => f64::INFINITY,
+    };
+    deviations.into_iter().map(unit).collect()
 }
 
 /// The covariance of a component, D × D.

@@ -64,8 +64,8 @@ fn modes(text: &mut String, audit: &SamplesAudit) {
         text,
         "Each row belongs to its most probable mode. *Expected* and *found* count rows within the \
          0.9973 quantile of the squared Mahalanobis distance; *ratio* is found by expected, with its \
-         95% interval (Wilson's, with the noise of the weight where the modes were fitted); *shift* is how far the mean of the mode's rows lies from where the \
-         truth has it, in the mode's standard deviations; *spread* the ratio of their variances.",
+         95% interval (Wilson's, with the noise of the weight where the modes were fitted); *shift* is \
+         how far the mean of the mode's rows lies from where the truth has it, in the mode's standard deviations; *spread* the ratio of their variances.",
     );
     for sentence in words::causes(audit).into_iter().chain(words::places(audit)) {
         paragraph(text, &format!("- {sentence}"));

@@ -14,8 +14,7 @@ use super::ledger::{Judged, Ledger};
 use super::neighbours::{Balls, NEAREST};
 use super::reference::Reference;
 use super::two_sample::two_sample_accuracy;
-use crate::config::ScalingKind;
-use crate::data::{Scaling, mixed_spreads};
+use crate::data::Units;
 use crate::error::Result;
 use crate::knn::check;
 use crate::random::{Generator, Stream};
@@ -82,11 +81,11 @@ pub struct Metrics {
     /// ln 2); interval by a multinomial bootstrap of the found counts.
     pub js_divergence: Metric,
     /// Squared energy distance 2E|X−Y| − E|X−X′| − E|Y−Y′| (Székely and Rizzo 2013), in the units of
-    /// the data, of 20 000 of the rows at most; interval by the jackknife over 20 groups of rows, with
+    /// the data, or as `standardised` says, of 20 000 of the rows at most; interval by the jackknife over 20 groups of rows, with
     /// Student's t.
     pub energy_distance: Metric,
     /// Mean over 100 random directions of the Wasserstein distance of order 1 between the
-    /// projections (Rabin et al. 2011), in the units of the data; interval by the jackknife over 20
+    /// projections (Rabin et al. 2011), in the units of the data, or as `standardised` says; interval by the jackknife over 20
     /// groups of rows, with Student's t.
     pub sliced_wasserstein: Metric,
     /// Accuracy of telling generated rows from real ones by k nearest neighbours, 5-fold
@@ -109,7 +108,7 @@ pub struct Metrics {
     /// repeats what it was trained on. For the fresh real rows it is the share that equals a row which
     /// the reference was fitted to. Wilson interval.
     pub copies: Metric,
-    /// Whether distances are between rows whose columns were each divided by the real rows' standard
+    /// Whether distances between rows are of columns that were each divided by the real rows' standard
     /// deviation, as they are where these differ more than tenfold: else the widest would be all that
     /// counts.
     pub standardised: bool,
@@ -152,13 +151,9 @@ impl Metrics {
             js_divergence(&ledger.judge(rows.view()).assigned(), &shares, seed)
         };
         let js_divergence = Metric { generated: weights(&generated)?, real: weights(&fresh)? };
-        let own_units =
-            mixed_spreads(given).map(|_| Scaling::fit(ScalingKind::ZScore, real.view()));
-        let in_units = |rows: Array2<f32>| match &own_units {
-            Some(scaling) => scaling.apply(rows.view()),
-            None => rows,
-        };
-        let (real, generated, fresh) = (in_units(real), in_units(generated), in_units(fresh));
+        let units = Units::of(given);
+        let [real, generated, fresh] =
+            [real, generated, fresh].map(|rows| units.apply(rows.view()));
         let (real, generated, fresh) = (real.view(), generated.view(), fresh.view());
         let every_pair = s![..rows.min(FEWEST_ROWS), ..];
         let told_apart = s![..rows.min(most_rows(columns, FEWEST_TOLD_APART)), ..];
@@ -187,7 +182,7 @@ impl Metrics {
             density: pair(near.density, near_real.density),
             coverage: pair(near.coverage, near_real.coverage),
             copies,
-            standardised: own_units.is_some(),
+            standardised: units.are_standardised(),
             nll_gap: None,
         })
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bic::{BicChoice, MOST, choose_components};
 use super::ledger::{Ledger, gaussian_per_label};
 use super::subset::subset;
-use crate::data::{Labels, Mixture, Table};
+use crate::data::{Labels, Mixture, Table, Units};
 use crate::error::{Error, Result};
 use crate::random::{Generator, Stream};
 
@@ -116,13 +116,14 @@ impl Reference {
     /// The rule that rows are judged by, for a generator that was given `training_rows` real rows: those
     /// that the reference was found with.
     pub fn ledger(&self, training_rows: usize, seed: u64) -> Ledger {
-        let ledger = Ledger::new(self.mixture.clone(), self.names.clone(), training_rows, seed);
-        let fitted = self.real.nrows();
-        match self.kind {
-            Kind::Mixture => ledger,
-            Kind::Labels => ledger.fitted_to(fitted, training_rows),
-            Kind::Fitted => ledger.fitted_to(fitted, fitted),
-        }
+        let (mixture, names) = (self.mixture.clone(), self.names.clone());
+        let weighed = match self.kind {
+            Kind::Mixture => return Ledger::new(mixture, names, training_rows, seed),
+            Kind::Labels => training_rows,
+            Kind::Fitted => self.real.nrows(),
+        };
+        Ledger::of_fit(mixture, names, training_rows, self.real.view(), seed)
+            .fitted_to(self.real.nrows(), weighed)
     }
 
     /// A reference of known modes, with the mixture that a fit makes of the same rows.
@@ -142,7 +143,9 @@ impl Reference {
 /// The mixture with the best BIC on the rows, or on a random choice of many.
 fn fit_mixture(rows: ArrayView2<f32>, seed: u64) -> Result<(BicChoice, Mixture)> {
     let rows = rows.select(Axis(0), &subset(rows.nrows(), MOST_FITTED));
-    choose_components(rows.view(), MOST, seed)
+    let units = Units::of(rows.view());
+    let (choice, fitted) = choose_components(units.apply(rows.view()).view(), MOST, seed)?;
+    Ok((choice, units.restore(fitted)?))
 }
 
 /// The same Gaussians, weighted by the shares of their labels among `all` rows. A label that the fit
@@ -169,6 +172,50 @@ fn halves(real: &Table, seed: u64) -> (Table, Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Two modes of four stand 20 standard deviations apart in the narrow column, two in the wide one.
+    #[test]
+    fn columns_of_other_units_hide_no_mode() {
+        let mut noise = vec![0.0; 2000];
+        Generator::new(3, Stream::MixtureRows, 0).normal(&mut noise);
+        let place = |row: usize, column: usize| 10.0 - 20.0 * ((row >> column) % 2) as f32;
+        let unit = [30_000.0, 0.01];
+        let rows =
+            Array2::from_shape_fn((1000, 2), |(i, j)| unit[j] * (noise[2 * i + j] + place(i, j)));
+        let (choice, fitted) = fit_mixture(rows.view(), 1).unwrap();
+        assert_eq!((choice.best, fitted.components()), (4, 4));
+        // Four standard errors of the mean of 250 rows.
+        let narrow: Vec<f64> = fitted.means().iter().map(|mean| mean[1].abs()).collect();
+        assert!(narrow.iter().all(|place| (place - 0.1).abs() < 0.0025), "{narrow:?}");
+    }
+
+    /// A generator that draws from the truth is right in every mode, whatever columns are constant or hold one
+    /// of a few values.
+    #[test]
+    fn columns_without_width_do_no_harm() {
+        let rows = |step| {
+            let mut noise = vec![0.0; 2400];
+            Generator::new(5, Stream::MixtureRows, step).normal(&mut noise);
+            Array2::from_shape_fn((2400, 4), |(i, j)| match j {
+                0 => 4.0 * noise[i] + 60.0 * (i % 2) as f32,
+                1 => 7.0,
+                _ => (i % 2) as f32,
+            })
+        };
+        let columns = ["a", "b", "c", "d"].map(String::from).to_vec();
+        let labels = Labels {
+            column: "kind".into(),
+            names: vec!["left".into(), "right".into()],
+            of_row: (0..2400).map(|row| row % 2).collect(),
+        };
+        for labels in [None, Some(labels)] {
+            let real = Table::new(columns.clone(), rows(0), labels).unwrap();
+            let none = Array2::zeros((0, 4));
+            let reference = Reference::find(None, &real, none.view(), 2400, 1).unwrap();
+            let judged = reference.ledger(real.len(), 1).judge(rows(1).view());
+            assert_eq!((judged.counts.modes, judged.counts.strict), (2, 2), "{judged:?}");
+        }
+    }
 
     /// The shares are those of all rows, whatever half was fitted.
     #[test]

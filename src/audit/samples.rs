@@ -14,7 +14,7 @@ use super::reference::{Kind, Reference};
 use super::spread::{column_moments, spread_ratio};
 use super::structure::{Structure, describe};
 use super::subset::subset;
-use crate::data::{Mixture, Table};
+use crate::data::{Mixture, Table, Units};
 use crate::error::{Error, Result};
 
 /// The steps of the mixture's random stream that floor and baseline are drawn with.
@@ -239,8 +239,10 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
     let judged = [&found, &ceiling];
     let metrics = Metrics::compare(&reference, &ledger, real.rows(), generated, judged, seed)?;
     tick();
-    let some =
-        |rows: ArrayView2<'_, f32>| rows.select(Axis(0), &subset(rows.nrows(), options.rows));
+    let units = Units::of(real.rows());
+    let some = |rows: ArrayView2<'_, f32>| {
+        units.apply(rows.select(Axis(0), &subset(rows.nrows(), options.rows)).view())
+    };
     let clustered = describe(
         some(reference.real.view()).view(),
         some(generated).view(),

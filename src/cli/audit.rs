@@ -136,6 +136,7 @@ fn load(arguments: &Arguments, path: &Path, generated: bool, display: &Display) 
         labels: arguments.labels.clone(),
         labels_optional: generated,
         drop_missing: arguments.drop_missing,
+        check_precision: !generated,
     };
     let loaded = read(path, &options)?;
     if let Some(note) = dropped_note(loaded.dropped) {

@@ -91,6 +91,7 @@ impl TableArguments {
             labels: self.labels.clone(),
             labels_optional: false,
             drop_missing: self.drop_missing,
+            check_precision: false,
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::output::Output;
 use super::progress::Display;
 use super::shared::{TableArguments, check_target};
-use crate::data::{Loaded, Table, dropped_note, read, write};
+use crate::data::{Loaded, Table, Units, dropped_note, read, write};
 use crate::error::Result;
 use crate::files::make_folder_of;
 use crate::run::{Progress, interruptible};
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     }
     let (perplexity, epochs) = (arguments.perplexity, arguments.epochs as usize);
     let task = display.begin("t-SNE", epochs as u64);
-    let rows = table.rows().to_owned();
+    let rows = Units::of(table.rows()).apply(table.rows());
     let embedding = interruptible(&interrupt, move || {
         embed(rows.view(), perplexity, epochs, |done| task.update(done as u64, ""))
     })?;

@@ -120,11 +120,11 @@ fn is_data(
 }
 
 /// Whether these are the names that pandas gives to columns without any: 0, 1, 2, …, behind an empty
-/// one where the index is written too. A single cell says too little.
+/// one where the index is written too. One cell or two say too little: a table of 0 and 1 may begin so.
 fn is_count_of_columns(first: &StringRecord) -> bool {
     let index = usize::from(first.get(0).is_some_and(|cell| cell.trim().is_empty()));
     let mut numbers = first.iter().skip(index).enumerate();
-    first.len() > 1 && numbers.all(|(number, cell)| cell.trim() == number.to_string())
+    first.len() > 2 && numbers.all(|(number, cell)| cell.trim() == number.to_string())
 }
 
 /// Whether the first feature that is no number is one with a decimal comma, or a piece of such numbers

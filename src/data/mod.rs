@@ -17,6 +17,7 @@ mod source;
 mod split;
 mod streamed;
 mod table;
+mod units;
 mod write;
 
 pub use self::blocks::{Blocks, blocks_of_pass};
@@ -27,4 +28,5 @@ pub use self::scaling::{Scaling, mixed_deviations, mixed_spreads};
 pub use self::split::{epoch_order, split};
 pub use self::streamed::{Scanned, Streamed};
 pub use self::table::{Labels, Table};
+pub use self::units::Units;
 pub use self::write::{RowWriter, writable, write, write_rows};

@@ -24,6 +24,8 @@ pub struct ReadOptions {
     pub labels_optional: bool,
     /// Drop rows with a missing value instead of refusing them.
     pub drop_missing: bool,
+    /// Refuse a feature column whose values single precision hardly tells apart, as where data come in.
+    pub check_precision: bool,
 }
 
 /// A table and where it came from.
@@ -139,7 +141,10 @@ fn read_rows<'a>(
         let place = if files.len() > 1 { files[0].parent() } else { None };
         let place = place.unwrap_or(&files[0]).display();
         return Err(Error::input(format!("{place}: it holds more than {MOST_VALUES} values"))
-            .help("lower data.stream_above, so that it is not held in memory, or write fewer rows or columns to a file of their own"));
+            .help(
+                "lower data.stream_above, so that it is not held in memory, or write fewer rows or \
+                 columns to a file of their own",
+            ));
     }
     for (path, source) in files.iter().zip(&sources) {
         rows.enter(path, &source.names().0)?;

@@ -360,7 +360,9 @@ impl<'a> Rows<'a> {
 
     /// Refuses a file without rows, and one with features that cannot be kept.
     fn check(&self) -> Result<()> {
-        self.check_spans(&self.spans)?;
+        if self.target.options.check_precision {
+            self.check_spans(&self.spans)?;
+        }
         let file = self.target.path.display();
         match (self.count, self.dropped) {
             (0, 0) => Err(Error::input(format!("{file}: the file has no row")).help(NO_ROWS)),
@@ -387,21 +389,21 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Steps of single precision that the values of a column must reach over.
-const FEWEST_STEPS: f64 = 1024.0;
+/// Parts of a column's reach of which rounding may take one from a value at most.
+const PARTS: f64 = 1024.0;
 
 /// How far the values of a column reach, as they stand in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span {
     low: f64,
     high: f64,
-    /// Whether one was rounded to be kept.
-    rounded: bool,
+    /// The most that rounding took from or gave to a value.
+    rounding: f64,
 }
 
 impl Default for Span {
     fn default() -> Self {
-        Self { low: f64::INFINITY, high: f64::NEG_INFINITY, rounded: false }
+        Self { low: f64::INFINITY, high: f64::NEG_INFINITY, rounding: 0.0 }
     }
 }
 
@@ -409,20 +411,18 @@ impl Span {
     fn take(&mut self, Number { kept, written }: Number) {
         self.low = self.low.min(written);
         self.high = self.high.max(written);
-        self.rounded |= f64::from(kept) != written;
+        self.rounding = self.rounding.max((f64::from(kept) - written).abs());
     }
 
     /// Makes it that of another's values too.
     pub(super) fn extend(&mut self, other: &Self) {
         self.low = self.low.min(other.low);
         self.high = self.high.max(other.high);
-        self.rounded |= other.rounded;
+        self.rounding = self.rounding.max(other.rounding);
     }
 
     /// Whether rounding leaves too little of what tells the values apart.
     fn is_lost(&self) -> bool {
-        let largest = self.low.abs().max(self.high.abs());
-        let step = (largest * f64::from(f32::EPSILON)).max(f64::from(f32::from_bits(1)));
-        self.rounded && self.low < self.high && self.high - self.low < FEWEST_STEPS * step
+        self.low < self.high && self.rounding * PARTS > self.high - self.low
     }
 }

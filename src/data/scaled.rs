@@ -2,22 +2,19 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use super::mixed_spreads;
 use crate::error::{Error, Result};
 
-/// Rows with their mean subtracted and divided by one root-mean-square deviation for all columns, or,
-/// where [`mixed_spreads`] finds columns of different units, each column by its own.
+/// Rows with their mean subtracted and divided by one root-mean-square deviation for all columns.
 ///
-/// Distances keep their ratios where columns have one unit, no column hides another where they have
-/// several, and the absolute tolerances and floors of the fitting algorithms mean the same for data of any
-/// unit and any offset.
+/// Distances keep their ratios, and the absolute tolerances and floors of the fitting algorithms mean
+/// the same for data of any unit and any offset.
 pub(crate) struct Scaled {
     /// The scaled rows, n × columns.
     pub rows: Array2<f64>,
     /// The mean that was subtracted from each column.
     pub mean: Array1<f64>,
-    /// What each column was divided by: 1 where all rows are equal.
-    pub scale: Array1<f64>,
+    /// What every value was divided by: 1 where all rows are equal.
+    pub scale: f64,
 }
 
 impl Scaled {
@@ -31,29 +28,19 @@ impl Scaled {
             let place = format!("row {}, column {}", row + 1, column + 1);
             return Err(Error::input(format!("{place}: not a finite number")));
         }
-        let mixed = mixed_spreads(rows).is_some();
         let mut rows = rows.mapv(f64::from);
         let Some(mean) = rows.mean_axis(Axis(0)).filter(|mean| !mean.is_empty()) else {
             return Err(Error::input("there are no rows to analyse"));
         };
         rows -= &mean;
-        let squares = rows.map_axis(Axis(0), |column| column.dot(&column) / column.len() as f64);
-        let rms = squares.mean().unwrap_or_default().sqrt();
-        let common = if rms > 0.0 { rms } else { 1.0 };
-        let own = |square: f64| if mixed && square > 0.0 { square.sqrt() } else { common };
-        let scale = squares.mapv(own);
-        rows /= &scale;
+        let rms = (rows.iter().map(|value| value * value).sum::<f64>() / rows.len() as f64).sqrt();
+        let scale = if rms > 0.0 { rms } else { 1.0 };
+        rows /= scale;
         Ok(Self { rows, mean, scale })
     }
 
     /// Points of the scaled space (k × columns) in the units of the data.
     pub fn unscale(&self, points: &Array2<f64>) -> Array2<f64> {
-        points * &self.scale + &self.mean
-    }
-
-    /// Square units of the data in one of the scaled rows; nothing where each column has units of its own.
-    pub fn square_unit(&self) -> Option<f64> {
-        let first = *self.scale.first()?;
-        self.scale.iter().all(|&scale| scale == first).then_some(first * first)
+        points * self.scale + &self.mean
     }
 }

@@ -142,7 +142,9 @@ impl Streamed {
             sample_rows.extend(found.sample_rows);
             held_out.extend(found.held_out);
         }
-        streamed.rows(0, None)?.check_spans(&spans)?;
+        if streamed.options.check_precision {
+            streamed.rows(0, None)?.check_spans(&spans)?;
+        }
         let Some(sample) = Table::concatenate(sample)? else {
             return Err(Error::input(format!(
                 "{}: hardly a row has all its values, too few for a sample",

@@ -80,7 +80,7 @@ impl Dataset {
     /// Where the file cannot be used, the mixture cannot be generated, or an interrupt.
     pub fn prepare(path: Option<&Path>, settings: &Settings, watch: Watch) -> Result<Self> {
         match path {
-            Some(path) => Self::from_file(path, settings, watch),
+            Some(path) => Self::from_file(path, settings, true, watch),
             None => {
                 let mixture = Mixture::generate(&settings.mixture, settings.seed)?;
                 Ok(Self::from_mixture(mixture, settings))
@@ -102,12 +102,19 @@ impl Dataset {
         }
     }
 
-    fn from_file(path: &Path, settings: &Settings, watch: Watch) -> Result<Self> {
+    /// Of the file that the data come in by, or of the run's copy.
+    fn from_file(
+        path: &Path,
+        settings: &Settings,
+        is_original: bool,
+        watch: Watch,
+    ) -> Result<Self> {
         let options = ReadOptions {
             columns: settings.data.columns.clone(),
             labels: settings.data.labels.clone(),
             labels_optional: false,
             drop_missing: settings.data.drop_missing,
+            check_precision: is_original,
         };
         // Absolute, so that the run can be resumed from another folder.
         let absolute = std::path::absolute(path).map_err(|e| Error::io("finding", path, e))?;
@@ -176,7 +183,7 @@ impl Dataset {
         let source = plan.decided.source.clone();
         if folder.join(RunDir::DATA).exists() {
             let path = folder.join(RunDir::DATA);
-            let copy = Self::from_file(&path, &plan.settings, watch)?;
+            let copy = Self::from_file(&path, &plan.settings, false, watch)?;
             let written = RunDir::read_stamp(folder, COPY);
             return match (&copy.source, written) {
                 (Source::File { hash, .. }, Some(written)) if *hash != written => {
@@ -186,7 +193,7 @@ impl Dataset {
                 _ => Ok(Self { source, ..copy }),
             };
         }
-        let dataset = Self::from_file(path, &plan.settings, watch)?;
+        let dataset = Self::from_file(path, &plan.settings, true, watch)?;
         match &dataset.source {
             Source::File { hash: found, .. } if found != hash => {
                 Err(Error::input(format!("{} has changed since the run", path.display()))
@@ -308,7 +315,7 @@ impl Dataset {
 }
 
 /// The stamp of the copy of the data: its hash.
-const COPY: &str = "data.csv";
+const COPY: &str = RunDir::DATA;
 
 /// Reads data once that memory is not to hold.
 fn scan(

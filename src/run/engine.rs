@@ -13,8 +13,8 @@ use crate::model::{Architecture, Objective};
 const MOST_WORK_ON_SOFTWARE: usize = 1 << 26;
 /// Most rows of a batch there: its loops have no more turns.
 const MOST_ROWS_ON_SOFTWARE: usize = 65_535;
-/// Bytes that GPUs let a shader have in one buffer (a software adapter may have less, and says so). Of fused the rows are in one and the values
-/// of a batch in another; burn has one for every tensor.
+/// Bytes that GPUs let a shader have in one buffer (a software adapter may have less, and says so). Of
+/// fused the rows are in one and the values of a batch in another; burn has one for every tensor.
 const LARGEST_BUFFER: usize = 1 << 30;
 
 /// Most rows a step, and most rows × parameters, that a processor is through with while a GPU still

@@ -26,6 +26,8 @@ const MOST_EPOCHS: usize = 400;
 const FEWEST_STEPS: usize = 2000;
 /// The value of a key that a plan has not.
 const NOT_SET: &str = "not set";
+/// Most passes, which training.epochs is held to as well.
+const MOST_PASSES: usize = 1_000_000_000;
 /// Most blocks that the passes over data in files may have.
 pub(super) const MOST_BLOCKS: usize = 1_000_000;
 
@@ -191,6 +193,10 @@ impl Plan {
             Some(visits) => visits.div_ceil(rows.max(1)),
             None => settings.training.epochs.unwrap_or_else(of_default),
         };
+        if epochs > MOST_PASSES {
+            return Err(Error::input(format!("{epochs} passes over {rows} rows are too many"))
+                .help("lower training.rows"));
+        }
         let blocks = rows.div_ceil(facts.rows_at_once.max(1));
         if blocks > 1 && blocks.saturating_mul(epochs) > MOST_BLOCKS {
             return Err(Error::input(format!(
@@ -279,6 +285,13 @@ impl Plan {
         if !(1..=decided.training_rows).contains(&decided.batch) {
             let (batch, rows) = (decided.batch, decided.training_rows);
             return Err(wrong(format!("[run] has batches of {batch} of {rows} rows")));
+        }
+        let fit = match settings.training.rows {
+            Some(visits) => decided.epochs == visits.div_ceil(decided.training_rows),
+            None => decided.epochs > 0,
+        };
+        if !fit {
+            return Err(wrong(format!("[run] has {} epochs", decided.epochs)));
         }
         Ok(Self { settings, decided, engine_reason: String::new(), notes: Vec::new() })
     }

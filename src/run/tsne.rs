@@ -11,6 +11,7 @@ use super::audit::{read_latents, read_rows};
 use super::classes::Classes;
 use super::data::first_rows;
 use super::{Context, RunDir, interruptible};
+use crate::data::Units;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::tsne::{EPOCHS, Embedding, embed};
@@ -116,6 +117,7 @@ fn jobs(context: &Context) -> Result<Vec<Job>> {
         &[real.rows().slice(s![..count, ..]), generated.slice(s![..count, ..])],
     )
     .map_err(|error| Error::failed(format!("real and generated rows: {error}")))?;
+    let joint = Units::of(real.rows()).apply(joint.view());
     let sets = [
         (means, (0..real.len()).map(|row| tag("latent", of_real, row)).collect::<Vec<_>>()),
         (

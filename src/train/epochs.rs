@@ -74,7 +74,7 @@ impl Epochs {
         match &self.of {
             Kind::Passes(_) if epoch < self.len => epoch * self.steps(0, batch),
             Kind::Passes(rows) => (self.len - 1) * rows.div_ceil(batch) + self.last.div_ceil(batch),
-            Kind::Blocks(_) => (0..epoch).map(|epoch| self.steps(epoch, batch)).sum(),
+            Kind::Blocks(_) => (0..epoch.min(self.len)).map(|epoch| self.steps(epoch, batch)).sum(),
         }
     }
 }

@@ -44,7 +44,7 @@ pub struct Rows {
     /// The first rows, n × columns.
     sample: Array2<f64>,
     mean: Vec<f64>,
-    scale: Vec<f64>,
+    scale: f64,
     count: usize,
     distinct: usize,
 }
@@ -62,8 +62,8 @@ impl Rows {
         if steps.iter().any(Option::is_none) && distinct.len() < rows.nrows() {
             scaled = Scaled::new(rows.select(Axis(0), &distinct).view())?;
         }
-        let floor = |(steps, scale): (&Option<Steps>, &f64)| {
-            VARIANCE_FLOOR + steps.as_ref().map_or(0.0, Steps::variance) / scale.powi(2)
+        let floor = |steps: &Option<Steps>| {
+            VARIANCE_FLOOR + steps.as_ref().map_or(0.0, Steps::variance) / scaled.scale.powi(2)
         };
         let n = scaled.rows.nrows();
         let order = Generator::new(seed, Stream::Clustering, FIRST_STEP).permutation(n);
@@ -75,10 +75,10 @@ impl Rows {
         };
         Ok(Self {
             blocks: order.chunks(BLOCK).map(block).collect(),
-            floor: steps.iter().zip(&scaled.scale).map(floor).collect(),
+            floor: steps.iter().map(floor).collect(),
             sample: scaled.rows.select(Axis(0), &order[..n.min(SAMPLE)]),
             mean: scaled.mean.to_vec(),
-            scale: scaled.scale.to_vec(),
+            scale: scaled.scale,
             count: n,
             distinct: distinct.len(),
         })
@@ -111,21 +111,20 @@ impl Rows {
 
     /// What the log-likelihood of n rows in scaled units is above that in the units of the data.
     pub(super) fn unscaling(&self, n: usize) -> f64 {
-        n as f64 * self.scale.iter().map(|scale| scale.ln()).sum::<f64>()
+        (n * self.columns()) as f64 * self.scale.ln()
     }
 
     /// A mixture's parameters in scaled units.
     pub(super) fn scaled(&self, mixture: &Mixture) -> Components {
         assert_eq!(mixture.dimensions(), self.columns(), "columns of the mixture and of the rows");
+        let square = self.scale * self.scale;
         let place = |mean: &Vec<f64>| {
-            let of_mean = mean.iter().zip(&self.mean).zip(&self.scale);
-            of_mean.map(|((x, mean), scale)| (x - mean) / scale).collect()
+            mean.iter().zip(&self.mean).map(|(x, mean)| (x - mean) / self.scale).collect()
         };
-        let factors: Vec<f64> = self.scale.iter().map(|scale| scale.recip()).collect();
         Components {
             weights: mixture.weights().to_vec(),
             means: mixture.means().iter().map(place).collect(),
-            covariances: rescaled(mixture.covariances(), &factors),
+            covariances: rescaled(mixture.covariances(), square.recip()),
         }
     }
 
@@ -136,23 +135,19 @@ impl Rows {
     pub fn mixture(&self, fit: &Fit) -> Result<Mixture> {
         let Components { weights, means, covariances } = &fit.components;
         let place = |mean: &Vec<f64>| {
-            let of_mean = mean.iter().zip(&self.mean).zip(&self.scale);
-            of_mean.map(|((x, mean), scale)| x * scale + mean).collect()
+            mean.iter().zip(&self.mean).map(|(x, mean)| x * self.scale + mean).collect()
         };
         Mixture::new(
             weights.clone(),
             means.iter().map(place).collect(),
-            rescaled(covariances, &self.scale),
+            rescaled(covariances, self.scale * self.scale),
         )
     }
 }
 
-/// Covariances of columns that are multiplied by these factors.
-fn rescaled(covariances: &[Vec<Vec<f64>>], factors: &[f64]) -> Vec<Vec<Vec<f64>>> {
-    let row = |(row, a): (&Vec<f64>, &f64)| {
-        row.iter().zip(factors).map(|(value, b)| value * a * b).collect()
-    };
-    covariances.iter().map(|rows| rows.iter().zip(factors).map(row).collect()).collect()
+fn rescaled(covariances: &[Vec<Vec<f64>>], factor: f64) -> Vec<Vec<Vec<f64>>> {
+    let row = |row: &Vec<f64>| row.iter().map(|value| value * factor).collect();
+    covariances.iter().map(|rows| rows.iter().map(row).collect()).collect()
 }
 
 /// The steps of a column that is not continuous.

@@ -49,6 +49,11 @@ impl Shape {
         Some(Self { mean, centred, trace })
     }
 
+    /// The sum of the squared distances from their mean in each column.
+    pub(super) fn squares(&self) -> Array1<f64> {
+        self.centred.mapv(|x| x * x).sum_axis(Axis(0))
+    }
+
     /// Their covariance, D × D.
     pub(super) fn covariance(&self) -> Array2<f64> {
         self.centred.t().dot(&self.centred) / (self.centred.nrows() as f64 - 1.0)

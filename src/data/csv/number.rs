@@ -10,7 +10,7 @@ const POWERS: [f64; 19] = [
 /// Bits of a double's fraction that a single has not, where exactly half of a single's last bit is set.
 const HALFWAY: u64 = 1 << 28;
 
-/// The f32 nearest to a number, and its f64, such as `-12.0625`; nothing for any other text, and for the few such
+/// A number such as `-12.0625` as the nearest f32 and f64; nothing for any other text, and for the few such
 /// numbers that take more care, all of which std reads.
 ///
 /// A mantissa below 2⁵³ over a power of ten up to 10¹⁸ is the nearest double (Clinger, "How to Read

@@ -145,6 +145,14 @@ impl ShardFile {
     /// Where a file cannot be removed.
     pub fn remove_all(dir: &SweepDir) -> Result<()> {
         for path in Self::paths(dir)? {
+            // That of the whole is held by whoever calls this.
+            let _lock = match path == Shard::WHOLE.path(dir) {
+                true => None,
+                false => {
+                    let shard = path.display().to_string();
+                    Some(files::lock(&path.with_extension("lock"), &shard)?)
+                }
+            };
             fs::remove_file(&path).map_err(|error| Error::io("removing", &path, error))?;
         }
         Ok(())

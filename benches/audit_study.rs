@@ -124,7 +124,7 @@ What the tables show:
 
 - No mode is called missing in fresh draws of the truth.
 - Near a threshold many rows are needed. 70 rows of 200 are a ratio of 0.35 with an interval from 0.25 to 0.48, and a
-  doubled standard deviation leaves 0.68 of the rows within reach: at 2000 rows a third of these verdicts are right but
+  doubled standard deviation leaves 0.68 of the rows within reach: at 2000 rows half of these verdicts are right but
   borderline, at 10 000 few.
 - Training rows given out again repeat the noise of {TRAINING_ROWS} rows, which intervals for fresh rows do not know: a mode with 20
   training rows can have moved by half a standard deviation.

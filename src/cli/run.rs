@@ -196,10 +196,8 @@ impl Job {
             interrupt: Arc::clone(&interrupt),
         };
         let plan = execute(&context, last).map_err(|error| match error.kind() {
-            Kind::Interrupted => Error::interrupted(error.message().to_owned()).help(format!(
-                "nothing is lost: --resume --out {} goes on from here",
-                out.display()
-            )),
+            Kind::Interrupted => Error::interrupted(error.message().to_owned())
+                .help(format!("--resume --out {} goes on from here", out.display())),
             _ => error,
         })?;
         if let Some(live) = &live {

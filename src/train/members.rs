@@ -16,8 +16,8 @@ use crate::model::{ModelCard, Objective, Parameters};
 use crate::random::{Generator, Stream};
 use crate::vae::Vae;
 
-/// Members that are trained side by side at most.
-const MOST_AT_ONCE: usize = 256;
+/// Members that are trained side by side at most: enough to keep a GPU busy.
+pub const MOST_AT_ONCE: usize = 256;
 /// Values of a batch that they may have together: a gibibyte.
 const MOST_VALUES: usize = 1 << 28;
 /// Values that a trainer keeps of each row of a batch and hidden unit, about.

@@ -21,7 +21,7 @@ pub use checkup::{Checkup, Compared, check_up, refuse_wrong_adapter};
 pub use epochs::Epochs;
 pub use history::{EpochRecord, read_history, write_history};
 pub use job::{Job, Observer, Trained};
-pub use members::{TrainedMember, restart_seed, time_members, train_members};
+pub use members::{MOST_AT_ONCE, TrainedMember, restart_seed, time_members, train_members};
 pub use schedule::{beta_share, learning_rate};
 pub use tensorboard::write_events;
 pub use trainer::fused_trainer;

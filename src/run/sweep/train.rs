@@ -17,11 +17,8 @@ use crate::fused::Member;
 use crate::model::{Parameters, SavedModel};
 use crate::run::train::{model_card, settle_prior};
 use crate::run::{Dataset, Progress, Silent, interruptible};
-use crate::train::{Job, TrainedMember, refuse_wrong_adapter, train_members};
+use crate::train::{Job, MOST_AT_ONCE, TrainedMember, refuse_wrong_adapter, train_members};
 use crate::vae::Model;
-
-/// Members of a group: what an interrupt loses at most, and enough to keep a GPU busy.
-const MOST_TOGETHER: usize = 256;
 
 /// What became of a member.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,8 +88,8 @@ impl Sweep {
         Ok(())
     }
 
-    /// Divides members into those that are trained together, at most [`MOST_TOGETHER`]: whose settings
-    /// differ only in what each member has of its own.
+    /// Divides members into those that are trained together, at most [`MOST_AT_ONCE`], which is what an
+    /// interrupt loses at most: whose settings differ only in what each member has of its own.
     fn groups(&self, members: Vec<usize>) -> Vec<Vec<usize>> {
         let mut groups: Vec<(Settings, Vec<usize>)> = Vec::new();
         for member in members {
@@ -103,7 +100,7 @@ impl Sweep {
             }
         }
         let divided = |(_, members): (Settings, Vec<usize>)| {
-            members.chunks(MOST_TOGETHER).map(<[usize]>::to_vec).collect::<Vec<_>>()
+            members.chunks(MOST_AT_ONCE).map(<[usize]>::to_vec).collect::<Vec<_>>()
         };
         groups.into_iter().flat_map(divided).collect()
     }

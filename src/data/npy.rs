@@ -1,6 +1,7 @@
 //! NumPy's array files.
 
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,8 @@ macro_rules! decode {
 
 /// Longer headers belong to structured arrays with very many fields.
 const LONGEST_HEADER: u64 = 1 << 16;
+/// Bytes that are held of the values, or one row's.
+const BYTES_AT_ONCE: usize = 1 << 22;
 
 /// A `.npy` file with one or two axes whose header has been read and checked.
 #[derive(Debug)]
@@ -119,58 +122,67 @@ impl NpyArray {
         self.rows
     }
 
-    /// Whether a row's values lie together; else they are spread over the file.
-    pub(super) fn has_rows_together(&self) -> bool {
-        self.order == Order::C
-    }
-
-    /// Gives these rows to `sink`; of one whose values are spread over the file it holds the bytes of
-    /// all.
+    /// Gives these rows to `sink`, and holds the bytes of few at a time.
     pub(super) fn read(
         &self,
         choice: &Choice,
         rows: Range<u64>,
         sink: &mut impl RowSink,
     ) -> Result<()> {
-        let Self { columns, size, .. } = *self;
-        let broken = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
+        let mut file = input::open(&self.path)?;
+        let at_once = (BYTES_AT_ONCE / (self.columns * self.size).max(1)).max(1) as u64;
+        let mut bytes = Vec::new();
+        for first in rows.clone().step_by(at_once as usize) {
+            let count = at_once.min(rows.end - first) as usize;
+            self.fill(&mut file, choice, first, count, &mut bytes)?;
+            for row in 0..count {
+                let value = |column| {
+                    let place = match self.order {
+                        Order::C => row * self.columns + column,
+                        Order::Fortran => column * count + row,
+                    };
+                    (self.decode)(&bytes[place * self.size..][..self.size])
+                };
+                let cells = choice.features.iter().map(|&column| narrow(value(column)));
+                let label = choice.label.map(|column| match value(column) {
+                    value if value.is_nan() => String::new(),
+                    value => value.to_string(),
+                });
+                sink.row(first + row as u64 + 1, cells, label.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills `bytes` with `count` rows from `first`, in the order of the file: row after row, or column
+    /// after column, of which those that are not chosen are left as they are.
+    fn fill(
+        &self,
+        file: &mut File,
+        choice: &Choice,
+        first: u64,
+        count: usize,
+        bytes: &mut Vec<u8>,
+    ) -> Result<()> {
+        bytes.resize(count * self.columns * self.size, 0);
+        let mut fill = |value: u64, into: &mut [u8]| {
+            file.seek(SeekFrom::Start(self.start + value * self.size as u64))?;
+            file.read_exact(into)
+        };
+        let filled = match self.order {
+            Order::C => fill(first * self.columns as u64, bytes),
+            Order::Fortran => choice.features.iter().chain(&choice.label).try_for_each(|&column| {
+                let into = &mut bytes[column * count * self.size..][..count * self.size];
+                fill(column as u64 * self.rows + first, into)
+            }),
+        };
+        filled.map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => {
                 Error::input(format!("{}: the file is truncated", self.path.display()))
                     .help("write the file again")
             }
             _ => Error::io("reading", &self.path, error),
-        };
-        let mut push = |row: u64, value: &dyn Fn(usize) -> f64| {
-            let cells = choice.features.iter().map(|&column| narrow(value(column)));
-            let label = choice.label.map(|column| match value(column) {
-                value if value.is_nan() => String::new(),
-                value => value.to_string(),
-            });
-            sink.row(row + 1, cells, label.as_deref())
-        };
-        let mut file = BufReader::with_capacity(1 << 16, input::open(&self.path)?);
-        let mut seek = |place| file.seek(SeekFrom::Start(place)).map_err(broken);
-        match self.order {
-            Order::C => {
-                let mut of_row = vec![0; columns * size];
-                seek(self.start + rows.start * of_row.len() as u64)?;
-                for row in rows {
-                    file.read_exact(&mut of_row).map_err(broken)?;
-                    push(row, &|column| (self.decode)(&of_row[column * size..][..size]))?;
-                }
-            }
-            Order::Fortran => {
-                let height = self.rows as usize;
-                let mut all = vec![0; height * columns * size];
-                seek(self.start)?;
-                file.read_exact(&mut all).map_err(broken)?;
-                for row in rows {
-                    let place = |column| (column * height + row as usize) * size;
-                    push(row, &|column| (self.decode)(&all[place(column)..][..size]))?;
-                }
-            }
-        }
-        Ok(())
+        })
     }
 }
 
@@ -281,6 +293,20 @@ mod tests {
         check!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64);
         let truth = load(&bytes(&[true, false], &[2], Order::C), &ReadOptions::default());
         assert_eq!(truth.unwrap().table.rows(), array![[1.0], [0.0]]);
+    }
+
+    #[test]
+    fn arrays_longer_than_what_is_held_are_read_whole() {
+        let rows = (BYTES_AT_ONCE + 6) as u64 / 2;
+        let value = |row: u64, column: u64| ((3 * row + column) % 251) as u8;
+        let c: Vec<u8> = (0..2 * rows).map(|i| value(i / 2, i % 2)).collect();
+        let fortran: Vec<u8> = (0..2 * rows).map(|i| value(i % rows, i / rows)).collect();
+        for bytes in [bytes(&c, &[rows, 2], Order::C), bytes(&fortran, &[rows, 2], Order::Fortran)]
+        {
+            let table = load(&bytes, &ReadOptions::default()).unwrap().table;
+            assert_eq!(table.len() as u64, rows);
+            assert!(table.rows().iter().zip(&c).all(|(&found, &value)| found == f32::from(value)));
+        }
     }
 
     /// The file that NumPy writes for `np.array([[1.5, -2.0]], '>f8').repeat(2, 0) + [[0], [1]]`.

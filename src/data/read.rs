@@ -108,9 +108,8 @@ pub(super) fn hash(files: &[PathBuf], stop: &AtomicBool) -> Result<String> {
 }
 
 /// Reads a file or folder as [`read`] does, but holds 65 536 rows of it at a time at most, which it
-/// gives to `each`: tables whose labels are those of their own rows. Of a NumPy array in Fortran's
-/// order, whose rows are spread over the file, it holds the bytes of all. Gives the number of rows that
-/// were read and of those dropped for a missing value.
+/// gives to `each`: tables whose labels are those of their own rows. Gives the number of rows that were
+/// read and of those dropped for a missing value.
 ///
 /// # Errors
 /// As [`read`], and what `each` returns.

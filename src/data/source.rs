@@ -68,15 +68,6 @@ impl Source {
         groups.into_iter().enumerate().map(piece).collect()
     }
 
-    /// Whether some rows can be read without reading all.
-    pub(super) fn has_rows_together(&self) -> bool {
-        match self {
-            Self::Npy(array) => array.has_rows_together(),
-            #[cfg(feature = "parquet")]
-            Self::Parquet(_) => true,
-        }
-    }
-
     /// Refuses chosen columns whose type cannot be read as what they are chosen for.
     #[cfg_attr(not(feature = "parquet"), allow(unused_variables, clippy::unnecessary_wraps))]
     pub(super) fn check(&self, choice: &Choice) -> Result<()> {

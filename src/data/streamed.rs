@@ -80,7 +80,7 @@ pub struct Scanned {
 
 impl Streamed {
     /// Reads every row of a table once; nothing comes of one that has at most `most_values` values, or
-    /// whose format is read from its beginning to its end: a CSV file, or an array in Fortran's order.
+    /// that is a CSV file, which is read from its beginning to its end.
     ///
     /// Every row decides by a draw of its own whether it is held out, which happens to a share of
     /// `held_out` of them, but in the mean to no more than 20 000, or than a block or the sample has.
@@ -106,8 +106,7 @@ impl Streamed {
         let pieces: Vec<Vec<Piece>> = sources.iter().map(Source::pieces).collect();
         let claimed = pieces.iter().flatten().map(|piece| piece.rows.end);
         let rows = claimed.fold(0, u64::saturating_add);
-        let whole = sources.iter().all(Source::has_rows_together);
-        if !whole || rows.saturating_mul(width as u64) <= most_values as u64 {
+        if rows.saturating_mul(width as u64) <= most_values as u64 {
             return Ok(None);
         }
         for (path, source) in files.iter().zip(&sources) {

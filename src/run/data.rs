@@ -256,8 +256,7 @@ impl Dataset {
                 self.training.len(),
             )),
             None if self.mixture.is_none() && rows * columns > most => Some(format!(
-                "{large}, but CSV files and arrays in Fortran's order are read whole; Parquet files and \
-                 other arrays are read in blocks"
+                "{large}, but CSV files are read whole; Parquet and NumPy files are read in blocks"
             )),
             None => None,
         };

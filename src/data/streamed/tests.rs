@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::Array2;
+use npyz::WriterBuilder;
 
 use super::*;
 use crate::config::ScalingKind;
@@ -162,6 +163,18 @@ fn a_pass_over_an_array_visits_every_row_once() {
     let scanned = scan(&path, &ReadOptions::default(), 2000).unwrap().unwrap();
     assert_eq!(scanned.sample.columns(), ["x0", "x1"]);
     assert_partition(scanned, 2000);
+
+    // As NumPy writes a pandas table: column after column.
+    let mut writer = npyz::WriteOptions::new()
+        .default_dtype()
+        .shape(&[2000, 2])
+        .order(npyz::Order::Fortran)
+        .writer(std::fs::File::create(&path).unwrap())
+        .begin_nd()
+        .unwrap();
+    writer.extend(table.rows().t().iter().copied()).unwrap();
+    writer.finish().unwrap();
+    assert_partition(scan(&path, &ReadOptions::default(), 2000).unwrap().unwrap(), 2000);
 }
 
 #[test]

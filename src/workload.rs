@@ -103,7 +103,7 @@ impl Workload {
     ///
     /// # Errors
     /// Where training fails.
-    pub fn fused(&self, chosen: &Chosen) -> Result<Fused> {
+    pub fn fused(&self, chosen: &Chosen) -> Result<Box<dyn Fused>> {
         self.with_job(PriorKind::Mixture, 1, Engine::Fused, chosen, |job, _, members| {
             let mut fused = fused_trainer(&job, members)?;
             fused.steps(&[self.step()], false, &mut |_| true)?;

@@ -3,7 +3,7 @@
 
 use modescope::config::{Activation, Backend, Likelihood, PosteriorVariance, TrainingSettings};
 use modescope::device;
-use modescope::fused::{BatchLosses, Cpu, Job, Member, Network, Step};
+use modescope::fused::{BatchLosses, Cpu, Fused, Job, Member, Network, Step};
 use modescope::model::{ModelCard, Parameters};
 use modescope::random::{Generator, Stream};
 use modescope::train::{Autodiff, beta_share, gradient, learning_rate};
@@ -163,14 +163,14 @@ fn one_step_equals_automatic_differentiation() {
         let device = device::open(Backend::Cpu).unwrap().device;
         let step = small.steps(1)[0];
         let mut cpu = small.cpu(&[small.member(11)]);
-        cpu.steps(&[step], false, &mut |_| true);
-        let losses = cpu.collect()[0].losses[0][0];
+        cpu.steps(&[step], false, &mut |_| true).unwrap();
+        let losses = cpu.collect().unwrap()[0].losses[0][0];
         let (x, noise) = small.batch(11, &step);
         let expected =
             gradient(&small.card, &small.start, x.view(), noise.view(), &device).unwrap();
         let name = &small.name;
         assert_losses(name, &losses, [expected.loss, expected.reconstruction, expected.kl]);
-        let found = &cpu.gradients()[0];
+        let found = &cpu.gradients().unwrap()[0];
         for spec in small.card.architecture.layout() {
             let (found, expected) = (&found[spec.range()], &expected.values[spec.range()]);
             let largest = expected.iter().fold(1e-6, |largest: f32, g| largest.max(g.abs()));
@@ -193,8 +193,8 @@ fn a_hundred_steps_equal_automatic_differentiation() {
         let epochs = 100_usize.div_ceil(small.rows.nrows().div_ceil(small.card.objective.batch));
         let steps = small.steps(epochs as u64);
         let mut cpu = small.cpu(&[small.member(5)]);
-        cpu.steps(&steps, true, &mut |_| true);
-        let outcome = cpu.collect().remove(0);
+        cpu.steps(&steps, true, &mut |_| true).unwrap();
+        let outcome = cpu.collect().unwrap().remove(0);
         let (expected, losses) = small.autodiff(5, &steps);
         for (step, (found, expected)) in outcome.losses.iter().zip(&losses).take(10).enumerate() {
             let error = (found[0].loss() - expected[0]).abs() / expected[0].abs().max(1.0);
@@ -220,8 +220,8 @@ fn members_do_not_depend_on_each_other_nor_on_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let mut cpu = small.cpu(members);
-            cpu.steps(&steps, true, &mut |_| true);
-            cpu.collect().remove(0)
+            cpu.steps(&steps, true, &mut |_| true).unwrap();
+            cpu.collect().unwrap().remove(0)
         })
     };
     let together = train(&members, 2);
@@ -240,12 +240,13 @@ fn training_stops_where_the_user_wants_it_to() {
     let mut cpu = small.cpu(&[small.member(1)]);
     let steps = small.steps(1000);
     let mut heard = 0;
-    let taken = cpu.steps(&steps, true, &mut |taken| {
+    let mut stop = |taken| {
         heard = taken;
         false
-    });
+    };
+    let taken = cpu.steps(&steps, true, &mut stop).unwrap();
     assert!(taken == heard && taken < steps.len(), "{taken} of {}", steps.len());
-    let outcome = cpu.collect().remove(0);
+    let outcome = cpu.collect().unwrap().remove(0);
     assert!(outcome.losses.len() == taken && outcome.parameters.is_empty());
 }
 
@@ -255,16 +256,16 @@ fn training_goes_on_from_its_state_to_the_same_bits() {
     small.settings.ema = Some(0.9);
     let steps = small.steps(4);
     let mut whole = small.cpu(&[small.member(1), small.member(2)]);
-    whole.steps(&steps, true, &mut |_| true);
+    whole.steps(&steps, true, &mut |_| true).unwrap();
     let mut half = small.cpu(&[small.member(1), small.member(2)]);
     let (first, rest) = steps.split_at(steps.len() / 2 - 1);
-    half.steps(first, false, &mut |_| true);
+    half.steps(first, false, &mut |_| true).unwrap();
     let on = |(seed, start): (u64, _)| Member { start, ..small.member(seed) };
-    let members: Vec<Member> = (1..).zip(half.states()).map(on).collect();
+    let members: Vec<Member> = (1..).zip(half.states().unwrap()).map(on).collect();
     let mut resumed = small.cpu(&members);
-    resumed.steps(rest, true, &mut |_| true);
-    assert_eq!(resumed.states(), whole.states());
-    assert_eq!(resumed.collect()[0].parameters, whole.collect()[0].parameters);
+    resumed.steps(rest, true, &mut |_| true).unwrap();
+    assert_eq!(resumed.states().unwrap(), whole.states().unwrap());
+    assert_eq!(resumed.collect().unwrap()[0].parameters, whole.collect().unwrap()[0].parameters);
 }
 
 /// The loss of a batch in double precision, spelled out value by value.
@@ -352,8 +353,8 @@ fn gradients_equal_finite_differences_in_double_precision() {
     for small in Small::goldens().into_iter().chain(Small::shapes().into_iter().skip(1)) {
         let step = small.steps(1)[0];
         let mut cpu = small.cpu(&[small.member(11)]);
-        cpu.steps(&[step], false, &mut |_| true);
-        let found = cpu.gradients().remove(0);
+        cpu.steps(&[step], false, &mut |_| true).unwrap();
+        let found = cpu.gradients().unwrap().remove(0);
         let (x, noise) = small.batch(11, &step);
         let beta = step.beta * small.card.objective.beta_per_row(step.count);
         for spec in small.card.architecture.layout() {

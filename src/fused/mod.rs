@@ -94,32 +94,20 @@ pub struct Outcome {
     pub parameters: Vec<Vec<f32>>,
 }
 
-/// The fused trainer, on the processor or on the graphics device.
-pub enum Fused {
-    /// In Rust.
-    Cpu(Box<Cpu>),
-    /// In WGSL, on burn's wgpu device.
-    Gpu(Box<Gpu>),
-}
-
-impl Fused {
+/// The fused trainer: in Rust on the processor, or in WGSL on burn's wgpu device.
+pub trait Fused: Send {
     /// Takes `steps`; with `snapshot` the weights after the last of them are kept for
-    /// [`collect`](Self::collect). `go_on` hears now and then how many of them were taken, and says
-    /// whether to take more. Returns how many were taken.
+    /// [`collect`](Self::collect). `go_on` hears now and then how many of them were taken, or handed
+    /// to the device, and says whether to take more. Returns how many were.
     ///
     /// # Errors
     /// Where the device fails.
-    pub fn steps(
+    fn steps(
         &mut self,
         steps: &[Step],
         snapshot: bool,
         go_on: &mut dyn FnMut(usize) -> bool,
-    ) -> Result<usize> {
-        match self {
-            Self::Cpu(cpu) => Ok(cpu.steps(steps, snapshot, go_on)),
-            Self::Gpu(gpu) => gpu.steps(steps, snapshot, go_on),
-        }
-    }
+    ) -> Result<usize>;
 
     /// Takes other training rows in the place of those that it has, n × features in scaled units, for
     /// the steps of another epoch.
@@ -129,45 +117,32 @@ impl Fused {
     ///
     /// # Panics
     /// Where there are none, or on a GPU more than the job says.
-    pub fn load(&mut self, rows: Array2<f32>) -> Result<()> {
-        match self {
-            Self::Cpu(cpu) => {
-                cpu.load(rows);
-                Ok(())
-            }
-            Self::Gpu(gpu) => gpu.load(rows.view()),
-        }
-    }
+    fn load(&mut self, rows: Array2<f32>) -> Result<()>;
+
+    /// What every call of [`steps`](Self::steps) since the last of this one left.
+    ///
+    /// # Errors
+    /// Where the device fails.
+    fn collect(&mut self) -> Result<Vec<Outcome>>;
+
+    /// Time that should pass between two calls of [`collect`](Self::collect) where nothing else asks
+    /// for one, so that nobody waits for the reader.
+    fn read_interval(&self) -> Duration;
 
     /// Where the training of each member stands.
     ///
     /// # Errors
     /// Where the device fails.
-    pub fn states(&mut self) -> Result<Vec<TrainingState>> {
-        match self {
-            Self::Cpu(cpu) => Ok(cpu.states()),
-            Self::Gpu(gpu) => gpu.states(),
-        }
-    }
+    fn states(&mut self) -> Result<Vec<TrainingState>>;
 
     /// The gradient of each member's last step before clipping, in the flat order.
     ///
     /// # Errors
     /// Where the device fails.
-    pub fn gradients(&mut self) -> Result<Vec<Vec<f32>>> {
-        match self {
-            Self::Cpu(cpu) => Ok(cpu.gradients()),
-            Self::Gpu(gpu) => gpu.gradients(),
-        }
-    }
+    fn gradients(&mut self) -> Result<Vec<Vec<f32>>>;
 
     /// The stages of a step by their names in `shaders/`, each with the layer that it is of.
-    pub fn stages(&self) -> Vec<String> {
-        match self {
-            Self::Cpu(cpu) => cpu.stages(),
-            Self::Gpu(gpu) => gpu.stages(),
-        }
-    }
+    fn stages(&self) -> Vec<String>;
 
     /// The time that one of the [`stages`](Self::stages) takes, `repeats` times over on what the last
     /// step left: on the CPU that of one member, on a GPU of all. What is trained is of no use
@@ -175,23 +150,7 @@ impl Fused {
     ///
     /// # Errors
     /// Where the device fails.
-    pub fn time_stage(&mut self, stage: usize, repeats: usize) -> Result<Duration> {
-        match self {
-            Self::Cpu(cpu) => Ok(cpu.time_stage(stage, repeats)),
-            Self::Gpu(gpu) => gpu.time_stage(stage, repeats),
-        }
-    }
-
-    /// What every call of [`steps`](Self::steps) since the last of this one left.
-    ///
-    /// # Errors
-    /// Where the device fails.
-    pub fn collect(&mut self) -> Result<Vec<Outcome>> {
-        match self {
-            Self::Cpu(cpu) => Ok(cpu.collect()),
-            Self::Gpu(gpu) => gpu.collect(),
-        }
-    }
+    fn time_stage(&mut self, stage: usize, repeats: usize) -> Result<Duration>;
 }
 
 /// Factors of Adam's update and of the average in one step.

@@ -10,7 +10,7 @@ use crate::config::{Backend, Engine, Layers, ScalingKind, Settings};
 use crate::data::{Scaling, epoch_order};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::fused::{Fused, Gpu, Member};
+use crate::fused::{Gpu, Member};
 use crate::model::{ModelCard, Parameters};
 use crate::random::{Generator, Stream};
 
@@ -166,9 +166,7 @@ fn by_fused(job: Job, start: &Parameters, kernels: Kernels) -> Result<Gradient> 
     };
     let mut fused = match kernels {
         Kernels::Own => fused_trainer(&job, &[member])?,
-        Kernels::Large => {
-            Fused::Gpu(Box::new(with_fused_job(&job, |job| Gpu::large(job, &[member]))?))
-        }
+        Kernels::Large => Box::new(with_fused_job(&job, |job| Gpu::large(job, &[member]))?),
     };
     let mut steps = job.steps(0);
     steps.iter_mut().for_each(|step| step.beta = 1.0);

@@ -100,7 +100,7 @@ fn at_once(job: &Job) -> usize {
 pub fn time_members(job: Job, members: &[Member], interrupt: &AtomicBool) -> Result<Duration> {
     let mut fused = fused_trainer(&job, members)?;
     let clock = Instant::now();
-    all_epochs(job, &mut fused, interrupt, &mut |_| ())?;
+    all_epochs(job, &mut *fused, interrupt, &mut |_| ())?;
     Ok(clock.elapsed())
 }
 
@@ -123,7 +123,7 @@ fn side_by_side(
         fused => fused?,
     };
     let last =
-        all_epochs(job, &mut fused, interrupt, &mut |taken| on_steps(taken * members.len()))?;
+        all_epochs(job, &mut *fused, interrupt, &mut |taken| on_steps(taken * members.len()))?;
     let architecture = &job.card.architecture;
     let parameters = |values| Some(Parameters { architecture: architecture.clone(), values });
     Ok(last.into_iter().map(parameters).collect())
@@ -132,7 +132,7 @@ fn side_by_side(
 /// Takes the steps of every epoch; the flat weights of each member at the end.
 fn all_epochs(
     job: Job,
-    fused: &mut Fused,
+    fused: &mut dyn Fused,
     interrupt: &AtomicBool,
     on_steps: &mut dyn FnMut(usize),
 ) -> Result<Vec<Vec<f32>>> {

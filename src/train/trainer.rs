@@ -89,14 +89,15 @@ pub(super) fn trainer<'a>(
 ///
 /// # Errors
 /// Where fused does not do what the job asks for, or the job does not fit the adapter.
-pub fn fused_trainer(job: &Job, members: &[Member]) -> Result<Fused> {
+pub fn fused_trainer(job: &Job, members: &[Member]) -> Result<Box<dyn Fused>> {
     with_fused_job(job, |of_fused| {
-        Ok(match job.backend {
-            Backend::Wgpu => Fused::Gpu(Box::new(Gpu::new(of_fused, members)?)),
+        let fused: Box<dyn Fused> = match job.backend {
+            Backend::Wgpu => Box::new(Gpu::new(of_fused, members)?),
             Backend::Auto | Backend::Cpu | Backend::Ndarray => {
-                Fused::Cpu(Box::new(Cpu::new(of_fused, members)))
+                Box::new(Cpu::new(of_fused, members))
             }
-        })
+        };
+        Ok(fused)
     })
 }
 
@@ -123,7 +124,7 @@ pub(super) fn with_fused_job<T>(
 
 struct ByFused<'a> {
     job: Job<'a>,
-    fused: Fused,
+    fused: Box<dyn Fused>,
     /// Where snapshots are evaluated: the processor, so that a GPU goes on meanwhile.
     device: Device,
 }
@@ -172,10 +173,7 @@ impl Trainer for ByFused<'_> {
     }
 
     fn read_interval(&self) -> Duration {
-        match self.fused {
-            Fused::Cpu(_) => Duration::ZERO,
-            Fused::Gpu(_) => Duration::from_millis(200),
-        }
+        self.fused.read_interval()
     }
 }
 

@@ -31,8 +31,9 @@ use self::layout::Layout;
 use self::posterior::MixtureTerms;
 use self::stage::{Batch, Stage};
 use self::update::Moments;
-use super::{BatchLosses, Job, Member, Network, Outcome, Step, Update};
+use super::{BatchLosses, Fused, Job, Member, Network, Outcome, Step, Update};
 use crate::config::{Likelihood, TrainingSettings};
+use crate::error::Result;
 use crate::model::{Architecture, Parameters, TrainingState};
 use crate::random::{Generator, Shuffle, Stream};
 
@@ -106,13 +107,23 @@ impl Cpu {
         Self { task, members, outcomes: Vec::new() }
     }
 
-    /// As [`Fused::steps`](super::Fused::steps).
-    pub fn steps(
+    /// The flat weights of each member, averaged where the settings want that.
+    fn parameters(&self) -> Vec<Vec<f32>> {
+        let of_member = |state: &State| {
+            let values = state.moments.average().unwrap_or(&state.parameters);
+            self.task.layout.flatten(values, self.task.network.parameters)
+        };
+        self.members.iter().map(of_member).collect()
+    }
+}
+
+impl Fused for Cpu {
+    fn steps(
         &mut self,
         steps: &[Step],
         snapshot: bool,
         go_on: &mut dyn FnMut(usize) -> bool,
-    ) -> usize {
+    ) -> Result<usize> {
         let task = &self.task;
         let work = (task.batch * task.network.parameters).max(1);
         let of_all = WORK_AT_ONCE / (work * self.members.len()).max(1);
@@ -137,11 +148,10 @@ impl Cpu {
             false => Vec::new(),
         };
         self.outcomes.push(Outcome { losses, parameters });
-        taken
+        Ok(taken)
     }
 
-    /// As [`Fused::load`](super::Fused::load).
-    pub fn load(&mut self, rows: Array2<f32>) {
+    fn load(&mut self, rows: Array2<f32>) -> Result<()> {
         assert!(!rows.is_empty(), "rows to train on");
         self.task.count = rows.nrows();
         let (standard, len) = (rows.is_standard_layout(), rows.len());
@@ -152,22 +162,47 @@ impl Cpu {
         values.truncate(len);
         self.task.rows = values;
         self.members.iter_mut().for_each(|member| member.shuffle = None);
+        Ok(())
     }
 
-    /// What every call of [`steps`](Self::steps) since the last of this one left.
-    pub fn collect(&mut self) -> Vec<Outcome> {
-        std::mem::take(&mut self.outcomes)
+    fn collect(&mut self) -> Result<Vec<Outcome>> {
+        Ok(std::mem::take(&mut self.outcomes))
     }
 
-    /// As [`Fused::stages`](super::Fused::stages); `prepare` is what the shaders do without.
-    pub fn stages(&self) -> Vec<String> {
+    fn read_interval(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn states(&mut self) -> Result<Vec<TrainingState>> {
+        let Task { architecture, layout, network, .. } = &self.task;
+        let flat = |values: &[f32]| layout.flatten(values, network.parameters);
+        let of_member = |state: &State| TrainingState {
+            parameters: Parameters {
+                architecture: architecture.clone(),
+                values: flat(&state.parameters),
+            },
+            steps: state.steps,
+            first_moments: flat(state.moments.first()),
+            second_moments: flat(state.moments.second()),
+            average: state.moments.average().map(|average| flat(average)),
+        };
+        Ok(self.members.iter().map(of_member).collect())
+    }
+
+    fn gradients(&mut self) -> Result<Vec<Vec<f32>>> {
+        let parameters = self.task.network.parameters;
+        let of_member = |state: &State| self.task.layout.flatten(&state.gradient, parameters);
+        Ok(self.members.iter().map(of_member).collect())
+    }
+
+    // `prepare` is what the shaders do without.
+    fn stages(&self) -> Vec<String> {
         let of_blocks = self.task.stages.iter().map(|stage| stage.name(&self.task.layout));
         let [first, others @ ..] = ["prepare", "gradients", "update"].map(String::from);
         std::iter::once(first).chain(of_blocks).chain(others).collect()
     }
 
-    /// As [`Fused::time_stage`](super::Fused::time_stage), of the first member.
-    pub fn time_stage(&mut self, stage: usize, repeats: usize) -> Duration {
+    fn time_stage(&mut self, stage: usize, repeats: usize) -> Result<Duration> {
         let Self { task, members, .. } = self;
         let (state, stages) = (&mut members[0], &task.stages);
         let step = Step { epoch: 0, first: 0, count: task.batch, rate: 1.0, beta: 1.0 };
@@ -184,40 +219,7 @@ impl Cpu {
                 Some(_) => state.update(task, &step),
             }
         }
-        clock.elapsed()
-    }
-
-    /// The flat weights of each member, averaged where the settings want that.
-    fn parameters(&self) -> Vec<Vec<f32>> {
-        let of_member = |state: &State| {
-            let values = state.moments.average().unwrap_or(&state.parameters);
-            self.task.layout.flatten(values, self.task.network.parameters)
-        };
-        self.members.iter().map(of_member).collect()
-    }
-
-    /// Where the training of each member stands.
-    pub fn states(&self) -> Vec<TrainingState> {
-        let Task { architecture, layout, network, .. } = &self.task;
-        let flat = |values: &[f32]| layout.flatten(values, network.parameters);
-        let of_member = |state: &State| TrainingState {
-            parameters: Parameters {
-                architecture: architecture.clone(),
-                values: flat(&state.parameters),
-            },
-            steps: state.steps,
-            first_moments: flat(state.moments.first()),
-            second_moments: flat(state.moments.second()),
-            average: state.moments.average().map(|average| flat(average)),
-        };
-        self.members.iter().map(of_member).collect()
-    }
-
-    /// The gradient of each member's last step before clipping, in the flat order.
-    pub fn gradients(&self) -> Vec<Vec<f32>> {
-        let parameters = self.task.network.parameters;
-        let of_member = |state: &State| self.task.layout.flatten(&state.gradient, parameters);
-        self.members.iter().map(of_member).collect()
+        Ok(clock.elapsed())
     }
 }
 

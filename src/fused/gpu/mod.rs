@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use bytemuck::{Pod, Zeroable};
-use ndarray::ArrayView2;
+use ndarray::Array2;
 
 use self::buffers::{Buffers, MOST_STEPS, STEP_STRIDE, Sizes};
 use self::pace::Pace;
@@ -23,7 +23,7 @@ use self::plan::Plan;
 use self::read::Waiting;
 use self::stages::Dispatch;
 use self::tiles::Target;
-use super::{BatchLosses, Job, Member, Outcome, Step, Update};
+use super::{BatchLosses, Fused, Job, Member, Outcome, Step, Update};
 use crate::config::TrainingSettings;
 use crate::device;
 use crate::error::{Error, Result};
@@ -151,142 +151,6 @@ impl Gpu {
         })
     }
 
-    /// As [`Fused::steps`](super::Fused::steps).
-    ///
-    /// After each submission `go_on` hears how many of the steps were handed to the device, which is
-    /// at most two submissions, some 40 ms, behind. It may still be at work on return.
-    ///
-    /// # Errors
-    /// Where the device fails.
-    pub fn steps(
-        &mut self,
-        steps: &[Step],
-        snapshot: bool,
-        go_on: &mut dyn FnMut(usize) -> bool,
-    ) -> Result<usize> {
-        self.waiting.begin();
-        self.stop_clock();
-        let mut begun = 0;
-        while begun < steps.len() {
-            if self.waiting.slots == self.sizes.slots {
-                self.drain()?;
-            }
-            let room = (self.sizes.slots - self.waiting.slots).min(MOST_STEPS);
-            let count = self.pace.steps().min(room).min(steps.len() - begun);
-            let submitted = Instant::now();
-            let index = self.submit(&steps[begun..begun + count])?;
-            if let Some(previous) =
-                self.in_flight.replace(InFlight { index, timed: Some((count, submitted)) })
-            {
-                self.wait(previous)?;
-            }
-            begun += count;
-            if !go_on(begun) {
-                break;
-            }
-        }
-        if snapshot && begun == steps.len() {
-            self.keep_snapshot()?;
-        }
-        Ok(begun)
-    }
-
-    /// As [`Fused::load`](super::Fused::load); the steps that were handed over before still see the rows
-    /// that were there then.
-    ///
-    /// # Errors
-    /// Where the device fails.
-    ///
-    /// # Panics
-    /// As [`Fused::load`](super::Fused::load).
-    pub fn load(&mut self, rows: ArrayView2<f32>) -> Result<()> {
-        assert!((1..=self.sizes.rows).contains(&rows.len()), "room for the rows");
-        self.rows = rows.nrows();
-        let WgpuSetup { device, queue, .. } = self.setup;
-        caught(device, "loading rows", || buffers::write_rows(queue, &self.buffers.rows, rows))
-    }
-
-    /// What every call of [`steps`](Self::steps) since the last one of this left behind.
-    ///
-    /// # Errors
-    /// Where the device fails.
-    pub fn collect(&mut self) -> Result<Vec<Outcome>> {
-        self.stop_clock();
-        self.drain()?;
-        Ok(self.waiting.outcomes(self.betas.len(), self.sizes.parameters))
-    }
-
-    /// The gradients of the last step before clipping, flat, for each member.
-    ///
-    /// # Errors
-    /// Where the device fails.
-    pub fn gradients(&mut self) -> Result<Vec<Vec<f32>>> {
-        let Sizes { parameters, slices, .. } = self.sizes;
-        let values = self.read(&self.buffers.gradients, "reading the gradients")?;
-        let of_member = |values: &[f32]| {
-            let (first, others) = values.split_at(parameters);
-            let mut sums = first.to_vec();
-            for slice in others.chunks(parameters) {
-                sums.iter_mut().zip(slice).for_each(|(sum, part)| *sum += part);
-            }
-            sums
-        };
-        Ok(values.chunks(parameters * slices).map(of_member).collect())
-    }
-
-    /// Where the training of each member stands.
-    ///
-    /// # Errors
-    /// Where the device fails.
-    pub fn states(&mut self) -> Result<Vec<TrainingState>> {
-        let parameters = self.read(&self.buffers.parameters, "reading the weights")?;
-        let moments = self.read(&self.buffers.moments, "reading Adam's state")?;
-        let count = self.sizes.parameters;
-        let of_member = |(values, kept): (&[f32], &[f32])| {
-            let mut kept = kept.chunks(count).map(<[f32]>::to_vec);
-            TrainingState {
-                parameters: Parameters {
-                    architecture: self.architecture.clone(),
-                    values: values.to_vec(),
-                },
-                steps: self.taken,
-                first_moments: kept.next().unwrap_or_default(),
-                second_moments: kept.next().unwrap_or_default(),
-                average: kept.next(),
-            }
-        };
-        let members = parameters.chunks(count).zip(moments.chunks(count * self.sizes.states));
-        Ok(members.map(of_member).collect())
-    }
-
-    /// The stages of a step in their order, each with the layer that it is of.
-    pub fn stages(&self) -> Vec<String> {
-        self.dispatches.iter().map(|dispatch| dispatch.name.clone()).collect()
-    }
-
-    /// The time of `repeats` dispatches of the stage with this index, one after another, on what the
-    /// last step left. What is trained is of no use afterwards.
-    ///
-    /// # Errors
-    /// Where the device fails.
-    pub fn time_stage(&mut self, stage: usize, repeats: usize) -> Result<Duration> {
-        let WgpuSetup { device, queue, .. } = self.setup;
-        self.drain()?;
-        let Dispatch { pipeline, groups: [x, y, z], .. } = &self.dispatches[stage];
-        let clock = Instant::now();
-        let index = caught(device, "timing a stage", || {
-            let mut encoder = device.create_command_encoder(&Default::default());
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_bind_group(0, &self.buffers.group, &[0]);
-            pass.set_pipeline(pipeline);
-            (0..repeats).for_each(|_| pass.dispatch_workgroups(*x, *y, *z));
-            drop(pass);
-            queue.submit([encoder.finish()])
-        })?;
-        self.wait(InFlight { index, timed: None })?;
-        Ok(clock.elapsed())
-    }
-
     /// Hands these steps to the device in one command buffer.
     fn submit(&mut self, steps: &[Step]) -> Result<wgpu::SubmissionIndex> {
         let mut uniforms = vec![0; steps.len() * STEP_STRIDE];
@@ -350,6 +214,120 @@ impl Gpu {
         if let Some(in_flight) = &mut self.in_flight {
             in_flight.timed = None;
         }
+    }
+}
+
+impl Fused for Gpu {
+    // Of what was handed to the device it is at most two submissions, some 40 ms, behind, and it may
+    // still be at work on return.
+    fn steps(
+        &mut self,
+        steps: &[Step],
+        snapshot: bool,
+        go_on: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<usize> {
+        self.waiting.begin();
+        self.stop_clock();
+        let mut begun = 0;
+        while begun < steps.len() {
+            if self.waiting.slots == self.sizes.slots {
+                self.drain()?;
+            }
+            let room = (self.sizes.slots - self.waiting.slots).min(MOST_STEPS);
+            let count = self.pace.steps().min(room).min(steps.len() - begun);
+            let submitted = Instant::now();
+            let index = self.submit(&steps[begun..begun + count])?;
+            if let Some(previous) =
+                self.in_flight.replace(InFlight { index, timed: Some((count, submitted)) })
+            {
+                self.wait(previous)?;
+            }
+            begun += count;
+            if !go_on(begun) {
+                break;
+            }
+        }
+        if snapshot && begun == steps.len() {
+            self.keep_snapshot()?;
+        }
+        Ok(begun)
+    }
+
+    // The steps that were handed over before still see the rows that were there then.
+    fn load(&mut self, rows: Array2<f32>) -> Result<()> {
+        assert!((1..=self.sizes.rows).contains(&rows.len()), "room for the rows");
+        self.rows = rows.nrows();
+        let WgpuSetup { device, queue, .. } = self.setup;
+        caught(device, "loading rows", || {
+            buffers::write_rows(queue, &self.buffers.rows, rows.view())
+        })
+    }
+
+    fn collect(&mut self) -> Result<Vec<Outcome>> {
+        self.stop_clock();
+        self.drain()?;
+        Ok(self.waiting.outcomes(self.betas.len(), self.sizes.parameters))
+    }
+
+    fn read_interval(&self) -> Duration {
+        Duration::from_millis(200)
+    }
+
+    fn states(&mut self) -> Result<Vec<TrainingState>> {
+        let parameters = self.read(&self.buffers.parameters, "reading the weights")?;
+        let moments = self.read(&self.buffers.moments, "reading Adam's state")?;
+        let count = self.sizes.parameters;
+        let of_member = |(values, kept): (&[f32], &[f32])| {
+            let mut kept = kept.chunks(count).map(<[f32]>::to_vec);
+            TrainingState {
+                parameters: Parameters {
+                    architecture: self.architecture.clone(),
+                    values: values.to_vec(),
+                },
+                steps: self.taken,
+                first_moments: kept.next().unwrap_or_default(),
+                second_moments: kept.next().unwrap_or_default(),
+                average: kept.next(),
+            }
+        };
+        let members = parameters.chunks(count).zip(moments.chunks(count * self.sizes.states));
+        Ok(members.map(of_member).collect())
+    }
+
+    fn gradients(&mut self) -> Result<Vec<Vec<f32>>> {
+        let Sizes { parameters, slices, .. } = self.sizes;
+        let values = self.read(&self.buffers.gradients, "reading the gradients")?;
+        let of_member = |values: &[f32]| {
+            let (first, others) = values.split_at(parameters);
+            let mut sums = first.to_vec();
+            for slice in others.chunks(parameters) {
+                sums.iter_mut().zip(slice).for_each(|(sum, part)| *sum += part);
+            }
+            sums
+        };
+        Ok(values.chunks(parameters * slices).map(of_member).collect())
+    }
+
+    fn stages(&self) -> Vec<String> {
+        self.dispatches.iter().map(|dispatch| dispatch.name.clone()).collect()
+    }
+
+    fn time_stage(&mut self, stage: usize, repeats: usize) -> Result<Duration> {
+        let WgpuSetup { device, queue, .. } = self.setup;
+        self.drain()?;
+        let Dispatch { pipeline, groups: [x, y, z], .. } = &self.dispatches[stage];
+        let clock = Instant::now();
+        let index = caught(device, "timing a stage", || {
+            let mut encoder = device.create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_bind_group(0, &self.buffers.group, &[0]);
+            pass.set_pipeline(pipeline);
+            (0..repeats).for_each(|_| pass.dispatch_workgroups(*x, *y, *z));
+            drop(pass);
+            queue.submit([encoder.finish()])
+        })?;
+        self.wait(InFlight { index, timed: None })?;
+        Ok(clock.elapsed())
     }
 }
 

@@ -35,8 +35,10 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let fit = Fit { name: "training", seed, settings, epochs, checkpoints: &checkpoints };
     let (history, saved) = fit.train(context, training, held_out);
     // The epochs that were finished are kept, also where the run was stopped or diverged.
-    write_history(&context.dir.file(RunDir::HISTORY), &history)?;
-    write_events(&context.dir.file(RunDir::EVENTS), &history)?;
+    if !history.is_empty() {
+        write_history(&context.dir.file(RunDir::HISTORY), &history)?;
+        write_events(&context.dir.file(RunDir::EVENTS), &history)?;
+    }
     saved?.save(context.dir.path())?;
     context.dir.clear_checkpoints()
 }

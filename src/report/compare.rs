@@ -8,6 +8,7 @@ use super::Figure;
 use super::modes::{STRICT, bar, class, short};
 use super::parts::{STATIC_POLICY, document, figure, scrolling, table, terms};
 use crate::audit::findings::Findings;
+use crate::audit::ledger::EligibleCounts;
 use crate::audit::metrics::Metrics;
 use crate::audit::samples::SamplesAudit;
 use crate::audit::words::{self, Standing};
@@ -54,16 +55,15 @@ impl ComparedRun {
 
     /// The run as the cells of a table.
     pub fn cells(&self) -> [String; 6] {
-        let counts = self.audit().map(|audit| audit.counts);
-        let of = |count: Option<usize>| match (count, counts) {
-            (Some(count), Some(counts)) => format!("{count} of {}", counts.modes),
-            _ => "–".into(),
+        let judged = self.audit().map(|audit| audit.counts.eligible_only);
+        let of = |count: fn(EligibleCounts) -> usize| {
+            judged.map_or("–".into(), |judged| format!("{} of {}", count(judged), judged.modes))
         };
         [
             self.name.clone(),
             self.recipe.clone(),
-            of(counts.map(|counts| counts.strict)),
-            of(counts.map(|counts| counts.captured)),
+            of(|judged| judged.strict),
+            of(|judged| judged.captured),
             self.held_out_elbo().map_or("–".into(), |elbo| format!("{elbo:.3}")),
             self.standing().answer().into(),
         ]
@@ -137,7 +137,8 @@ impl Comparison {
                 (table("Table of runs", &ComparedRun::HEADINGS, self.runs.iter().map(ComparedRun::cells)))
                 (terms(&[
                     STRICT,
-                    ("Captured", "the mode has at least half the rows expected."),
+                    ("Captured", "the mode has at least half the rows expected. Both are counts of the \
+                      modes that are large enough to judge."),
                     ("Held-out ELBO", "the evidence lower bound of the held-out rows after the last epoch, \
                       in nats a row in the data's own units: higher is better."),
                 ]))

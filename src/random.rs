@@ -13,24 +13,38 @@ pub use shuffle::Shuffle;
 use std::convert::Infallible;
 
 use normal::box_muller;
+use pulp::Arch;
 use rand::TryRng;
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
+/// Blocks of normal draws that are made side by side.
+const LANES: usize = 16;
 
 /// Philox4x32-10: one block of four random words from a counter and a key.
 pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let ([mut c0, mut c1, mut c2, mut c3], [mut k0, mut k1]) = (counter, key);
+    philox_lanes(counter.map(|word| [word]), key).map(|[word]| word)
+}
+
+/// The blocks of N counters side by side, for SIMD.
+#[inline(always)]
+fn philox_lanes<const N: usize>(mut words: [[u32; N]; 4], key: [u32; 2]) -> [[u32; N]; 4] {
+    let [mut k0, mut k1] = key;
     for _ in 0..ROUNDS {
-        let low = u64::from(c0) * u64::from(MULTIPLIERS[0]);
-        let high = u64::from(c2) * u64::from(MULTIPLIERS[1]);
-        (c0, c1, c2, c3) =
-            ((high >> 32) as u32 ^ c1 ^ k0, high as u32, (low >> 32) as u32 ^ c3 ^ k1, low as u32);
+        for lane in 0..N {
+            let [c0, c1, c2, c3] = [0, 1, 2, 3].map(|word: usize| words[word][lane]);
+            let low = u64::from(c0) * u64::from(MULTIPLIERS[0]);
+            let high = u64::from(c2) * u64::from(MULTIPLIERS[1]);
+            words[0][lane] = (high >> 32) as u32 ^ c1 ^ k0;
+            words[1][lane] = high as u32;
+            words[2][lane] = (low >> 32) as u32 ^ c3 ^ k1;
+            words[3][lane] = low as u32;
+        }
         k0 = k0.wrapping_add(WEYL[0]);
         k1 = k1.wrapping_add(WEYL[1]);
     }
-    [c0, c1, c2, c3]
+    words
 }
 
 /// What a draw is for. Streams never overlap, so adding one changes no other.
@@ -107,8 +121,13 @@ impl Generator {
 
     /// The block of four random words with this index.
     pub fn words(&self, block: u32) -> [u32; 4] {
-        let counter = [block, self.step as u32, (self.step >> 32) as u32, self.stream];
-        philox4x32(counter, self.key)
+        self.words_of([block]).map(|[word]| word)
+    }
+
+    #[inline(always)]
+    fn words_of<const N: usize>(&self, blocks: [u32; N]) -> [[u32; N]; 4] {
+        let step = [self.step as u32, (self.step >> 32) as u32].map(|word| [word; N]);
+        philox_lanes([blocks, step[0], step[1], [self.stream; N]], self.key)
     }
 
     /// A seed of 53 bits, which every reader of JSON and TOML keeps.
@@ -135,16 +154,40 @@ impl Generator {
 
     /// As [`normal`](Self::normal), but `out` begins with element `first`.
     pub fn normal_from(&self, first: usize, out: &mut [f32]) {
-        let (mut block, mut skip) = ((first / 4) as u32, first % 4);
-        let mut rest = out;
-        while !rest.is_empty() {
-            let words = self.words(block);
-            let draws = [box_muller(words[0], words[1]), box_muller(words[2], words[3])];
-            let draws = &draws.as_flattened()[skip..];
-            let (now, later) = rest.split_at_mut(draws.len().min(rest.len()));
-            now.copy_from_slice(&draws[..now.len()]);
-            (rest, block, skip) = (later, block.wrapping_add(1), 0);
+        let (block, skip) = ((first / 4) as u32, first % 4);
+        let begun = if skip == 0 { 0 } else { (4 - skip).min(out.len()) };
+        let (head, rest) = out.split_at_mut(begun);
+        head.copy_from_slice(&self.normal_blocks([block])[0][skip..][..head.len()]);
+        let mut block = block.wrapping_add(u32::from(skip > 0));
+        let (several, rest) = rest.as_chunks_mut::<{ 4 * LANES }>();
+        if !several.is_empty() {
+            // The same values whatever the SIMD: it rounds each operation as one at a time does.
+            Arch::new().dispatch(|| {
+                for out in several {
+                    let blocks = std::array::from_fn(|lane| block.wrapping_add(lane as u32));
+                    let draws: [[f32; 4]; LANES] = self.normal_blocks(blocks);
+                    out.copy_from_slice(draws.as_flattened());
+                    block = block.wrapping_add(LANES as u32);
+                }
+            });
         }
+        for out in rest.chunks_mut(4) {
+            out.copy_from_slice(&self.normal_blocks([block])[0][..out.len()]);
+            block = block.wrapping_add(1);
+        }
+    }
+
+    /// The four draws of each of these blocks.
+    #[inline(always)]
+    fn normal_blocks<const N: usize>(&self, blocks: [u32; N]) -> [[f32; 4]; N] {
+        let words = self.words_of(blocks);
+        let mut draws = [[0.0; 4]; N];
+        for lane in 0..N {
+            let [a, b] = box_muller(words[0][lane], words[1][lane]);
+            let [c, d] = box_muller(words[2][lane], words[3][lane]);
+            draws[lane] = [a, b, c, d];
+        }
+        draws
     }
 
     /// A random order of `0..n`: Fisher–Yates, every order equally likely up to 2⁻³² per swap.

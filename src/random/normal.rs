@@ -6,6 +6,7 @@ use super::unit;
 ///
 /// The logarithm, sine and cosine are the single-precision polynomials of Moshier's Cephes library,
 /// spelled out because those that GPUs bring are looser than a twin may be.
+#[inline(always)]
 pub(super) fn box_muller(first: u32, second: u32) -> [f32; 2] {
     // 1 − u lies in (0, 1], so the logarithm is finite.
     let radius = (-2.0 * ln(1.0 - unit(first))).sqrt();
@@ -14,6 +15,7 @@ pub(super) fn box_muller(first: u32, second: u32) -> [f32; 2] {
 }
 
 /// The natural logarithm of a normal, positive `x`.
+#[inline(always)]
 fn ln(x: f32) -> f32 {
     // x = m · 2^e with m in [√½, √2), and f = m − 1.
     let shifted = x.to_bits().wrapping_sub(std::f32::consts::FRAC_1_SQRT_2.to_bits());
@@ -39,6 +41,7 @@ fn ln(x: f32) -> f32 {
 }
 
 /// Sine and cosine of `turns` full turns, for `turns` in [0, 1).
+#[inline(always)]
 fn sin_cos_of_turn(turns: f32) -> (f32, f32) {
     let quarters = 4.0 * turns;
     let nearest = (quarters + 0.5).floor();
@@ -46,12 +49,11 @@ fn sin_cos_of_turn(turns: f32) -> (f32, f32) {
     let z = angle * angle;
     let sin = ((-1.951_529_6e-4 * z + 8.332_161e-3) * z - 1.666_665_5e-1) * z * angle + angle;
     let cos = ((2.443_315_7e-5 * z - 1.388_731_6e-3) * z + 4.166_664_6e-2) * z * z - 0.5 * z + 1.0;
-    match nearest as u32 & 3 {
-        0 => (sin, cos),
-        1 => (cos, -sin),
-        2 => (-sin, -cos),
-        _ => (-cos, sin),
-    }
+    // Adding 1.5 · 2²³ leaves the number of quarters in the lowest bits, without a branch.
+    let quarter = (nearest + 12_582_912.0).to_bits();
+    let (sin, cos) = if quarter & 1 == 0 { (sin, cos) } else { (cos, sin) };
+    let signed = |value: f32, minus: u32| if minus & 2 == 0 { value } else { -value };
+    (signed(sin, quarter), signed(cos, quarter + 1))
 }
 
 #[cfg(test)]

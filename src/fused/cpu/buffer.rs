@@ -5,9 +5,6 @@ use std::ops::{Deref, DerefMut};
 /// Values that one cache line holds, which is also the widest SIMD register.
 const LINE: usize = 16;
 
-/// Widest panel of columns: two of the widest registers.
-const WIDEST: usize = 2 * LINE;
-
 #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
 struct Line([f32; LINE]);
@@ -47,9 +44,13 @@ pub(super) struct Panels {
 }
 
 impl Panels {
+    /// Columns of a panel: one of the widest registers, or two.
+    pub(super) const NARROW: usize = LINE;
+    pub(super) const WIDE: usize = 2 * LINE;
+
     /// Panels for this many columns.
     pub(super) fn new(columns: usize) -> Self {
-        let width = if columns <= LINE { LINE } else { WIDEST };
+        let width = if columns <= Self::NARROW { Self::NARROW } else { Self::WIDE };
         Self { width, count: columns.div_ceil(width) }
     }
 

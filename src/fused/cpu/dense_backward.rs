@@ -7,44 +7,28 @@ use super::layout::PanelLayer;
 use super::product::{Left, Product, Start};
 
 /// Sets `out` to Wᵀ in panels over the layer's inputs, which are then columns to run along.
-pub(super) struct Transpose<'a> {
-    pub(super) placed: &'a PanelLayer,
-    pub(super) parameters: &'a [f32],
-    pub(super) out: &'a mut [f32],
+pub(super) fn transpose(placed: &PanelLayer, parameters: &[f32], out: &mut [f32]) {
+    match placed.panels.width {
+        Panels::NARROW => transpose_panels::<{ Panels::NARROW }>(placed, parameters, out),
+        _ => transpose_panels::<{ Panels::WIDE }>(placed, parameters, out),
+    }
 }
 
-impl WithSimd for Transpose<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        const SQUARE: usize = 16;
-        let Self { placed, parameters, out } = self;
-        let (inputs, outputs) = (placed.layer.inputs, placed.panels.columns());
-        let (from, to) = (placed.panels.width, Panels::new(inputs).width);
-        let weights = &parameters[placed.weights()];
-        for first_output in (0..outputs).step_by(SQUARE) {
-            let panel = &weights[first_output / from * placed.panel_len()..];
-            for first_input in (0..inputs).step_by(SQUARE) {
-                let mut square = [[0.0; SQUARE]; SQUARE];
-                let rows = SQUARE.min(inputs - first_input);
-                for (row, square) in square.iter_mut().take(rows).enumerate() {
-                    let place = (first_input + row) * from + first_output % from;
-                    square.copy_from_slice(&panel[place..place + SQUARE]);
-                }
-                let place = first_input / to * outputs * to + first_input % to;
-                for column in 0..SQUARE {
-                    let place = place + (first_output + column) * to;
-                    for (out, row) in out[place..place + SQUARE].iter_mut().zip(&square) {
-                        *out = row[column];
-                    }
-                }
+fn transpose_panels<const WIDTH: usize>(placed: &PanelLayer, parameters: &[f32], out: &mut [f32]) {
+    let inputs = placed.layer.inputs;
+    let (width, outputs) = (Panels::new(inputs).width, placed.panels.columns());
+    let (rows, _) = parameters[placed.weights()].as_chunks::<WIDTH>();
+    for (from, rows) in rows.chunks_exact(inputs).enumerate() {
+        for (to, rows) in rows.chunks(width).enumerate() {
+            let out = &mut out[(to * outputs + from * WIDTH) * width..];
+            for (column, out) in out.chunks_exact_mut(width).take(WIDTH).enumerate() {
+                out.iter_mut().zip(rows).for_each(|(out, row)| *out = row[column]);
             }
         }
     }
 }
 
-/// Values of a layer's [`Transpose`].
+/// Values of what [`transpose`] makes of a layer.
 pub(super) fn transposed_len(placed: &PanelLayer) -> usize {
     placed.panels.columns() * Panels::new(placed.layer.inputs).columns()
 }

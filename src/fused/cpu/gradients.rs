@@ -35,26 +35,33 @@ pub(super) fn layers(arch: Arch, layout: &Layout, blocks: &[Block], gradient: &m
 fn layer(arch: Arch, placed: &PanelLayer, blocks: &[Rows], gradient: &mut Buffer) {
     let width = placed.panels.width;
     let weights = &mut gradient[placed.weights()];
-    let one_panel = |(panel, out): (usize, &mut [f32])| {
+    let some_panels = |(first, panels): (usize, &mut [f32])| {
+        // A block's rows stay in the cache while one panel after the other is summed up.
         for (index, (rows, x, of_layer)) in blocks.iter().enumerate() {
-            Product {
-                left: Left::Columns(x.rows(*rows), x.stride),
-                right: &of_layer.delta.rows(*rows)[panel * width..],
-                right_stride: of_layer.delta.stride,
-                start: if index == 0 { Start::Zero } else { Start::Sum },
-                out,
-                out_stride: width,
-                rows: placed.layer.inputs,
-                depth: *rows,
-                width,
+            for (panel, out) in panels.chunks_exact_mut(placed.panel_len()).enumerate() {
+                Product {
+                    left: Left::Columns(x.rows(*rows), x.stride),
+                    right: &of_layer.delta.rows(*rows)[(first + panel) * width..],
+                    right_stride: of_layer.delta.stride,
+                    start: if index == 0 { Start::Zero } else { Start::Sum },
+                    out,
+                    out_stride: width,
+                    rows: placed.layer.inputs,
+                    depth: *rows,
+                    width,
+                }
+                .compute(arch);
             }
-            .compute(arch);
         }
     };
-    // One block is too little work to share.
     match blocks.len() {
-        1 => weights.chunks_exact_mut(placed.panel_len()).enumerate().for_each(one_panel),
-        _ => weights.par_chunks_exact_mut(placed.panel_len()).enumerate().for_each(one_panel),
+        // Too little work to share.
+        1 => some_panels((0, weights)),
+        _ => {
+            let of_thread = placed.panels.count.div_ceil(rayon::current_num_threads());
+            let parts = weights.par_chunks_mut(of_thread * placed.panel_len()).enumerate();
+            parts.for_each(|(part, panels)| some_panels((part * of_thread, panels)));
+        }
     }
     let biases = &mut gradient[placed.biases()];
     biases.fill(0.0);

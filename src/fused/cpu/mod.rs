@@ -26,7 +26,6 @@ use rayon::prelude::*;
 
 use self::block::Block;
 use self::buffer::Buffer;
-use self::dense_backward::Transpose;
 use self::layout::Layout;
 use self::posterior::MixtureTerms;
 use self::stage::{Batch, Stage};
@@ -273,8 +272,7 @@ impl State {
         let layers = [&task.layout.encoder, &task.layout.decoder];
         for (layers, transposed) in layers.into_iter().zip(&mut self.transposed) {
             for (placed, out) in layers.iter().zip(transposed).filter(|(_, out)| !out.is_empty()) {
-                let parameters = &self.parameters;
-                task.arch.dispatch(Transpose { placed, parameters, out });
+                dense_backward::transpose(placed, &self.parameters, out);
             }
         }
         if let Some(prior) = &mut self.prior {

@@ -91,10 +91,10 @@ impl MixtureTerms {
         let log_variances = of(prior.log_variances, self.components * latent);
         let logits = of(prior.logits, self.components);
         let largest = logits.iter().copied().fold(f32::MIN, f32::max);
-        let sum: f32 = logits.iter().map(|logit| exp(logit - largest)).sum();
+        let log_sum = logits.iter().map(|logit| exp(logit - largest)).sum::<f32>().ln();
         let (low, high) = PRIOR_LOG_VARIANCE_RANGE;
         for k in 0..self.components {
-            let log_weight = logits[k] - largest - sum.ln();
+            let log_weight = logits[k] - largest - log_sum;
             self.weights[k] = exp(log_weight);
             self.constants[k] = log_weight;
             for unit in 0..latent {

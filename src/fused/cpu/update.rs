@@ -90,10 +90,17 @@ impl WithSimd for Adam<'_> {
         let moments = self.first.iter_mut().zip(self.second);
         for ((parameter, gradient), (first, second)) in values.zip(moments) {
             let gradient = gradient * self.scale;
-            *first = decay * *first + (1.0 - decay) * gradient;
-            *second = second_decay * *second + (1.0 - second_decay) * gradient * gradient;
+            *first = flushed(decay * *first + (1.0 - decay) * gradient);
+            *second = flushed(second_decay * *second + (1.0 - second_decay) * gradient * gradient);
             let deviation = (*second * self.factors.second_correction).sqrt();
             *parameter -= step * *first / (deviation + epsilon);
         }
     }
+}
+
+/// Zero in the place of a subnormal number, as GPUs have it. The moments of a unit that no row
+/// activates decay to such numbers, which processors compute with slowly.
+#[inline(always)]
+fn flushed(value: f32) -> f32 {
+    if value.abs() < f32::MIN_POSITIVE { 0.0 } else { value }
 }

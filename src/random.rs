@@ -19,7 +19,7 @@ use rand::TryRng;
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
-/// Blocks of normal draws that are made side by side.
+/// Draws that are made side by side, for SIMD.
 const LANES: usize = 16;
 
 /// Philox4x32-10: one block of four random words from a counter and a key.
@@ -32,14 +32,14 @@ pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
 fn philox_lanes<const N: usize>(mut words: [[u32; N]; 4], key: [u32; 2]) -> [[u32; N]; 4] {
     let [mut k0, mut k1] = key;
     for _ in 0..ROUNDS {
-        for lane in 0..N {
-            let [c0, c1, c2, c3] = [0, 1, 2, 3].map(|word: usize| words[word][lane]);
-            let low = u64::from(c0) * u64::from(MULTIPLIERS[0]);
-            let high = u64::from(c2) * u64::from(MULTIPLIERS[1]);
-            words[0][lane] = (high >> 32) as u32 ^ c1 ^ k0;
-            words[1][lane] = high as u32;
-            words[2][lane] = (low >> 32) as u32 ^ c3 ^ k1;
-            words[3][lane] = low as u32;
+        let [first, second, third, fourth] = &mut words;
+        for (((c0, c1), c2), c3) in first.iter_mut().zip(second).zip(third).zip(fourth) {
+            let low = u64::from(*c0) * u64::from(MULTIPLIERS[0]);
+            let high = u64::from(*c2) * u64::from(MULTIPLIERS[1]);
+            *c0 = (high >> 32) as u32 ^ *c1 ^ k0;
+            *c1 = high as u32;
+            *c2 = (low >> 32) as u32 ^ *c3 ^ k1;
+            *c3 = low as u32;
         }
         k0 = k0.wrapping_add(WEYL[0]);
         k1 = k1.wrapping_add(WEYL[1]);
@@ -182,10 +182,10 @@ impl Generator {
     fn normal_blocks<const N: usize>(&self, blocks: [u32; N]) -> [[f32; 4]; N] {
         let words = self.words_of(blocks);
         let mut draws = [[0.0; 4]; N];
-        for lane in 0..N {
+        for (lane, draws) in draws.iter_mut().enumerate() {
             let [a, b] = box_muller(words[0][lane], words[1][lane]);
             let [c, d] = box_muller(words[2][lane], words[3][lane]);
-            draws[lane] = [a, b, c, d];
+            *draws = [a, b, c, d];
         }
         draws
     }

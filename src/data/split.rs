@@ -20,8 +20,9 @@ pub fn split(rows: usize, held_out: f64, seed: u64) -> (Vec<usize>, Vec<usize>) 
 
 /// The order in which an epoch visits `0..rows`.
 pub fn epoch_order(rows: usize, seed: u64, epoch: u64) -> Vec<usize> {
-    let shuffle = Generator::new(seed, Stream::Shuffle, epoch).shuffle(rows);
-    (0..rows).map(|place| shuffle.row(place)).collect()
+    let mut order = vec![0; rows];
+    Generator::new(seed, Stream::Shuffle, epoch).shuffle(rows).fill(0, &mut order);
+    order.into_iter().map(|row| row as usize).collect()
 }
 
 #[cfg(test)]

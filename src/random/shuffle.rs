@@ -1,6 +1,8 @@
 //! A random order without a table.
 
-use super::Generator;
+use pulp::Arch;
+
+use super::{Generator, LANES};
 
 /// Rounds of a [`Shuffle`].
 const SHUFFLE_ROUNDS: usize = 32;
@@ -18,23 +20,42 @@ pub struct Shuffle {
 impl Shuffle {
     /// The row at `place`, which must be below the number of rows.
     pub fn row(&self, place: usize) -> usize {
-        let mut row = place as u32;
-        for [offset, key] in self.rounds {
-            // Both of a pair see the same partner sum, so both swap or neither.
-            let mut partner = offset + (self.rows - row);
-            if partner >= self.rows {
-                partner -= self.rows;
+        let [row] = self.rows_at([place as u32]);
+        row as usize
+    }
+
+    /// Sets `out` to the rows at the places from `first`, all of which must be below their number.
+    pub fn fill(&self, first: usize, out: &mut [u32]) {
+        let last = self.rows.saturating_sub(1);
+        Arch::new().dispatch(|| {
+            for (chunk, out) in out.chunks_mut(LANES).enumerate() {
+                let first = (first + chunk * LANES) as u32;
+                let places = std::array::from_fn(|lane| last.min(first + lane as u32));
+                let rows: [u32; LANES] = self.rows_at(places);
+                out.copy_from_slice(&rows[..out.len()]);
             }
-            if hash(row.max(partner) ^ key) >> 31 == 1 {
-                row = partner;
+        });
+    }
+
+    #[inline(always)]
+    fn rows_at<const N: usize>(&self, places: [u32; N]) -> [u32; N] {
+        let mut rows = places;
+        for [offset, key] in self.rounds {
+            for row in &mut rows {
+                // Both of a pair see the same partner sum, so both swap or neither.
+                let sum = offset + (self.rows - *row);
+                let partner = if sum < self.rows { sum } else { sum - self.rows };
+                let swaps = hash((*row).max(partner) ^ key) >> 31 == 1;
+                *row = if swaps { partner } else { *row };
             }
         }
-        row as usize
+        rows
     }
 }
 
 /// A hash of 32 bits to 32 bits that passes avalanche tests: "lowbias32" of Wellons, "Prospecting for
 /// Hash Functions" (2018).
+#[inline(always)]
 fn hash(mut word: u32) -> u32 {
     word ^= word >> 16;
     word = word.wrapping_mul(0x7FEB_352D);
@@ -72,6 +93,10 @@ mod tests {
         for rows in (1..200).chain([1000, 4097]) {
             let shuffle = Generator::new(1, Stream::Shuffle, rows as u64).shuffle(rows);
             let mut found: Vec<usize> = (0..rows).map(|place| shuffle.row(place)).collect();
+            let mut filled = vec![0; rows - rows / 3];
+            shuffle.fill(rows / 3, &mut filled);
+            let filled = filled.into_iter().map(|row| row as usize);
+            assert!(filled.eq(found[rows / 3..].iter().copied()), "{rows} rows");
             found.sort_unstable();
             assert!(found.into_iter().eq(0..rows), "{rows} rows");
         }

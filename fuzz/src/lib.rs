@@ -1,6 +1,6 @@
 //! The rooms of modescope that read files: they know no burn.
 
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)] // What rooms share with those that are not here.
 
 #[path = "../../src"]
 mod rooms {

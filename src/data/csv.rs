@@ -14,7 +14,8 @@ use ndarray::ArrayView1;
 use self::number::plain_decimal;
 use self::raw::{delimiter, line, only_first_line_quoted, open_quote};
 use super::ReadOptions;
-use super::rows::{Cell, Choice, Flaw, NO_ROWS, Number, Rows, Target, check_width, positional};
+use super::choice::{Choice, check_width, positional};
+use super::rows::{Cell, Flaw, NO_ROWS, Number, Rows, Target};
 use crate::error::{Error, Result};
 
 /// How a missing value may be written, in any case.

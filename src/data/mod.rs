@@ -2,6 +2,7 @@
 //! splitting and batching their rows.
 
 mod blocks;
+mod choice;
 mod csv;
 #[cfg(feature = "parquet")]
 mod guard;
@@ -14,6 +15,7 @@ mod rows;
 mod scaled;
 mod scaling;
 mod source;
+mod span;
 mod split;
 mod streamed;
 mod table;

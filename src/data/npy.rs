@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use npyz::{DType, Endianness, NpyFile, Order, TypeChar};
 
-use super::rows::{Choice, DAMAGED, RowSink, check_width, narrow, positional};
+use super::choice::{Choice, check_width, positional};
+use super::rows::{DAMAGED, RowSink, narrow};
 use crate::error::{Error, Result};
 use crate::input;
 

@@ -16,8 +16,9 @@ use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 
+use super::choice::{Choice, check_width};
 use super::guard::guarded;
-use super::rows::{Choice, DAMAGED, Flaw, RowSink, check_width, narrow, text_help};
+use super::rows::{DAMAGED, Flaw, RowSink, narrow, text_help};
 use crate::error::{Error, Result};
 use crate::input;
 

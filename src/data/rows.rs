@@ -1,22 +1,21 @@
-//! What the readers of all formats share: the choice of columns, missing values, the rows as they are
-//! found, and what makes a file unusable.
+//! What the readers of all formats share: missing values, the rows as they are found, and what makes a
+//! file unusable.
 
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use ndarray::Array2;
 
+use super::choice::Choice;
+use super::span::Span;
 use super::table::LabelColumn;
 use super::{ReadOptions, Table};
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result};
 
 /// The remedy for a file without rows.
 pub(super) const NO_ROWS: &str = "name a file that holds at least one row of numbers";
 /// The remedy for a file that is not what its ending says.
 pub(super) const DAMAGED: &str = "the file is damaged or of another format: write it again";
 
-/// Most columns of a file. The covariances of an audit have the square of their number.
-const MOST_COLUMNS: usize = 10_000;
 /// Rows that [`read_chunks`](super::read_chunks) holds at a time.
 const CHUNK: usize = 1 << 16;
 /// Characters of a cell that a message shows.
@@ -28,89 +27,6 @@ pub(super) struct Target<'a> {
     pub(super) options: &'a ReadOptions,
     /// Who gets the rows chunk by chunk; else they are kept.
     pub(super) each: Option<&'a mut dyn FnMut(Table) -> Result<()>>,
-}
-
-/// The chosen columns, as indices into the columns of the file.
-#[derive(Clone, Debug)]
-pub(super) struct Choice {
-    pub(super) features: Vec<usize>,
-    pub(super) label: Option<usize>,
-}
-
-impl Choice {
-    /// Finds the columns that the options name among `names`.
-    pub(super) fn new(path: &Path, names: &[String], options: &ReadOptions) -> Result<Self> {
-        let file = path.display();
-        let mut known = HashMap::new();
-        for (i, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            if let Some(first) = known.insert(name, i) {
-                return Err(Error::input(format!(
-                    "{file}: columns {} and {} are both called \"{name}\"",
-                    first + 1,
-                    i + 1
-                ))
-                .help("rename one of them"));
-            }
-        }
-        let find = |name: &String| {
-            names.iter().position(|other| other == name).ok_or_else(|| {
-                let known = || names.iter().map(String::as_str).filter(|name| !name.is_empty());
-                let list = format!("the columns are: {}", known().collect::<Vec<_>>().join(", "));
-                Error::input(format!("{file}: there is no column \"{name}\"")).help(
-                    match nearest(name, known()) {
-                        Some(guess) => format!("did you mean \"{guess}\"? {list}"),
-                        None => list,
-                    },
-                )
-            })
-        };
-        let wanted = options.labels.as_ref();
-        let label = wanted
-            .filter(|name| !options.labels_optional || names.contains(name))
-            .map(find)
-            .transpose()?;
-        let features = match &options.columns {
-            Some(chosen) => chosen.iter().map(find).collect::<Result<Vec<_>>>()?,
-            None => (0..names.len()).filter(|&i| Some(i) != label).collect(),
-        };
-        let mut chosen = HashSet::new();
-        for &feature in &features {
-            let name = &names[feature];
-            if name.is_empty() {
-                return Err(Error::input(format!("{file}: column {} has no name", feature + 1))
-                    .help("name it in the header, or choose the other columns with --columns"));
-            }
-            if !chosen.insert(feature) {
-                return Err(Error::input(format!("column \"{name}\" is chosen twice"))
-                    .help("name each column once in --columns"));
-            }
-            if label == Some(feature) {
-                return Err(Error::input(format!(
-                    "column \"{name}\" is chosen both as a feature and as the label"
-                ))
-                .help("leave it out of --columns or of --labels"));
-            }
-        }
-        if features.is_empty() {
-            return Err(Error::input(format!("{file}: there is no feature column"))
-                .help("choose at least one numeric column with --columns"));
-        }
-        Ok(Self { features, label })
-    }
-}
-
-/// Refuses a file with so many columns before anything is set aside for each.
-pub(super) fn check_width(path: &Path, columns: usize) -> Result<()> {
-    if columns <= MOST_COLUMNS {
-        return Ok(());
-    }
-    Err(Error::input(format!("{}: {columns} columns are more than {MOST_COLUMNS}", path.display()))
-        .help("write the columns to model to a file of their own; rows are observations"))
-}
-
-/// The names of columns that have none: `x0`, `x1`, …
-pub(super) fn positional(columns: usize) -> Vec<String> {
-    (0..columns).map(|i| format!("x{i}")).collect()
 }
 
 /// Why a cell gives no feature value. Each holds the cell as it was written.
@@ -386,43 +302,5 @@ impl<'a> Rows<'a> {
         let labels = std::mem::take(&mut self.labels);
         let labels = self.choice.label.map(|column| labels.named(&self.names[column]));
         Table::new(columns, rows, labels)
-    }
-}
-
-/// Parts of a column's reach of which rounding may take one from a value at most.
-const PARTS: f64 = 1024.0;
-
-/// How far the values of a column reach, as they stand in the file.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    low: f64,
-    high: f64,
-    /// The most that rounding took from or gave to a value.
-    rounding: f64,
-}
-
-impl Default for Span {
-    fn default() -> Self {
-        Self { low: f64::INFINITY, high: f64::NEG_INFINITY, rounding: 0.0 }
-    }
-}
-
-impl Span {
-    fn take(&mut self, Number { kept, written }: Number) {
-        self.low = self.low.min(written);
-        self.high = self.high.max(written);
-        self.rounding = self.rounding.max((f64::from(kept) - written).abs());
-    }
-
-    /// Makes it that of another's values too.
-    pub(super) fn extend(&mut self, other: &Self) {
-        self.low = self.low.min(other.low);
-        self.high = self.high.max(other.high);
-        self.rounding = self.rounding.max(other.rounding);
-    }
-
-    /// Whether rounding leaves too little of what tells the values apart.
-    fn is_lost(&self) -> bool {
-        self.low < self.high && self.rounding * PARTS > self.high - self.low
     }
 }

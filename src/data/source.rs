@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::Format;
+use super::choice::Choice;
 use super::npy::NpyArray;
 #[cfg(feature = "parquet")]
 use super::parquet::ParquetFile;
-use super::rows::{Choice, NO_ROWS, RowSink};
+use super::rows::{NO_ROWS, RowSink};
 use crate::error::{Error, Result};
 use crate::input;
 

@@ -10,8 +10,9 @@ use rayon::prelude::*;
 
 use self::uses::{Draw, Sorting, Training};
 use super::read::hash;
-use super::rows::{Rows, Span, Target};
+use super::rows::{Rows, Target};
 use super::source::{Piece, Source, files, open};
+use super::span::Span;
 use super::{ReadOptions, Table};
 use crate::error::{Error, Result};
 

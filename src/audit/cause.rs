@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::latent::{LatentDiagnosis, lost_to_the_prior};
 use super::ledger::{Judged, LEAST_TRAINING_ROWS, Mode, Verdict};
+use crate::data::Gaussian;
 
 /// The share of the last epochs whose held-out bound is compared with that of as many before.
 const TAIL: f64 = 0.1;
@@ -95,11 +96,11 @@ pub struct ModelEvidence<'a> {
     pub recipe: Option<&'a str>,
 }
 
-/// Why `mode` is not as it is in the data; nothing where it is, or may be. `variances` are those of
-/// the mode by column, `real` and `generated` the numbers of rows.
+/// Why `mode` is not as it is in the data; nothing where it is, or may be. `gaussian` is the mode in
+/// the reference, `real` and `generated` are the numbers of rows.
 pub fn of_mode(
     mode: &Mode,
-    variances: &[f64],
+    gaussian: &Gaussian,
     [real, generated]: [usize; 2],
     model: Option<&ModelEvidence>,
 ) -> Option<Cause> {
@@ -120,7 +121,7 @@ pub fn of_mode(
         model.collapse(),
         model.no_noise(mode),
         model.prior_hole(mode),
-        model.over_smoothing(mode, variances),
+        model.over_smoothing(mode, gaussian),
         model.still_learning(),
     ];
     Some(causes.into_iter().flatten().next().unwrap_or_else(|| model.cannot_tell(mode)))
@@ -160,10 +161,11 @@ fn too_few(real: f64, generated: f64) -> Cause {
     }
 }
 
-/// Root mean square over the columns of a noise's deviation relative to a mode's.
-fn relative_deviation(noise: &[f64], variances: &[f64]) -> f64 {
-    let ratios = noise.iter().zip(variances).map(|(noise, variance)| noise * noise / variance);
-    (ratios.sum::<f64>() / noise.len() as f64).sqrt()
+/// How many times as wide as a mode a noise is, in the root mean square over the mode's own axes: columns
+/// that nearly repeat each other leave it little room across, however wide each of them is.
+fn relative_deviation(noise: &[f64], gaussian: &Gaussian) -> f64 {
+    let variances: Vec<f64> = noise.iter().map(|noise| noise * noise).collect();
+    (gaussian.added_distance(&variances) / noise.len() as f64).sqrt()
 }
 
 impl ModelEvidence<'_> {
@@ -218,16 +220,19 @@ impl ModelEvidence<'_> {
         })
     }
 
-    fn over_smoothing(&self, mode: &Mode, variances: &[f64]) -> Option<Cause> {
+    fn over_smoothing(&self, mode: &Mode, gaussian: &Gaussian) -> Option<Cause> {
         let posterior = &self.posterior.modes[mode.id];
         if posterior.verdict == Verdict::Strict || mode.verdict == Verdict::OverWeighted {
             return None;
         }
         let blurred = [Verdict::Merged, Verdict::Smeared];
-        let relative = self.noise.map(|noise| relative_deviation(noise, variances));
+        let relative = self.noise.map(|noise| relative_deviation(noise, gaussian));
         let evidence = match relative {
             Some(relative) if relative >= 1.0 => {
-                format!("the observation noise is {relative:.1} times as wide as the mode itself")
+                format!(
+                    "along the mode's own axes the observation noise is {relative:.1} times as wide as \
+                     the mode itself"
+                )
             }
             _ if blurred.contains(&posterior.verdict) => {
                 format!("from decoded posterior draws too it is {}", posterior.verdict)

@@ -195,12 +195,9 @@ impl Audited {
             return;
         }
         let rows = [self.training_rows, self.found.rows];
-        for (mode, covariance) in
-            self.audit.modes.iter_mut().zip(self.reference.mixture.covariances())
+        for (mode, gaussian) in self.audit.modes.iter_mut().zip(self.reference.mixture.gaussians())
         {
-            let variances: Vec<f64> =
-                covariance.iter().enumerate().map(|(column, row)| row[column]).collect();
-            mode.cause = cause::of_mode(&mode.mode, &variances, rows, model);
+            mode.cause = cause::of_mode(&mode.mode, gaussian, rows, model);
         }
     }
 }

@@ -99,6 +99,11 @@ impl Mixture {
         &self.parameters.covariances
     }
 
+    /// Every component's distribution.
+    pub fn gaussians(&self) -> &[Gaussian] {
+        &self.gaussians
+    }
+
     /// Draws rows: a component by its weight, then a row from that Gaussian. The columns are `x0`,
     /// `x1`, …; the labels, in a column `component`, name all K components even where one has no
     /// row. The first rows of a longer draw with the same seed and step are those of a shorter one.

@@ -89,13 +89,17 @@ impl Model {
         self.variances.iter().sum::<f64>() / self.variances.len() as f64
     }
 
-    /// Standard deviation of the likelihood's noise in each column, in the data's own units; nothing
-    /// where the likelihood is a mean squared error, whose samples get none.
+    /// Standard deviation of the likelihood's noise in each column, in the data's own units: 0 where the
+    /// column is constant. Nothing where the likelihood is a mean squared error, whose samples get none.
     pub fn noise_deviations(&self) -> Option<Vec<f64>> {
-        let scales = self.card.scaling.scale.iter().map(|&scale| f64::from(scale));
+        let scaling = &self.card.scaling;
+        let of_column = |(column, variance): (usize, &f64)| match scaling.constant.contains(&column)
+        {
+            true => 0.0,
+            false => variance.sqrt() * f64::from(scaling.scale[column]),
+        };
         let noisy = self.card.architecture.likelihood.has_sigma();
-        noisy
-            .then(|| self.variances.iter().zip(scales).map(|(v, scale)| v.sqrt() * scale).collect())
+        noisy.then(|| self.variances.iter().enumerate().map(of_column).collect())
     }
 
     /// Draws `rows` rows in the data's units: z from the prior, decoded; with `noise` the noise σ·ε

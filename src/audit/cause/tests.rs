@@ -78,8 +78,15 @@ fn latent(active_units: usize, kl_per_unit: &[f64]) -> LatentDiagnosis {
     }
 }
 
-/// What is known of a model. Variances of its mode are 1 and 4.
+/// A mode with variances 1 and 4.
+fn gaussian(covariance: f64) -> Gaussian {
+    Gaussian::new(&[5.0, -3.0], &[vec![1.0, covariance], vec![covariance, 4.0]]).unwrap()
+}
+
+/// What is known of a model.
 struct Model {
+    /// Of its mode's two columns.
+    covariance: f64,
     latent: LatentDiagnosis,
     posterior: Mode,
     noise: Option<Vec<f64>>,
@@ -95,6 +102,7 @@ impl Model {
     /// too, noise of a tenth of the mode, and no history.
     fn unsuspicious() -> Self {
         Self {
+            covariance: 0.0,
             latent: latent(2, &[1.0, 2.0]),
             posterior: mode(Verdict::Shifted, 1.0, 0.05),
             noise: Some(vec![0.1, 0.2]),
@@ -117,7 +125,7 @@ impl Model {
             bounds: &self.bounds,
             recipe: self.recipe,
         };
-        of_mode(mode, &[1.0, 4.0], [1000, 1000], Some(&evidence)).unwrap()
+        of_mode(mode, &gaussian(self.covariance), [1000, 1000], Some(&evidence)).unwrap()
     }
 
     fn kind(&self, mode: &Mode) -> CauseKind {
@@ -142,7 +150,7 @@ fn shifted() -> Mode {
 fn what_is_or_may_be_strict_has_no_cause() {
     let strict = mode(Verdict::Strict, 1.0, 0.05);
     for mode in [strict, or_strict(shifted())] {
-        assert_eq!(of_mode(&mode, &[1.0, 4.0], [1000, 1000], None), None);
+        assert_eq!(of_mode(&mode, &gaussian(0.0), [1000, 1000], None), None);
     }
 }
 
@@ -214,8 +222,18 @@ fn noise_as_wide_as_the_mode_smooths_it_over() {
     // √((3² + 1²) / 2), columns apart.
     let model = Model { noise: Some(vec![3.0, 2.0]), ..Model::unsuspicious() };
     let cause = model.cause(&shifted());
-    assert_eq!(cause.evidence, "the observation noise is 2.2 times as wide as the mode itself");
+    assert_eq!(
+        cause.evidence,
+        "along the mode's own axes the observation noise is 2.2 times as wide as the mode itself"
+    );
     assert!(cause.remedy.unwrap().ends_with("or more latent units (model.latent)."));
+    // Noise of a tenth of each column is 0.1 / √(1 − ρ²) times as wide where the columns correlate by ρ.
+    let correlated = |covariance| Model { covariance, ..Model::unsuspicious() };
+    assert_eq!(correlated(1.8).kind(&shifted()), CauseKind::CannotTell);
+    let cause = correlated(1.999).cause(&shifted());
+    assert!(
+        cause.evidence.ends_with("the observation noise is 3.2 times as wide as the mode itself")
+    );
     // A unit lies idle, so more of them do not help.
     let idle = Model { latent: latent(1, &[1.0, 0.0]), ..model };
     assert_eq!(
@@ -287,7 +305,7 @@ fn too_few_rows_come_before_what_the_model_is() {
     for ([real, generated], remedy) in
         [([30, 1000], "Give more real rows."), ([40, 60], "Draw more samples.")]
     {
-        let cause = of_mode(&small, &[1.0, 4.0], [real, generated], None).unwrap();
+        let cause = of_mode(&small, &gaussian(0.0), [real, generated], None).unwrap();
         assert_eq!((cause.kind, cause.remedy.as_deref()), (CauseKind::TooFewPoints, Some(remedy)));
         let rows = format!("about {} real rows and {} generated ones", real / 2, generated / 2);
         assert!(cause.evidence.starts_with(&rows), "{}", cause.evidence);
@@ -298,7 +316,7 @@ fn too_few_rows_come_before_what_the_model_is() {
 
 #[test]
 fn without_evidence_no_cause_is_named() {
-    let cause = of_mode(&missing(), &[1.0, 4.0], [1000, 1000], None).unwrap();
+    let cause = of_mode(&missing(), &gaussian(0.0), [1000, 1000], None).unwrap();
     assert_eq!((cause.kind, cause.remedy), (CauseKind::CannotTell, None));
     let cause = Model::unsuspicious().cause(&shifted());
     assert_eq!(cause.kind, CauseKind::CannotTell);

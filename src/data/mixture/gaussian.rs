@@ -68,6 +68,19 @@ impl Gaussian {
         }
     }
 
+    /// What noise with these variances in the D columns adds to the squared Mahalanobis distance of a
+    /// row, in the mean: tr(Σ⁻¹ diag v).
+    pub fn added_distance(&self, variances: &[f64]) -> f64 {
+        // The diagonal of Σ⁻¹ is what a step along each column adds at the mean.
+        let d = self.mean.len();
+        let steps = Array2::from_shape_fn((d, d), |(column, step)| {
+            self.mean[column] + if column == step { variances[step].sqrt() } else { 0.0 }
+        });
+        let mut added = vec![0.0; d];
+        self.squared_distances(steps.view(), &mut Array2::zeros((d, d)), &mut added);
+        added.iter().sum()
+    }
+
     /// The row μ + L·`normal` (D values each).
     pub(super) fn transform(&self, normal: &[f64]) -> impl Iterator<Item = f64> {
         self.mean.iter().zip(&self.factor).map(|(mean, factor)| mean + dot(factor, normal))

@@ -172,3 +172,11 @@ fn files_that_hold_no_mixture_say_what_is_wrong() {
     let missing = Mixture::read(Path::new("/nowhere/mixture.json")).unwrap_err();
     assert!(missing.message().contains("/nowhere/mixture.json"));
 }
+
+/// The diagonal of Σ⁻¹ is 1/(1 − ρ²) over the variances.
+#[test]
+fn noise_adds_to_distances_by_the_inverse_covariance() {
+    let gaussian = Gaussian::new(&[3.0, -1.0], &[vec![1.0, 1.8], vec![1.8, 4.0]]).unwrap();
+    let expected = (0.5 / 1.0 + 0.25 / 4.0) / (1.0 - 0.9 * 0.9);
+    assert!((gaussian.added_distance(&[0.5, 0.25]) - expected).abs() < 1e-12);
+}

@@ -136,13 +136,14 @@ impl NpyArray {
         for first in rows.clone().step_by(at_once as usize) {
             let count = at_once.min(rows.end - first) as usize;
             self.fill(&mut file, choice, first, count, &mut bytes)?;
+            let (row_step, column_step) = match self.order {
+                Order::C => (self.columns, 1),
+                Order::Fortran => (1, count),
+            };
             for row in 0..count {
                 let value = |column| {
-                    let place = match self.order {
-                        Order::C => row * self.columns + column,
-                        Order::Fortran => column * count + row,
-                    };
-                    (self.decode)(&bytes[place * self.size..][..self.size])
+                    let place = (row * row_step + column * column_step) * self.size;
+                    (self.decode)(&bytes[place..][..self.size])
                 };
                 let cells = choice.features.iter().map(|&column| narrow(value(column)));
                 let label = choice.label.map(|column| match value(column) {

@@ -48,6 +48,7 @@ pub(super) struct Number {
 pub(super) type Cell = std::result::Result<Number, Flaw>;
 
 /// A feature value that was a number in the file already.
+#[inline]
 pub(super) fn narrow(value: f64) -> Cell {
     let kept = value as f32;
     match (value.is_finite(), kept.is_finite()) {

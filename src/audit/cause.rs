@@ -165,7 +165,9 @@ fn too_few(real: f64, generated: f64) -> Cause {
 /// that nearly repeat each other leave it little room across, however wide each of them is.
 fn relative_deviation(noise: &[f64], gaussian: &Gaussian) -> f64 {
     let variances: Vec<f64> = noise.iter().map(|noise| noise * noise).collect();
-    (gaussian.added_distance(&variances) / noise.len() as f64).sqrt()
+    // Constant columns have neither noise nor width.
+    let columns = variances.iter().filter(|variance| **variance > 0.0).count().max(1);
+    (gaussian.added_distance(&variances) / columns as f64).sqrt()
 }
 
 impl ModelEvidence<'_> {

@@ -29,7 +29,7 @@ macro_rules! decode {
 
 /// Longer headers belong to structured arrays with very many fields.
 const LONGEST_HEADER: u64 = 1 << 16;
-/// Bytes that are held of the values, or one row's.
+/// Bytes of the values that are held.
 const BYTES_AT_ONCE: usize = 1 << 22;
 
 /// A `.npy` file with one or two axes whose header has been read and checked.
@@ -78,18 +78,7 @@ impl NpyArray {
             }
             _ => None,
         };
-        // What the shape claims is in the file must be there before memory is set aside for it.
         let size = dtype.num_bytes().unwrap_or(1);
-        if rows
-            .checked_mul(columns)
-            .and_then(|count| count.checked_mul(size as u64))
-            .is_none_or(|n| n > length)
-        {
-            return Err(bad(format!(
-                "the file is truncated: {length} bytes are too few for its shape ({rows}, {columns})"
-            ))
-            .help("write the file again"));
-        }
         let order = npy.order();
         let decode: Decode = match kind {
             Some((TypeChar::Float, 4, big)) => decode!(f32, big),
@@ -110,6 +99,17 @@ impl NpyArray {
         };
         drop(npy);
         let start = file.stream_position().map_err(reading)?;
+        // What the shape claims is in the file must be there before memory is set aside for it.
+        if rows
+            .checked_mul(columns)
+            .and_then(|count| count.checked_mul(size as u64))
+            .is_none_or(|n| n > length.saturating_sub(start))
+        {
+            return Err(bad(format!(
+                "the file is truncated: {length} bytes are too few for its shape ({rows}, {columns})"
+            ))
+            .help("write the file again"));
+        }
         let (path, columns) = (path.to_owned(), columns as usize);
         Ok(Self { path, rows, columns, order, size, decode, start })
     }
@@ -131,22 +131,30 @@ impl NpyArray {
         sink: &mut impl RowSink,
     ) -> Result<()> {
         let mut file = input::open(&self.path)?;
-        let at_once = (BYTES_AT_ONCE / (self.columns * self.size).max(1)).max(1) as u64;
+        let chosen: Vec<usize> = choice.features.iter().copied().chain(choice.label).collect();
+        // What lies together in the file is read together: a row of all columns, or a run of one column.
+        let held = match self.order {
+            Order::C => self.columns,
+            Order::Fortran => chosen.len(),
+        };
+        let at_once = BYTES_AT_ONCE / (held * self.size).max(1);
         let mut bytes = Vec::new();
-        for first in rows.clone().step_by(at_once as usize) {
-            let count = at_once.min(rows.end - first) as usize;
-            self.fill(&mut file, choice, first, count, &mut bytes)?;
-            let (row_step, column_step) = match self.order {
-                Order::C => (self.columns, 1),
-                Order::Fortran => (1, count),
+        for first in rows.clone().step_by(at_once) {
+            let count = (rows.end - first).min(at_once as u64) as usize;
+            bytes.resize(count * held * self.size, 0);
+            self.fill(&mut file, &chosen, first, &mut bytes)?;
+            // Where the first row has the value of each chosen column, and how far on the next row has it.
+            let (places, step): (Vec<usize>, usize) = match self.order {
+                Order::C => (chosen.clone(), self.columns),
+                Order::Fortran => ((0..chosen.len()).map(|slot| slot * count).collect(), 1),
             };
+            let (features, label) = places.split_at(choice.features.len());
             for row in 0..count {
-                let value = |column| {
-                    let place = (row * row_step + column * column_step) * self.size;
-                    (self.decode)(&bytes[place..][..self.size])
+                let value = |place: usize| {
+                    (self.decode)(&bytes[(place + row * step) * self.size..][..self.size])
                 };
-                let cells = choice.features.iter().map(|&column| narrow(value(column)));
-                let label = choice.label.map(|column| match value(column) {
+                let cells = features.iter().map(|&place| narrow(value(place)));
+                let label = label.first().map(|&place| match value(place) {
                     value if value.is_nan() => String::new(),
                     value => value.to_string(),
                 });
@@ -156,27 +164,20 @@ impl NpyArray {
         Ok(())
     }
 
-    /// Fills `bytes` with `count` rows from `first`, in the order of the file: row after row, or column
-    /// after column, of which those that are not chosen are left as they are.
-    fn fill(
-        &self,
-        file: &mut File,
-        choice: &Choice,
-        first: u64,
-        count: usize,
-        bytes: &mut Vec<u8>,
-    ) -> Result<()> {
-        bytes.resize(count * self.columns * self.size, 0);
+    /// Fills `bytes` with rows from `first`: row after row, or the rows of one chosen column after those
+    /// of another.
+    fn fill(&self, file: &mut File, chosen: &[usize], first: u64, bytes: &mut [u8]) -> Result<()> {
         let mut fill = |value: u64, into: &mut [u8]| {
             file.seek(SeekFrom::Start(self.start + value * self.size as u64))?;
             file.read_exact(into)
         };
         let filled = match self.order {
             Order::C => fill(first * self.columns as u64, bytes),
-            Order::Fortran => choice.features.iter().chain(&choice.label).try_for_each(|&column| {
-                let into = &mut bytes[column * count * self.size..][..count * self.size];
-                fill(column as u64 * self.rows + first, into)
-            }),
+            Order::Fortran => {
+                let runs = bytes.chunks_exact_mut(bytes.len() / chosen.len());
+                let mut runs = chosen.iter().zip(runs);
+                runs.try_for_each(|(&column, run)| fill(column as u64 * self.rows + first, run))
+            }
         };
         filled.map_err(|error| match error.kind() {
             ErrorKind::UnexpectedEof => {

@@ -137,8 +137,8 @@ impl Comparison {
                 (table("Table of runs", &ComparedRun::HEADINGS, self.runs.iter().map(ComparedRun::cells)))
                 (terms(&[
                     STRICT,
-                    ("Captured", "the mode has at least half the rows expected. Both are counts of the \
-                      modes that are large enough to judge."),
+                    ("Captured", "the mode has at least half the rows expected."),
+                    ("Of", "the modes that are large enough to judge, which both are counts of."),
                     ("Held-out ELBO", "the evidence lower bound of the held-out rows after the last epoch, \
                       in nats a row in the data's own units: higher is better."),
                 ]))

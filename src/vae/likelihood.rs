@@ -214,7 +214,11 @@ mod tests {
             },
         };
         let saved = SavedModel { card, parameters: Parameters { architecture, values } };
-        let model = Model::new(saved, &burn::tensor::Device::flex());
+        let mut model = Model::new(saved, &burn::tensor::Device::flex());
+        model.card.scaling.constant = vec![1];
+        let [noise, none] = model.noise_deviations().unwrap()[..] else { panic!("two columns") };
+        assert!((noise - 2.0 * f64::from(sigmas[0])).abs() < 1e-6 && none == 0.0);
+        model.card.scaling.constant.clear();
         let found = model.log_likelihoods(rows.view(), 7, &AtomicBool::new(false)).unwrap();
 
         let [w, c, sigmas] = [w, c, sigmas].map(|pair| pair.map(f64::from));

@@ -227,6 +227,9 @@ fn noise_as_wide_as_the_mode_smooths_it_over() {
         "along the mode's own axes the observation noise is 2.2 times as wide as the mode itself"
     );
     assert!(cause.remedy.unwrap().ends_with("or more latent units (model.latent)."));
+    // A constant column is no room to spare.
+    let model = Model { noise: Some(vec![1.3, 0.0]), ..Model::unsuspicious() };
+    assert_eq!(model.kind(&shifted()), CauseKind::OverSmoothing);
     // Noise of a tenth of each column is 0.1 / √(1 − ρ²) times as wide where the columns correlate by ρ.
     let correlated = |covariance| Model { covariance, ..Model::unsuspicious() };
     assert_eq!(correlated(1.8).kind(&shifted()), CauseKind::CannotTell);

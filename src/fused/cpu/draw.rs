@@ -11,7 +11,7 @@ pub(super) fn draw(block: &mut Block, rows: &[f32], shuffle: &Shuffle, seed: u64
     let (features, latent) = (block.features, block.latent);
     let order = &mut [0; BLOCK_ROWS][..block.count];
     shuffle.fill(place, order);
-    for (i, &mut row) in order.iter_mut().enumerate() {
+    for (i, &row) in order.iter().enumerate() {
         let row = row as usize * features;
         block.x.row_mut(i, features).copy_from_slice(&rows[row..row + features]);
     }

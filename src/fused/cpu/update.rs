@@ -98,7 +98,7 @@ impl WithSimd for Adam<'_> {
     }
 }
 
-/// Zero in the place of a subnormal number, as GPUs have it. The moments of a unit that no row
+/// Zero in the place of a subnormal number, as GPUs may have it. The moments of a unit that no row
 /// activates decay to such numbers, which processors compute with slowly.
 #[inline(always)]
 fn flushed(value: f32) -> f32 {

@@ -218,8 +218,8 @@ impl Gpu {
 }
 
 impl Fused for Gpu {
-    // Of what was handed to the device it is at most two submissions, some 40 ms, behind, and it may
-    // still be at work on return.
+    // `go_on` hears after each submission how many steps were handed over. The device is at most two
+    // submissions, some 40 ms, behind, and may still be at work on return.
     fn steps(
         &mut self,
         steps: &[Step],

@@ -10,7 +10,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 use super::train::Score;
 use super::{Combination, MemberRecord, Sweep, SweepDir};
 use crate::audit::estimate::CONFIDENCE;
-use crate::audit::ledger::Counts;
+use crate::audit::ledger::EligibleCounts;
 use crate::error::{Error, Result};
 use crate::files::{make_folder, write_atomically, write_bytes};
 use crate::plot;
@@ -71,9 +71,9 @@ pub struct Standing {
     pub combination: usize,
     /// Seeds whose training diverged; the means are of the others.
     pub diverged: usize,
-    /// Modes as they are in the data.
+    /// Modes as they are in the data, of those large enough to judge.
     pub strict: Option<Mean>,
-    /// Modes captured.
+    /// Modes captured, of the same.
     pub captured: Option<Mean>,
     /// Held-out ELBO in nats a row.
     pub held_out_elbo: Option<Mean>,
@@ -107,15 +107,16 @@ impl<'a> Ranking<'a> {
         })?;
         let standing = |(combination, members): (usize, &[MemberRecord])| {
             let scores: Vec<Score> = members.iter().filter_map(|record| record.score).collect();
-            let counts = |count: fn(&Counts) -> usize| {
-                Mean::of_counts(scores.iter().map(|s| (count(&s.counts), s.counts.modes)))
+            let counts = |count: fn(EligibleCounts) -> usize| {
+                let judged = scores.iter().map(|score| score.counts.eligible_only);
+                Mean::of_counts(judged.map(|judged| (count(judged), judged.modes)))
             };
             let bounds: Vec<f64> = scores.iter().map(|score| score.held_out_elbo).collect();
             Standing {
                 combination,
                 diverged: members.len() - scores.len(),
-                strict: counts(|counts| counts.strict),
-                captured: counts(|counts| counts.captured),
+                strict: counts(|judged| judged.strict),
+                captured: counts(|judged| judged.captured),
                 held_out_elbo: Mean::of(&bounds),
             }
         };
@@ -195,8 +196,8 @@ impl<'a> Ranking<'a> {
             "{} with training seed {seed}, held-out ELBO {:.3}, {} of {} modes as in the data.",
             self.sweep.describe(combination),
             score.held_out_elbo,
-            score.counts.strict,
-            score.counts.modes,
+            score.counts.eligible_only.strict,
+            score.counts.eligible_only.modes,
         )
     }
 
@@ -280,7 +281,11 @@ impl<'a> Ranking<'a> {
             title: &title,
             settings: &settings,
             panels: [
-                panel("strict modes", |s| s.strict, |score| score.counts.strict as f64),
+                panel(
+                    "strict modes",
+                    |s| s.strict,
+                    |score| score.counts.eligible_only.strict as f64,
+                ),
                 panel(
                     "held-out ELBO (nats a row)",
                     |s| s.held_out_elbo,

@@ -3,15 +3,18 @@
 mod common;
 
 use common::{Place, QUICK, refused, two_groups};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A label with markup in it.
 const INJECTION: &str = "</script><b>right";
 
-/// Two runs on the same rows, whose recipes differ, in folders with markup in their names.
+/// Two runs on the same rows, whose recipes differ, in folders with markup in their names. One of the
+/// three labels has too few rows to judge.
 fn two_runs() -> Place {
     let place = Place::new();
-    place.write("my.csv", two_groups(&["a", "b"], 120).replace("right", INJECTION));
+    let few = |row: usize| format!("{},{},few\n", 30.0 + 0.1 * row as f64, (7 * row % 8) as f64);
+    let few: String = (0..8).map(few).collect();
+    place.write("my.csv", two_groups(&["a", "b"], 120).replace("right", INJECTION) + &few);
     for recipe in ["classic", "calibrated"] {
         let line = format!("run my.csv --labels kind --recipe {recipe} --out <i>{recipe} {QUICK}");
         place.succeed(&line);
@@ -43,13 +46,23 @@ fn the_page_holds_both_runs_and_only_the_settings_that_differ() {
     let ran = place.succeed("compare <i>classic <i>calibrated --json");
     let json: Value = serde_json::from_str(&ran.stdout).unwrap();
     let page = place.read("compare.html");
+    let told = place.succeed("compare <i>classic <i>calibrated --force").stdout;
 
-    for (run, recipe) in json["runs"].as_array().unwrap().iter().zip(["classic", "calibrated"]) {
+    let runs = json["runs"].as_array().unwrap().iter().zip(["classic", "calibrated"]);
+    for ((run, recipe), told) in runs.zip(told.lines().skip(1)) {
         let audit: Value =
             serde_json::from_str(&place.read(format!("<i>{recipe}/audit.json"))).unwrap();
         assert_eq!(run["recipe"], recipe);
         for part in ["verdict", "counts", "metrics"] {
             assert_eq!(run[part], audit[part], "{recipe}: {part}");
+        }
+        // Those that can be judged.
+        let judged = &audit["counts"]["eligible_only"];
+        assert_eq!((&audit["counts"]["modes"], &judged["modes"]), (&json!(3), &json!(2)));
+        for count in ["strict", "captured"] {
+            let of_judged = format!("{} of 2", judged[count]);
+            assert!(told.contains(&of_judged), "{of_judged} {count}: {told}");
+            assert!(page.contains(&format!("<td>{of_judged}</td>")), "{of_judged} {count}");
         }
         let verdict = audit["verdict"].as_str().unwrap();
         let escaped = verdict.replace('<', "&lt;").replace('>', "&gt;");
@@ -82,7 +95,7 @@ fn the_page_holds_both_runs_and_only_the_settings_that_differ() {
 
     assert_eq!(json["same_rows"], true);
     let modes = rows_of(&page, "modes");
-    assert_eq!(modes.len(), 2);
+    assert_eq!(modes.len(), 3);
     assert!(modes.iter().all(|cells| cells.len() == 4), "{modes:?}");
     assert_eq!(rows_of(&page, "distances").len(), 11);
 }

@@ -72,7 +72,12 @@ impl Settings {
             ("training.learning_rate", "positive and finite", positive(training.learning_rate)),
             ("training.adam_beta1", "in [0, 1)", (0.0..1.0).contains(&training.adam_beta1)),
             ("training.adam_beta2", "in [0, 1)", (0.0..1.0).contains(&training.adam_beta2)),
-            ("training.adam_epsilon", "positive and finite", positive(training.adam_epsilon)),
+            // Smaller ones leave the step of a gradient near nothing without a bound, in single precision.
+            (
+                "training.adam_epsilon",
+                "in [1e-15, 1]",
+                (1e-15..=1.0).contains(&training.adam_epsilon),
+            ),
             ("training.final_rate", "in [0, 1]", (0.0..=1.0).contains(&training.final_rate)),
             (
                 "training.gradient_clip",

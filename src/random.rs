@@ -154,10 +154,9 @@ impl Generator {
 
     /// As [`normal`](Self::normal), but `out` begins with element `first`.
     pub fn normal_from(&self, first: usize, out: &mut [f32]) {
-        let (block, skip) = ((first / 4) as u32, first % 4);
+        let (mut block, skip) = ((first / 4) as u32, first % 4);
         let begun = if skip == 0 { 0 } else { (4 - skip).min(out.len()) };
         let (head, rest) = out.split_at_mut(begun);
-        let mut block = block;
         if begun > 0 {
             head.copy_from_slice(&self.normal_blocks([block])[0][skip..][..begun]);
             block = block.wrapping_add(1);

@@ -28,6 +28,7 @@ mod knn;
 pub mod live;
 pub mod model;
 pub mod plot;
+mod product;
 pub mod random;
 pub mod report;
 pub mod run;

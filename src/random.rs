@@ -205,7 +205,7 @@ impl Generator {
 
     /// The same words as a sequence, for the `rand` crate's distributions.
     pub fn draws(&self) -> Draws {
-        Draws { generator: *self, block: 0, words: [0; 4], used: 4 }
+        Draws { generator: *self, block: 0, words: [[0; 4]; LANES], used: 4 * LANES }
     }
 }
 
@@ -218,20 +218,36 @@ fn unit(word: u32) -> f32 {
 #[derive(Clone, Debug)]
 pub struct Draws {
     generator: Generator,
+    /// The block after those that `words` holds.
     block: u32,
-    words: [u32; 4],
+    words: [[u32; 4]; LANES],
     used: usize,
 }
 
 impl Draws {
     fn next_word(&mut self) -> u32 {
-        if self.used == 4 {
-            self.words = self.generator.words(self.block);
-            self.block = self.block.wrapping_add(1);
-            self.used = 0;
+        let words = self.words.as_flattened();
+        if let Some(&word) = words.get(self.used) {
+            self.used += 1;
+            return word;
         }
-        self.used += 1;
-        self.words[self.used - 1]
+        self.refill();
+        self.used = 1;
+        self.words[0][0]
+    }
+
+    #[cold]
+    fn refill(&mut self) {
+        let Self { generator, block, .. } = *self;
+        let blocks = std::array::from_fn(|lane| block.wrapping_add(lane as u32));
+        let words: [[u32; LANES]; 4] = Arch::new().dispatch(
+            #[inline(always)]
+            || generator.words_of(blocks),
+        );
+        for (lane, block) in self.words.iter_mut().enumerate() {
+            *block = words.map(|word| word[lane]);
+        }
+        self.block = block.wrapping_add(LANES as u32);
     }
 }
 
@@ -297,6 +313,15 @@ mod tests {
         generator.uniform(&mut short);
         generator.uniform(&mut long);
         assert_eq!(short[..], long[..5]);
+    }
+
+    #[test]
+    fn draws_are_the_words_of_one_block_after_the_other() {
+        let generator = Generator::new(5, Stream::MixtureRows, 2);
+        let mut draws = generator.draws();
+        let found: Vec<u32> = (0..150).map(|_| draws.next_word()).collect();
+        let words: Vec<u32> = (0..38).flat_map(|block| generator.words(block)).collect();
+        assert_eq!(found, words[..150]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const MOST_SAMPLES: usize = 10_000_000_000;
 /// Chunks that the processor's cores share out.
 const CHUNKS_AT_ONCE: usize = 16;
 /// Rows of a chunk that the processor computes at once.
-const PIECE: usize = 128;
+const PIECE: usize = 256;
 
 /// A trained model on a device.
 #[derive(Debug)]
@@ -283,16 +283,27 @@ impl Model {
     ) -> Result<()> {
         let count = rows.div_ceil(CHUNK);
         let at_once = if self.device == Device::flex() { CHUNKS_AT_ONCE } else { 1 };
+        let compute = |first: usize| -> Vec<Result<T>> {
+            let indices = first..count.min(first + at_once);
+            match at_once {
+                1 => indices.map(|index| chunk(&mut self.vae.clone(), index)).collect(),
+                _ => indices.into_par_iter().map_with(self.vae.clone(), &chunk).collect(),
+            }
+        };
+        let mut done = compute(0);
         for first in (0..count).step_by(at_once) {
             check(interrupt)?;
-            let indices = first..count.min(first + at_once);
-            let done: Vec<Result<T>> = match at_once {
-                1 => vec![chunk(&mut self.vae.clone(), first)],
-                _ => indices.into_par_iter().map_with(self.vae.clone(), &chunk).collect(),
-            };
-            for (index, done) in (first..).zip(done) {
-                each(index, done?)?;
-            }
+            let mut next = Vec::new();
+            rayon::in_place_scope(|scope| {
+                match at_once {
+                    // Each thread has a queue of commands of its own: a GPU is left to this one.
+                    1 => next = compute(first + 1),
+                    // Computed while `each` has the chunks before.
+                    _ => scope.spawn(|_| next = compute(first + at_once)),
+                }
+                (first..).zip(done).try_for_each(|(index, done)| each(index, done?))
+            })?;
+            done = next;
         }
         Ok(())
     }

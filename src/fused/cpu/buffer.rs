@@ -2,8 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-/// Values that one cache line holds, which is also the widest SIMD register.
-const LINE: usize = 16;
+use crate::product::{LINE, Panels};
 
 #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
@@ -31,32 +30,6 @@ impl Deref for Buffer {
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
         bytemuck::cast_slice_mut(&mut self.0)
-    }
-}
-
-/// How the columns of a matrix are cut into panels, the last filled up with zeros.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Panels {
-    /// Columns of a panel.
-    pub(super) width: usize,
-    /// Number of panels.
-    pub(super) count: usize,
-}
-
-impl Panels {
-    /// Columns of a panel: one of the widest registers, or two.
-    pub(super) const NARROW: usize = LINE;
-    pub(super) const WIDE: usize = 2 * LINE;
-
-    /// Panels for this many columns.
-    pub(super) fn new(columns: usize) -> Self {
-        let width = if columns <= Self::NARROW { Self::NARROW } else { Self::WIDE };
-        Self { width, count: columns.div_ceil(width) }
-    }
-
-    /// Columns of all panels.
-    pub(super) fn columns(self) -> usize {
-        self.width * self.count
     }
 }
 

@@ -2,9 +2,9 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::buffer::{Matrix, Panels};
+use super::buffer::Matrix;
 use super::layout::PanelLayer;
-use super::product::{Left, Product, Start};
+use crate::product::{Left, Panels, Product, Start};
 
 /// Sets `out` to Wᵀ in panels over the layer's inputs, which are then columns to run along.
 pub(super) fn transpose(placed: &PanelLayer, parameters: &[f32], out: &mut [f32]) {

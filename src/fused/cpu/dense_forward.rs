@@ -6,8 +6,8 @@ use super::block::LayerRows;
 use super::buffer::Matrix;
 use super::layout::PanelLayer;
 use super::math::{exp, sigmoid};
-use super::product::{Left, Product, Start};
 use crate::config::Activation;
+use crate::product::{Left, Product, Start};
 
 /// y = f(xW + b) and f′ for the first `rows` rows of `x`.
 pub(super) fn dense_forward(

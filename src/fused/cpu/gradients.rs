@@ -7,8 +7,8 @@ use super::block::{Block, LayerRows};
 use super::buffer::{Buffer, Matrix};
 use super::layout::{Layout, PanelLayer};
 use super::posterior::MixtureTerms;
-use super::product::{Left, Product, Start};
 use crate::fused::{BatchLosses, Network};
+use crate::product::{Left, Product, Start};
 
 /// The input and what is known of the output of one layer in one block.
 type Rows<'a> = (usize, &'a Matrix, &'a LayerRows);

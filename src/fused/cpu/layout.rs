@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::buffer::{Buffer, Panels};
+use super::buffer::Buffer;
 use crate::fused::{Layer, Network};
+use crate::product::Panels;
 
 /// A dense layer in the twin's memory.
 #[derive(Clone, Copy, Debug)]

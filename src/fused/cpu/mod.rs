@@ -13,7 +13,6 @@ mod layout;
 mod math;
 mod posterior;
 mod posterior_backward;
-mod product;
 mod stage;
 mod update;
 

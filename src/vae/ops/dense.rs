@@ -30,10 +30,14 @@ pub(super) struct Layer<B: Backend> {
     pub function: Function,
 }
 
-/// y in burn's ops. The sum is kept of silu, of the others y itself.
+/// y in burn's ops, and what is kept.
 pub(super) fn forward<B: Backend>(layer: Layer<B>) -> [FloatTensor<B>; 2] {
     let Layer { x, weight, bias, function } = layer;
-    let sum = B::linear(x, weight, Some(bias));
+    activate::<B>(B::linear(x, weight, Some(bias)), function)
+}
+
+/// f of the sum xW + b in burn's ops, and what is kept: the sum of silu, of the others f itself.
+pub(super) fn activate<B: Backend>(sum: FloatTensor<B>, function: Function) -> [FloatTensor<B>; 2] {
     let y = match function {
         Function::Identity => sum,
         Function::Relu => B::relu(sum),
@@ -85,7 +89,7 @@ pub(super) fn tracked<B: Kernels, C: CheckpointStrategy>(
             op.finish((layer, kept), y)
         }
         OpsKind::UnTracked(op) => {
-            let [y, _] = B::dense_forward(layer);
+            let y = B::dense_alone(layer);
             op.finish(y)
         }
     }

@@ -4,13 +4,15 @@
 //! A step of training is short on a GPU, and costs what its launches cost. Op by op a layer takes
 //! eight of them, forward and back, and the mixture 74; by hand they take three each. [`Kernels`] is
 //! what a backend computes, without derivatives: on wgpu the WGSL of `shaders/ops/`, launched by
-//! `gpu.rs`, and elsewhere burn's own ops. [`Ops`] puts it into burn's graph, with the derivatives of
-//! `dense.rs` and `mixture.rs`.
+//! `gpu.rs`, and elsewhere burn's own ops, but for layers of which nothing is derived, which `flex.rs`
+//! computes on the processor. [`Ops`] puts it into burn's graph, with the derivatives of `dense.rs` and
+//! `mixture.rs`.
 
 // burn deprecates its ndarray backend, which is selectable here; see `device.rs`.
 #![allow(deprecated)]
 
 mod dense;
+mod flex;
 mod gpu;
 mod mixture;
 #[cfg(test)]
@@ -18,7 +20,7 @@ mod tests;
 
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, NdArray, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, NdArray, backend_extension};
 use burn::tensor::Tensor;
 
 pub(super) use dense::Function;
@@ -91,6 +93,12 @@ trait Ops: Backend {
 /// What a backend computes: values and gradients. What a `forward` keeps for its `backward` beside
 /// its output is the backend's own affair.
 trait Kernels: Backend {
+    /// The layer's output, of which nothing is to be derived.
+    fn dense_alone(layer: Layer<Self>) -> FloatTensor<Self> {
+        let [y, _] = Self::dense_forward(layer);
+        y
+    }
+
     /// The layer's output, and what is kept.
     fn dense_forward(layer: Layer<Self>) -> [FloatTensor<Self>; 2] {
         dense::forward(layer)
@@ -121,7 +129,6 @@ trait Kernels: Backend {
     }
 }
 
-impl Kernels for Flex {}
 impl Kernels for NdArray {}
 
 impl<B: Kernels> Ops for B {
@@ -131,8 +138,7 @@ impl<B: Kernels> Ops for B {
         bias: FloatTensor<Self>,
         function: Function,
     ) -> FloatTensor<Self> {
-        let [y, _] = B::dense_forward(Layer { x, weight, bias, function });
-        y
+        B::dense_alone(Layer { x, weight, bias, function })
     }
 
     fn mixture_log_density(

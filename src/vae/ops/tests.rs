@@ -114,21 +114,47 @@ fn assert_same(op: &Op, plain: &Op, inputs: &[Array2<f32>], what: &str) {
     }
 }
 
+fn plain_dense_op(function: Function) -> impl Fn(&[Tensor<2>]) -> Tensor<2> {
+    move |t| {
+        let sum = t[0].clone().matmul(t[1].clone()) + t[2].clone();
+        match function {
+            Function::Identity => sum,
+            Function::Relu => activation::relu(sum),
+            Function::Silu => activation::silu(sum),
+            Function::Tanh => activation::tanh(sum),
+        }
+    }
+}
+
 #[test]
 fn a_dense_layer_equals_burns_own_ops() {
     for sizes in LAYERS {
         for function in FUNCTIONS {
-            let plain = move |t: &[Tensor<2>]| {
-                let sum = t[0].clone().matmul(t[1].clone()) + t[2].clone();
-                match function {
-                    Function::Identity => sum,
-                    Function::Relu => activation::relu(sum),
-                    Function::Silu => activation::silu(sum),
-                    Function::Tanh => activation::tanh(sum),
-                }
-            };
             let what = format!("{function:?} of {sizes:?}");
+            let plain = plain_dense_op(function);
             assert_same(&dense_op(function), &plain, &layer(sizes), &what);
+        }
+    }
+}
+
+/// Without automatic differentiation, on as many rows as two threads share too.
+#[test]
+fn a_dense_layer_alone_equals_burns_own_ops() {
+    for sizes in LAYERS.into_iter().chain([[300, 5, 40], [513, 3, 3]]) {
+        let layer = layer(sizes);
+        let on = |device: &Device| -> Vec<Tensor<2>> {
+            layer.iter().map(|input| to_tensor(input.view(), device)).collect()
+        };
+        for function in FUNCTIONS {
+            let expected = to_vec(plain_dense_op(function)(&on(&Device::flex()))).unwrap();
+            for device in devices() {
+                let found = to_vec(dense_op(function)(&on(&device))).unwrap();
+                assert_close(
+                    &found,
+                    &expected,
+                    &format!("{function:?} of {sizes:?} on {device:?}"),
+                );
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The matrix product that every stage is made of, for whatever SIMD the processor has.
+//! The matrix product of dense layers on the processor, for whatever SIMD it has.
 //!
 //! A tile of rows × one panel of columns stays in registers while the inner dimension is walked: the
 //! classic outer-product kernel (Goto and van de Geijn, "Anatomy of High-Performance Matrix
@@ -6,9 +6,38 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+/// Values that one cache line holds, which is also the widest SIMD register.
+pub(crate) const LINE: usize = 16;
+
+/// How the columns of a matrix are cut into panels, the last filled up with zeros.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Panels {
+    /// Columns of a panel.
+    pub(crate) width: usize,
+    /// Number of panels.
+    pub(crate) count: usize,
+}
+
+impl Panels {
+    /// Columns of a panel: one of the widest registers, or two.
+    pub(crate) const NARROW: usize = LINE;
+    pub(crate) const WIDE: usize = 2 * LINE;
+
+    /// Panels for this many columns.
+    pub(crate) fn new(columns: usize) -> Self {
+        let width = if columns <= Self::NARROW { Self::NARROW } else { Self::WIDE };
+        Self { width, count: columns.div_ceil(width) }
+    }
+
+    /// Columns of all panels.
+    pub(crate) fn columns(self) -> usize {
+        self.width * self.count
+    }
+}
+
 /// The left factor A.
 #[derive(Clone, Copy)]
-pub(super) enum Left<'a> {
+pub(crate) enum Left<'a> {
     /// Rows of A one after the other, this far apart.
     Rows(&'a [f32], usize),
     /// Columns of A one after the other, this far apart: the transpose of what lies there.
@@ -17,7 +46,7 @@ pub(super) enum Left<'a> {
 
 /// What the product is added to.
 #[derive(Clone, Copy)]
-pub(super) enum Start<'a> {
+pub(crate) enum Start<'a> {
     Zero,
     /// The same values in every row.
     Bias(&'a [f32]),
@@ -26,24 +55,24 @@ pub(super) enum Start<'a> {
 }
 
 /// C = start + A·B for one panel of columns.
-pub(super) struct Product<'a> {
+pub(crate) struct Product<'a> {
     /// rows × depth.
-    pub(super) left: Left<'a>,
+    pub(crate) left: Left<'a>,
     /// depth × width, rows `right_stride` apart.
-    pub(super) right: &'a [f32],
-    pub(super) right_stride: usize,
-    pub(super) start: Start<'a>,
+    pub(crate) right: &'a [f32],
+    pub(crate) right_stride: usize,
+    pub(crate) start: Start<'a>,
     /// rows × width, rows `out_stride` apart.
-    pub(super) out: &'a mut [f32],
-    pub(super) out_stride: usize,
-    pub(super) rows: usize,
-    pub(super) depth: usize,
-    /// Columns of the panel: 16 or 32.
-    pub(super) width: usize,
+    pub(crate) out: &'a mut [f32],
+    pub(crate) out_stride: usize,
+    pub(crate) rows: usize,
+    pub(crate) depth: usize,
+    /// Columns of the panel, of a width of [`Panels`].
+    pub(crate) width: usize,
 }
 
 impl Product<'_> {
-    pub(super) fn compute(self, arch: Arch) {
+    pub(crate) fn compute(self, arch: Arch) {
         arch.dispatch(self);
     }
 

@@ -1,7 +1,8 @@
 //! What settings are allowed.
 
 use super::{
-    BetaSchedule, KlReduction, MOST_ROWS, MOST_VALUES, MixtureSettings, PriorKind, Settings,
+    BetaSchedule, KlReduction, MOST_LAYERS, MOST_ROWS, MOST_VALUES, MixtureSettings, PriorKind,
+    Settings,
 };
 use crate::error::{Error, Result};
 
@@ -24,7 +25,7 @@ impl Settings {
             (
                 "model.hidden",
                 "a list of at most 100 widths of at least 1",
-                model.hidden.len() <= 100 && !model.hidden.contains(&0),
+                model.hidden.len() <= MOST_LAYERS && !model.hidden.contains(&0),
             ),
             ("model.sigma", "in [1e-6, 1e6]", (1e-6..=1e6).contains(&model.sigma)),
             (
@@ -70,8 +71,17 @@ impl Settings {
                 (1..=1000).contains(&training.importance_samples),
             ),
             ("training.learning_rate", "positive and finite", positive(training.learning_rate)),
-            ("training.adam_beta1", "in [0, 1)", (0.0..1.0).contains(&training.adam_beta1)),
-            ("training.adam_beta2", "in [0, 1)", (0.0..1.0).contains(&training.adam_beta2)),
+            // Nearer 1, single precision has not enough digits left for what they leave of it.
+            (
+                "training.adam_beta1",
+                "in [0, 0.9999]",
+                (0.0..=0.9999).contains(&training.adam_beta1),
+            ),
+            (
+                "training.adam_beta2",
+                "in [0, 0.9999]",
+                (0.0..=0.9999).contains(&training.adam_beta2),
+            ),
             // Smaller ones leave the step of a gradient near nothing without a bound, in single precision.
             (
                 "training.adam_epsilon",
@@ -81,8 +91,8 @@ impl Settings {
             ("training.final_rate", "in [0, 1]", (0.0..=1.0).contains(&training.final_rate)),
             (
                 "training.gradient_clip",
-                "positive and finite",
-                training.gradient_clip.is_none_or(positive),
+                "in [1e-6, 1e6]",
+                training.gradient_clip.is_none_or(|clip| (1e-6..=1e6).contains(&clip)),
             ),
             ("training.ema", "in [0, 1)", training.ema.is_none_or(|d| (0.0..1.0).contains(&d))),
             ("training.restarts", "in [1, 10^4]", (1..=10_000).contains(&training.restarts)),
@@ -128,6 +138,12 @@ impl Settings {
                 "training.patience with training.beta_warm_up = 1 never stops: epochs count once β has \
                  risen",
                 "lower training.beta_warm_up, or leave training.patience out",
+            ),
+            (
+                training.patience.is_some() && training.restarts > 1,
+                "training.restarts compares trainings at their last epoch, so none stops early \
+                 (training.patience)",
+                "leave one of the two out",
             ),
             (
                 training.free_bits > 0.0 && model.prior != PriorKind::StandardNormal,

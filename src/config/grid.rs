@@ -11,6 +11,8 @@ use crate::input;
 
 /// Combinations × seeds of a sweep at most.
 const MOST_MEMBERS: usize = 100_000;
+/// Settings that vary at most.
+const MOST_AXES: usize = 64;
 /// Seeds of a sweep that names none.
 const DEFAULT_SEEDS: usize = 8;
 const HELP: &str =
@@ -70,6 +72,13 @@ impl Grid {
     }
 
     fn check(&self) -> std::result::Result<(), String> {
+        if self.axes.len() > MOST_AXES {
+            return Err(format!("more than {MOST_AXES} settings vary"));
+        }
+        let mut known = HashSet::new();
+        if let Some((key, _)) = self.axes.iter().find(|(key, _)| !known.insert(key)) {
+            return Err(format!("{key} is there twice"));
+        }
         let of_axes = self.axes.iter().map(|(_, values)| values.len());
         let members = of_axes.chain([self.seed_count()]).try_fold(1, usize::checked_mul);
         if members.is_none_or(|members| members > MOST_MEMBERS) {
@@ -187,6 +196,8 @@ mod tests {
 
     #[test]
     fn what_is_no_grid_is_refused_with_the_reason() {
+        let lines: Vec<String> = (0..65).map(|i| format!("model.a{i} = [1]\n")).collect();
+        let many = format!("[grid]\n{}", lines.concat());
         for (text, words) in [
             ("seeds = 0\n", "at least 1"),
             ("seeds = [1, 1]\n", "listed twice"),
@@ -198,6 +209,11 @@ mod tests {
             ("[grid]\ntraining.seed = [1]\n", "named by `seeds`"),
             ("[grid]\nmixture.rows = [10, 20]\n", "share data"),
             ("seeds = 200000\n", "more than"),
+            (
+                "[grid]\n'model.sigma' = [1, 2]\nmodel.sigma = [3, 4]\n",
+                "model.sigma is there twice",
+            ),
+            (&many, "more than 64 settings"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.message().contains(words), "{text}: {}", error.message());

@@ -12,7 +12,7 @@ use csv::{QuoteStyle, ReaderBuilder, StringRecord, WriterBuilder};
 use ndarray::ArrayView1;
 
 use self::number::plain_decimal;
-use self::raw::{delimiter, line, only_first_line_quoted, open_quote};
+use self::raw::{Survey, delimiter, line, only_first_line_quoted, survey};
 use super::ReadOptions;
 use super::choice::{Choice, check_width, positional};
 use super::rows::{Cell, Flaw, NO_ROWS, Number, Rows, Target};
@@ -30,7 +30,10 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
     let mut file = BufReader::with_capacity(1 << 16, file);
     let start = file.fill_buf().map_err(|error| Error::io("reading", path, error))?;
     let (delimiter, quoted) = (delimiter(start), only_first_line_quoted(start));
-    if let Some(byte) = open_quote(path, delimiter)? {
+    let Survey { open_quote, widest } = survey(path, delimiter)?;
+    // The csv crate takes forty times a record's length for one of many cells.
+    check_width(path, widest)?;
+    if let Some(byte) = open_quote {
         let place = format!("{}, line {}", path.display(), line(path, byte));
         return Err(Error::input(format!("{place}: a double quote is never closed"))
             .help("close it, or write the cell without quotes"));
@@ -462,5 +465,46 @@ mod tests {
         write(&path, &table).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         assert_eq!(text, "x0,x1,kind\n0.1,1e-40,b\n16777216.0,3.4028235e38,\"a, c\"\n");
+    }
+
+    #[test]
+    fn a_quote_behind_the_mark_of_byte_order_opens_a_cell() {
+        let table = load("\u{feff}\"a,b\",c\n1,2\n3,4\n", &ReadOptions::default()).unwrap().table;
+        assert_eq!(
+            (table.columns(), table.rows()),
+            (&["a,b", "c"].map(String::from)[..], array![[1.0, 2.0], [3.0, 4.0]].view())
+        );
+        let error = load("\u{feff}\"a,b\n1,2\n", &ReadOptions::default()).unwrap_err();
+        assert!(error.message().contains("line 1: a double quote is never closed"), "{error}");
+    }
+
+    /// A value of a row that is dropped does not make the others look farther apart.
+    #[test]
+    fn what_single_precision_loses_is_found_beside_dropped_rows() {
+        let lines: String = (0..20).map(|i| format!("{},{i}\n", 1_700_000_000 + i)).collect();
+        let options =
+            ReadOptions { drop_missing: true, check_precision: true, ..ReadOptions::default() };
+        for more in ["", "0,\n"] {
+            let error = load(format!("t,x\n{lines}{more}"), &options).unwrap_err();
+            assert!(error.message().contains("column \"t\": single precision"), "{error}");
+        }
+    }
+
+    /// Many cells are counted before memory is set aside for each, in whatever record they are.
+    #[test]
+    fn wide_records_are_refused_wherever_they_are() {
+        let wide = ",".repeat(200_000);
+        for text in [
+            format!("{wide}\n1\n"),
+            format!("a,b\n1,2\n{wide}"),
+            format!("\"a\",b\n{wide}\"\"\n1,2\n"),
+        ] {
+            let error = load(&text, &ReadOptions::default()).unwrap_err();
+            assert!(error.message().contains("200001 columns are more than 10000"), "{error}");
+        }
+        // Commas within quotes are none.
+        let name = ",".repeat(200_000);
+        let table = load(format!("\"{name}\",b\n1,2\n"), &ReadOptions::default()).unwrap().table;
+        assert_eq!(table.columns()[0].len(), 200_000);
     }
 }

@@ -12,19 +12,34 @@ use super::rows::{DAMAGED, RowSink, narrow};
 use crate::error::{Error, Result};
 use crate::input;
 
-/// A value from the bytes that it has in the file.
-type Decode = fn(&[u8]) -> f64;
+/// What to make of the bytes that a value has in the file: a number, and a label.
+#[derive(Clone, Copy, Debug)]
+struct Decode {
+    number: fn(&[u8]) -> f64,
+    label: fn(&[u8]) -> String,
+}
 
 /// The [`Decode`] of a type in one of the two orders of bytes.
 macro_rules! decode {
     ($type:ty, $big:expr) => {
         match $big {
-            true => |bytes| bytes.try_into().map_or(f64::NAN, |b| <$type>::from_be_bytes(b) as f64),
-            false => {
-                |bytes| bytes.try_into().map_or(f64::NAN, |b| <$type>::from_le_bytes(b) as f64)
-            }
+            true => decode!($type, from_be_bytes, number),
+            false => decode!($type, from_le_bytes, number),
         }
     };
+    ($type:ty, $from:ident, number) => {
+        Decode {
+            number: |bytes| bytes.try_into().map_or(f64::NAN, |b| <$type>::$from(b) as f64),
+            // Not by way of a float, which does not tell all whole numbers apart.
+            label: |bytes| {
+                bytes.try_into().map_or(String::new(), |b| <$type>::$from(b).to_string())
+            },
+        }
+    };
+}
+
+fn is_set(bytes: &[u8]) -> u8 {
+    u8::from(bytes[0] != 0)
 }
 
 /// Longer headers belong to structured arrays with very many fields.
@@ -91,7 +106,10 @@ impl NpyArray {
             Some((TypeChar::Uint, 2, big)) => decode!(u16, big),
             Some((TypeChar::Uint, 4, big)) => decode!(u32, big),
             Some((TypeChar::Uint, 8, big)) => decode!(u64, big),
-            Some((TypeChar::Bool, 1, _)) => |bytes| f64::from(u8::from(bytes[0] != 0)),
+            Some((TypeChar::Bool, 1, _)) => Decode {
+                number: |bytes| f64::from(is_set(bytes)),
+                label: |bytes| is_set(bytes).to_string(),
+            },
             _ => {
                 return Err(bad(format!("arrays of dtype {} cannot be read", dtype.descr()))
                     .help("save it as real numbers: array.astype(numpy.float32)"));
@@ -150,13 +168,12 @@ impl NpyArray {
             };
             let (features, label) = places.split_at(choice.features.len());
             for row in 0..count {
-                let value = |place: usize| {
-                    (self.decode)(&bytes[(place + row * step) * self.size..][..self.size])
-                };
-                let cells = features.iter().map(|&place| narrow(value(place)));
-                let label = label.first().map(|&place| match value(place) {
-                    value if value.is_nan() => String::new(),
-                    value => value.to_string(),
+                let value =
+                    |&place: &usize| &bytes[(place + row * step) * self.size..][..self.size];
+                let cells = features.iter().map(|place| narrow((self.decode.number)(value(place))));
+                let label = label.first().map(|place| match (self.decode.label)(value(place)) {
+                    missing if missing == "NaN" => String::new(),
+                    label => label,
                 });
                 sink.row(first + row as u64 + 1, cells, label.as_deref())?;
             }
@@ -394,5 +411,17 @@ mod tests {
                 let _ = load(&damaged, &ReadOptions::default());
             }
         }
+    }
+
+    #[test]
+    fn whole_numbers_are_labels_to_the_last_digit() {
+        let values = [1_i64, 1 << 60, 2, (1 << 60) + 1, 3, -7];
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.npy");
+        std::fs::write(&path, bytes(&values, &[3, 2], Order::C)).unwrap();
+        let options = ReadOptions { labels: Some("x1".into()), ..ReadOptions::default() };
+        let table = read_table(&path, &options).unwrap().table;
+        let names = ["-7", "1152921504606846976", "1152921504606846977"];
+        assert_eq!(table.labels().unwrap().names, names);
     }
 }

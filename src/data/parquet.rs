@@ -1,5 +1,7 @@
 //! Parquet files, through arrow.
 
+mod claims;
+
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 
+use self::claims::{footer_holds, pages_hold};
 use super::choice::{Choice, check_width};
 use super::guard::guarded;
 use super::rows::{DAMAGED, Flaw, RowSink, narrow, text_help};
@@ -37,8 +40,12 @@ pub(super) struct ParquetFile {
 impl ParquetFile {
     /// Reads the footer.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = input::open(path)?;
-        let length = file.metadata().map_err(|error| Error::io("reading", path, error))?.len();
+        let reading = |error| Error::io("reading", path, error);
+        let mut file = input::open(path)?;
+        let length = file.metadata().map_err(reading)?.len();
+        if !footer_holds(&mut file, length).map_err(reading)? {
+            return Err(unreadable(path, &"its footer claims more than it has bytes for"));
+        }
         // What is behind a damaged footer, or in a damaged page, the library does not expect.
         let metadata = guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()))
             .map_err(|what| unreadable(path, &what))?
@@ -46,10 +53,13 @@ impl ParquetFile {
         if !lies_within(metadata.metadata(), length) {
             return Err(unreadable(path, &"its columns reach beyond its end"));
         }
-        let groups = metadata.metadata().row_groups().iter();
-        let rows = groups.map(|group| group.num_rows()).fold(0_i64, i64::saturating_add);
-        if rows > MOST_ROWS {
-            return Err(unreadable(path, &"it claims more rows than any file has"));
+        let mut groups = metadata.metadata().row_groups().iter().map(|group| group.num_rows());
+        let rows = groups.try_fold(0, |sum: i64, rows| {
+            let known = (0..=MOST_ROWS).contains(&rows);
+            known.then_some(sum + rows).filter(|sum| *sum <= MOST_ROWS)
+        });
+        if rows.is_none() {
+            return Err(unreadable(path, &"it claims a number of rows that no file has"));
         }
         check_width(path, metadata.schema().fields().len())?;
         Ok(Self { path: path.to_owned(), metadata })
@@ -64,7 +74,7 @@ impl ParquetFile {
     /// The number of rows that each row group claims.
     pub(super) fn groups(&self) -> Vec<u64> {
         let groups = self.metadata.metadata().row_groups().iter();
-        groups.map(|group| group.num_rows().max(0) as u64).collect()
+        groups.map(|group| group.num_rows() as u64).collect()
     }
 
     /// Refuses features that are neither of a numeric type nor booleans. Labels may be of any type that
@@ -99,6 +109,7 @@ impl ParquetFile {
         let builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
         let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.iter().copied());
+        self.check_pages(group, &mask)?;
         let count = rows.end - rows.start;
         let builder = builder
             .with_projection(mask)
@@ -145,6 +156,19 @@ impl ParquetFile {
             true => Ok(()),
             false => Err(unreadable(&self.path, &"a row group has fewer rows than it claims")),
         }
+    }
+
+    /// Refuses a row group of whose chosen columns a page claims more than it has bytes for.
+    fn check_pages(&self, group: usize, mask: &ProjectionMask) -> Result<()> {
+        let group = self.metadata.metadata().row_group(group);
+        let mut file = input::open(&self.path)?;
+        for leaf in (0..group.num_columns()).filter(|leaf| mask.leaf_included(*leaf)) {
+            let hold = pages_hold(&mut file, group.column(leaf));
+            if !hold.map_err(|error| Error::io("reading", &self.path, error))? {
+                return Err(unreadable(&self.path, &"a page claims more than it has bytes for"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -341,6 +365,13 @@ mod tests {
             let error = attempt(&bytes[..end]).unwrap();
             assert!(error.message().contains("not a readable Parquet file"), "{error}");
         }
+        // The dictionary's header says how many values it has: one byte, as there is one value.
+        let header =
+            bytes.windows(4).position(|b| b[0] == 0x4C && b[1..3] == [0x15, 0x02]).unwrap();
+        let mut claiming = bytes.clone();
+        claiming[header + 2] = 0x7E;
+        let error = attempt(&claiming).unwrap();
+        assert!(error.message().contains("a page claims more than it has bytes for"), "{error}");
         // Whatever a single damaged byte does, it does not panic.
         for place in 0..bytes.len() {
             let mut damaged = bytes.clone();

@@ -109,6 +109,8 @@ pub(super) struct Rows<'a> {
     values: Vec<f32>,
     /// Of each feature.
     spans: Vec<Span>,
+    /// The same without the last row, where that may be dropped.
+    spans_before: Vec<Span>,
     labels: LabelColumn,
     /// Rows that were read so far, also those that were given away.
     pub(super) count: usize,
@@ -122,6 +124,7 @@ impl<'a> Rows<'a> {
         let choice = Choice::new(target.path, &names, target.options)?;
         Ok(Self {
             spans: vec![Span::default(); choice.features.len()],
+            spans_before: Vec::new(),
             choice,
             target,
             names,
@@ -166,6 +169,9 @@ impl<'a> Rows<'a> {
     ) -> Result<()> {
         let start = self.values.len();
         let mut complete = true;
+        if self.target.options.drop_missing {
+            self.spans_before.clone_from(&self.spans);
+        }
         for (i, value) in values.into_iter().enumerate() {
             match value {
                 Ok(number) => {
@@ -189,6 +195,7 @@ impl<'a> Rows<'a> {
         }
         if !complete {
             self.values.truncate(start);
+            std::mem::swap(&mut self.spans, &mut self.spans_before);
             self.dropped += 1;
             return Ok(());
         }

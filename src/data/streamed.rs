@@ -152,6 +152,18 @@ impl Streamed {
             ))
             .help("choose columns with fewer missing values with --columns"));
         };
+        let constant = sample.constant_columns();
+        for (name, Span { low, high, .. }) in sample.columns().iter().zip(&spans) {
+            if low < high && constant.contains(&name.as_str()) {
+                return Err(Error::input(format!(
+                    "{}: column \"{name}\" reaches from {low} to {high}, but has one value in all {} rows \
+                     of a sample, which its scale is taken from",
+                    path.display(),
+                    sample.len()
+                ))
+                .help("choose other columns with --columns, or raise data.stream_above"));
+            }
+        }
         let none = sample.select(&[]);
         let held_out = Table::concatenate(held_out)?.unwrap_or(none);
         Ok(Some(Scanned { streamed, sample, sample_rows, held_out, dropped, hash }))

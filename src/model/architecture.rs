@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Activation, Likelihood, ModelSettings, PosteriorVariance, PriorKind};
+use crate::config::{
+    Activation, Likelihood, MOST_LAYERS, ModelSettings, PosteriorVariance, PriorKind,
+};
 use crate::error::{Error, Result};
 
 /// The log-variance of an `exp` posterior is clamped to this range.
@@ -207,9 +209,14 @@ impl Architecture {
     /// Checks the shapes and counts the parameters.
     ///
     /// # Errors
-    /// Where a width is 0, a prior has no components or a given σ is missing or not positive, or
+    /// Where there are more than 100 hidden layers, a width is 0, a prior has no components or a given σ is missing or not positive, or
     /// there are more than 2³⁰ parameters.
     pub fn parameter_count(&self) -> Result<usize> {
+        if self.hidden.len() > MOST_LAYERS {
+            return Err(Error::input(format!(
+                "the model has more than {MOST_LAYERS} hidden layers"
+            )));
+        }
         let widths = [self.encoder_widths(), self.decoder_widths()];
         if widths.iter().flatten().any(|&width| width == 0) {
             return Err(Error::input("a layer of the model has width 0"));
@@ -269,6 +276,8 @@ mod tests {
     fn absurd_sizes_are_refused_before_any_allocation() {
         let mut architecture = Architecture::new(&ModelSettings::default(), 3);
         architecture.hidden = vec![usize::MAX, usize::MAX];
+        assert!(architecture.parameter_count().is_err());
+        architecture.hidden = vec![1; 101];
         assert!(architecture.parameter_count().is_err());
         architecture.hidden = vec![0];
         assert!(architecture.parameter_count().is_err());

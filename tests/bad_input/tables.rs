@@ -111,6 +111,19 @@ fn arrow() -> Vec<Case> {
         case("CSV", "a,b\n1,2\n3,4\n", &[unreadable]),
         // By the fuzzer: a page of places in a dictionary that is not there, where the library panics.
         case("no dictionary", include_bytes!("no_dictionary.parquet"), &[unreadable]),
+        // Also: a dictionary for which the library would set gigabytes aside, and a list in whose elements
+        // without a byte it would count for minutes.
+        case(
+            "a large dictionary",
+            include_bytes!("large_dictionary.parquet"),
+            &[unreadable, "claims more than it has bytes for"],
+        )
+        .with("--labels kind"),
+        case(
+            "a long list",
+            include_bytes!("long_list.parquet"),
+            &[unreadable, "claims more than it has bytes for"],
+        ),
         case(
             "text",
             parquet(&[("a", two()), ("kind", words(&["l", "r"]))]),

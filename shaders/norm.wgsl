@@ -9,7 +9,7 @@ fn main(
 ) {
     var sum = 0.0;
     for (var i = group.x * 256u + lane; i < PARAMETERS; i += 64u * 256u) {
-        let gradient = gradient_at(group.z, i);
+        let gradient = NORM_UNIT * gradient_at(group.z, i);
         sum += gradient * gradient;
     }
     parts[lane] = sum;

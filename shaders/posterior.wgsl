@@ -2,9 +2,12 @@
 
 // From N(0, I), in closed form: an invocation a row.
 @compute @workgroup_size(32)
-fn standard_normal(@builtin(global_invocation_id) id: vec3<u32>) {
-    let base = id.z * WORKSPACE;
-    let row = id.x;
+fn standard_normal(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let base = group.z * WORKSPACE;
+    let row = running(group) * LANES + lane;
     if row >= padded_count() {
         return;
     }

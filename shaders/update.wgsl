@@ -22,7 +22,7 @@ fn clipping(member: u32) -> f32 {
     for (var part = 0u; part < 64u; part++) {
         square += workspace[member * WORKSPACE + SQUARES + part];
     }
-    return min(1.0, CLIP / max(sqrt(square), 1.1754944e-38));
+    return min(1.0, NORM_UNIT * CLIP / max(sqrt(square), 1.1754944e-38));
 }
 
 // A parameter, its moments and its average.

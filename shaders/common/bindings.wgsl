@@ -41,11 +41,12 @@ override KL: u32;
 override RECONSTRUCTION: u32;
 // rows × COMPONENTS.
 override RESPONSIBILITIES: u32;
-// x̂ − x and ∂loss/∂x̂, rows × FEATURES.
+// x̂ − x, rows × FEATURES.
 override RESIDUAL: u32;
-override RESIDUAL_GRADIENT: u32;
-// Parts of the gradient's squared norm.
+// Parts of the gradient's squared norm, in units of NORM_UNIT.
 override SQUARES: u32;
+// 2⁻³², so that squares of long gradients stay finite.
+const NORM_UNIT: f32 = 2.3283064365386963e-10;
 
 struct Step {
     epoch: vec2<u32>,

@@ -122,6 +122,17 @@ impl Network {
         })
     }
 
+    /// Whether Mesa's llvmpipe, which simulates a GPU, computes steps of so many rows: it leaves the loops
+    /// of a shader after 65 535 turns of all of them together.
+    pub fn suits_simulated_gpu(&self, batch: usize) -> bool {
+        const MOST_TURNS: usize = 65_535;
+        let widths = self.layers().map(|layer| layer.inputs.max(layer.outputs));
+        let longest = widths.fold(batch, usize::max);
+        let others = self.features + 2 * self.prior.map_or(0, |prior| prior.components);
+        // The last for the short loops within a tile.
+        longest + others + 64 <= MOST_TURNS
+    }
+
     /// Every layer in the order of a forward pass.
     pub fn layers(&self) -> impl Iterator<Item = &Layer> {
         self.encoder.iter().chain(&self.decoder)

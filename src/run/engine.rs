@@ -11,8 +11,6 @@ use crate::model::{Architecture, Objective};
 /// products are, and burn's suit a processor better. On a GPU fused is ahead at every size. The figures
 /// are in benches/RESULTS.md.
 const MOST_WORK_ON_SOFTWARE: usize = 1 << 26;
-/// Most rows of a batch there: its loops have no more turns.
-const MOST_ROWS_ON_SOFTWARE: usize = 65_535;
 /// Bytes that GPUs let a shader have in one buffer (a software adapter may have less, and says so). Of
 /// fused the rows are in one and the values of a batch in another; burn has one for every tensor.
 const LARGEST_BUFFER: usize = 1 << 30;
@@ -33,15 +31,15 @@ pub(super) fn choose(
     architecture: &Architecture,
     objective: &Objective,
 ) -> Result<(Engine, String)> {
-    let refused = match Network::new(architecture, objective) {
-        _ if facts.backend == Backend::Ndarray => Some("the backend ndarray".to_owned()),
-        Err(what) => Some(what),
-        Ok(_) => None,
+    let (network, refused) = match Network::new(architecture, objective) {
+        _ if facts.backend == Backend::Ndarray => (None, Some("the backend ndarray".to_owned())),
+        Err(what) => (None, Some(what)),
+        Ok(network) => (Some(network), None),
     };
     let work = architecture.parameter_count()?.saturating_mul(objective.batch);
     let software = facts.adapter.as_ref().is_some_and(|adapter| !adapter.is_gpu());
-    let slow =
-        software && (work > MOST_WORK_ON_SOFTWARE || objective.batch > MOST_ROWS_ON_SOFTWARE);
+    let fits = network.is_none_or(|network| network.suits_simulated_gpu(objective.batch));
+    let slow = software && (work > MOST_WORK_ON_SOFTWARE || !fits);
     let too_large = facts.backend == Backend::Wgpu
         && largest_buffer(facts, architecture, objective.batch) > LARGEST_BUFFER;
     Ok(match (asked, refused) {

@@ -265,6 +265,9 @@ impl Average {
     }
 }
 
+/// 2⁻³², in units of which norms are squared, so that squares of long gradients stay finite.
+const NORM_UNIT: f64 = 1.0 / 4_294_967_296.0;
+
 /// Shortens the whole gradient to Euclidean norm `limit` where it is longer (Pascanu, Mikolov and
 /// Bengio 2013, algorithm 1), without reading the norm back.
 fn clip(vae: &Vae, gradients: GradientsParams, limit: f64) -> GradientsParams {
@@ -272,7 +275,7 @@ fn clip(vae: &Vae, gradients: GradientsParams, limit: f64) -> GradientsParams {
     impl ModuleVisitor for SquaredNorm<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(gradient) = self.0.get::<D>(param.id) {
-                let square = gradient.square().sum();
+                let square = (gradient * NORM_UNIT).square().sum();
                 self.1 = Some(self.1.take().map_or(square.clone(), |sum| sum + square));
             }
         }
@@ -289,7 +292,8 @@ fn clip(vae: &Vae, gradients: GradientsParams, limit: f64) -> GradientsParams {
     let mut norm = SquaredNorm(&gradients, None);
     vae.visit(&mut norm);
     let Some(square) = norm.1 else { return gradients };
-    let factor = (square.sqrt().clamp_min(f32::MIN_POSITIVE).recip() * limit).clamp_max(1.0);
+    let norm = square.sqrt().clamp_min(f32::MIN_POSITIVE);
+    let factor = (norm.recip() * (limit * NORM_UNIT)).clamp_max(1.0);
     let mut scale = Scale(gradients, factor);
     vae.visit(&mut scale);
     scale.0

@@ -7,10 +7,7 @@ use ndarray::ArrayView2;
 use super::plan::{MOST_GROUPS, Plan};
 use super::tiles::Target;
 use crate::error::{Error, Result};
-use crate::fused::{Job, Member};
-
-/// Most turns of a loop on a simulated GPU.
-const MOST_TURNS: usize = 65_535;
+use crate::fused::{Job, Member, Network};
 
 /// Distance of two steps in the uniform buffer: every adapter takes offsets of this multiple.
 pub(super) const STEP_STRIDE: usize = 256;
@@ -96,9 +93,9 @@ impl Sizes {
     /// # Errors
     /// Where one is too large.
     pub fn check(&self, limits: &wgpu::Limits) -> Result<()> {
-        // Shaders count values in 32 bits.
         let bound = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        let bound = bound.min(1 << 34);
+        // wgpu tells shaders how many bytes a buffer has in 32 bits, on Metal too, where it may be longer.
+        let bound = bound.min(u64::from(u32::MAX));
         let waiting = ("what is read back", self.losses() + self.snapshots * self.snapshot());
         let buffers = self.bound().map(|(what, bytes)| (what, bytes, bound)).into_iter();
         let buffers = buffers.chain([(waiting.0, waiting.1, limits.max_buffer_size)]);
@@ -132,15 +129,15 @@ pub(super) fn check_groups(plan: &Plan) -> Result<()> {
     }
 }
 
-/// Checks the loops over the rows of a batch, which a simulated GPU (Mesa's llvmpipe) leaves after 65 535
-/// turns without a word.
+/// Checks the loops of the shaders, which a simulated GPU leaves without a word; see
+/// [`Network::suits_simulated_gpu`].
 ///
 /// # Errors
-/// Where one would be longer.
-pub(super) fn check_loops(batch: usize, target: Target) -> Result<()> {
+/// Where one would be too long.
+pub(super) fn check_loops(network: &Network, batch: usize, target: Target) -> Result<()> {
     match target {
-        Target::Simulated if batch > MOST_TURNS => Err(too_large(&format!(
-            "a software adapter sums over {MOST_TURNS} rows at most, a batch has {batch}"
+        Target::Simulated if !network.suits_simulated_gpu(batch) => Err(too_large(&format!(
+            "a software adapter sums over some 65 000 rows or units at most, a batch has {batch} rows"
         ))),
         _ => Ok(()),
     }

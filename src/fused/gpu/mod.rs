@@ -125,7 +125,7 @@ impl Gpu {
         let sizes = Sizes::new(&job, &plan, members.len());
         sizes.check(&device.limits())?;
         buffers::check_groups(&plan)?;
-        buffers::check_loops(job.batch, target)?;
+        buffers::check_loops(job.network, job.batch, target)?;
         let (buffers, dispatches) = caught(device, "preparing the fused trainer", || {
             let layout = stages::bindings(device);
             let tiles = bytemuck::cast_slice(&plan.tiles);

@@ -109,7 +109,6 @@ impl Plan {
                 ("RECONSTRUCTION", reconstruction as f64),
                 ("RESPONSIBILITIES", responsibilities as f64),
                 ("RESIDUAL", residual.0 as f64),
-                ("RESIDUAL_GRADIENT", residual.1 as f64),
                 ("SQUARES", squares as f64),
             ],
         ]
@@ -134,8 +133,7 @@ impl Plan {
             if part == 0 {
                 match components {
                     0 => {
-                        let groups = [padded.div_ceil(LANES), 1];
-                        pass(Stage::PosteriorStandardNormal, vec![], groups);
+                        pass(Stage::PosteriorStandardNormal, vec![], grid(padded.div_ceil(LANES)));
                     }
                     _ => pass(Stage::PosteriorMixture, vec![], grid(padded)),
                 }

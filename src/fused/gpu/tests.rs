@@ -396,11 +396,15 @@ fn training_stops_between_submissions_and_goes_on_to_the_same_bits() {
 
 #[test]
 fn what_does_not_fit_the_adapter_is_refused_in_words() {
-    let error = buffers::check_loops(65_536, Target::Simulated).unwrap_err();
-    assert!(error.message().contains("sums over 65535 rows at most"), "{error}");
-    buffers::check_loops(65_535, Target::Simulated).unwrap();
-    buffers::check_loops(1 << 20, Target::GPU).unwrap();
     let case = Case::drawn(json!({"hidden": [64], "latent": 2}), (30, 3), 8);
+    let network = &case.network;
+    let error = buffers::check_loops(network, 65_536, Target::Simulated).unwrap_err();
+    assert!(error.message().contains("a batch has 65536 rows"), "{error}");
+    buffers::check_loops(network, 65_000, Target::Simulated).unwrap();
+    buffers::check_loops(network, 1 << 20, Target::GPU).unwrap();
+    let mut wide = network.clone();
+    wide.decoder[0].outputs = 70_000;
+    assert!(buffers::check_loops(&wide, 8, Target::Simulated).is_err());
     let settings = TrainingSettings::default();
     let job = case.job(&settings);
     let plan = Plan::new(&job, 1000, Target::GPU);
@@ -413,7 +417,12 @@ fn what_does_not_fit_the_adapter_is_refused_in_words() {
     let error = sizes.check(&limits(1 << 20)).unwrap_err();
     assert_eq!(error.kind(), crate::error::Kind::Device);
     assert!(error.message().contains("need 4 MiB, the adapter allows 1"), "{error}");
-    assert!(Sizes { members: 70_000, ..sizes }.check(&limits(1 << 40)).is_err());
+    let vast = wgpu::Limits { max_buffer_size: 1 << 40, ..limits(1 << 40) };
+    let error = Sizes { members: 70_000, ..sizes }.check(&vast).unwrap_err();
+    assert!(error.message().contains("70000 members are more than 65535"), "{error}");
+    // Beyond what shaders can address, whatever the adapter allows.
+    let error = Sizes { rows: 1 << 30, ..sizes }.check(&vast).unwrap_err();
+    assert!(error.message().contains("the training rows need 4096 MiB"), "{error}");
 }
 
 #[test]

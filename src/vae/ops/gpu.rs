@@ -142,7 +142,8 @@ impl Layer<CubeBackend> {
     fn is_small(&self) -> bool {
         let sizes = self.sizes();
         let product = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
-        let loops = sizes.iter().all(|&size| (1..MOST_ITERATIONS).contains(&size));
+        // What is left is for the short loops within a tile.
+        let loops = sizes.iter().all(|&size| (1..MOST_ITERATIONS - 64).contains(&size));
         loops && product.is_some_and(|product| product <= MOST_MULTIPLICATIONS)
     }
 

@@ -161,15 +161,18 @@ pub fn starts(rows: &Rows, k: usize, restarts: usize, seed: u64) -> Vec<Componen
 /// from every one.
 ///
 /// Each start is tried for a few iterations on a sample of the rows, and the likeliest goes on with
-/// all rows.
+/// all rows, the next where it loses a component there.
 pub fn fit(rows: &Rows, covariance: Covariance, starts: Vec<Components>) -> Option<Fit> {
     let trial = Limits { iterations: TRIAL, ..Limits::default() };
-    let tried: Vec<Fit> = starts
+    let mut tried: Vec<Fit> = starts
         .into_par_iter()
         .filter_map(|start| climb(rows, rows.sample_blocks(), covariance, start, trial))
         .collect();
-    let best = tried.into_iter().max_by(|a, b| a.log_likelihood.total_cmp(&b.log_likelihood))?;
-    climb(rows, &rows.blocks, covariance, best.components, Limits::default())
+    // Of equals the last is tried first.
+    tried.sort_by(|a, b| a.log_likelihood.total_cmp(&b.log_likelihood));
+    let climb =
+        |tried: Fit| climb(rows, &rows.blocks, covariance, tried.components, Limits::default());
+    tried.into_iter().rev().find_map(climb)
 }
 
 /// EM from a given mixture in the units of the data; nothing where it loses a component.

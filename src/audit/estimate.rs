@@ -88,7 +88,10 @@ pub fn wilson(successes: usize, trials: usize, confidence: f64) -> [f64; 2] {
     let centre = share + z * z / (2.0 * n);
     let reach = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z * z / n;
-    [((centre - reach) / scale).max(0.0), ((centre + reach) / scale).min(1.0)]
+    // Their ends where all or none succeed, which rounding would miss.
+    let low = if successes == 0 { 0.0 } else { ((centre - reach) / scale).max(0.0) };
+    let high = if successes == trials { 1.0 } else { ((centre + reach) / scale).min(1.0) };
+    [low, high]
 }
 
 #[cfg(test)]

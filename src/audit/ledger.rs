@@ -29,16 +29,18 @@ mod judged;
 mod rows;
 mod verdict;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use self::bridge::Bridge;
 pub use self::fit::{gaussian_per_label, one_gaussian};
 pub use self::judged::{Counts, EligibleCounts, Judged, Mode};
+pub(super) use self::rows::Hidden;
 use self::rows::{Group, Shape};
 pub use self::verdict::Verdict;
 use self::verdict::{Decision, Figure, Figures};
 pub(super) use self::verdict::{SHIFTED, SHRUNK, SMEARED};
+use super::em::hidden_by_steps;
 use super::estimate::{CONFIDENCE, Estimate, wilson, z};
 use super::subset::subset;
 use crate::data::{Mixture, mixed_deviations};
@@ -82,6 +84,7 @@ pub struct Ledger {
     draws: usize,
     /// What places and widths are measured in, column by column.
     units: Array1<f64>,
+    hidden: Hidden,
 }
 
 /// A mode under the rules of the audit.
@@ -117,12 +120,13 @@ impl Ledger {
     }
 
     /// As [`new`](Self::new), of a mixture fitted to `rows` (n × D), whose covariances may have floors that
-    /// the rows have not.
+    /// the rows have not, and make up for steps as `hidden` says.
     pub(super) fn of_fit(
         mixture: Mixture,
         names: Vec<String>,
         training_rows: usize,
         rows: ArrayView2<f32>,
+        hidden: fn(Array1<f64>) -> Hidden,
         seed: u64,
     ) -> Self {
         let rows = rows.select(Axis(0), &subset(rows.nrows(), MOST_MEASURED));
@@ -134,7 +138,12 @@ impl Ledger {
             }
         }
         let within = (squares / rows.nrows() as f64).to_vec();
-        Self::measured(mixture, names, training_rows, units(&within), seed)
+        let ledger = Self::measured(mixture, names, training_rows, units(&within), seed);
+        let steps = rows.map_axis(Axis(0), hidden_by_steps) / &ledger.units / &ledger.units;
+        match steps.iter().any(|&variance| variance > 0.0) {
+            true => Self { hidden: hidden(steps), ..ledger },
+            false => ledger,
+        }
     }
 
     fn measured(
@@ -166,8 +175,19 @@ impl Ledger {
         let bridges =
             pairs.filter_map(|pair| Bridge::between(&mixture, pair, rows_of(pair))).collect();
         let reach = quantile;
-        let weighed_rows = None;
-        Self { mixture, names, training_rows, reach, truth, bridges, weighed_rows, draws, units }
+        let (weighed_rows, hidden) = (None, Hidden::Nothing);
+        Self {
+            mixture,
+            names,
+            training_rows,
+            reach,
+            truth,
+            bridges,
+            weighed_rows,
+            draws,
+            units,
+            hidden,
+        }
     }
 
     /// The same ledger of a mixture that is itself a fit to so many `rows`, so that place and width of
@@ -180,6 +200,11 @@ impl Ledger {
         }
         self.weighed_rows = Some(weighed as f64);
         self
+    }
+
+    /// What places and widths are measured in, column by column; infinite where modes have no width.
+    pub fn units(&self) -> ArrayView1<'_, f64> {
+        self.units.view()
     }
 
     /// Share of all rows that the truth gives to each mode, of high quality or not.
@@ -318,7 +343,7 @@ impl Ledger {
             ratio: self.ratio(k, group.found, rows, confidence),
             bridge,
             shift: shape.as_ref().map(|shape| shape.shift(truth, z)),
-            spread: shape.as_ref().map(|shape| shape.spread(truth, z)),
+            spread: shape.as_ref().map(|shape| shape.spread(truth, &self.hidden, z)),
         }
     }
 }

@@ -97,7 +97,7 @@ fn clusters(text: &mut String, findings: &Findings, audit: &SamplesAudit) {
 fn latent(text: &mut String, findings: &Findings) {
     if let Some(latent) = &findings.latent {
         heading(text, "The latent space");
-        paragraph(text, &words::latent(latent));
+        paragraph(text, &words::latent(latent, findings.samples.as_ref()));
     }
     if let Some(preflight) = &findings.preflight {
         heading(text, "Before training");

@@ -73,6 +73,8 @@ pub struct Metrics {
     /// Rows on each side of a comparison: 100 000 at most, and where so many have more than a million
     /// values, as many as have a million, but no fewer than 20 000.
     pub rows: usize,
+    /// Rows on each side that the two-sample test took: fewer where there are many columns.
+    pub told_apart_rows: usize,
     /// Share of all generated, and of all fresh real rows within the 0.9973 quantile of the squared
     /// Mahalanobis distance from their mode; Wilson interval. Never to be read alone: a collapsed model
     /// scores 1.
@@ -166,8 +168,10 @@ impl Metrics {
         let near = |rows| balls.neighbourhoods(&Balls::new(rows));
         let (near, near_real) = (near(generated), near(fresh));
         let pair = |generated, real| Metric { generated, real };
+        let told_apart_rows = real.slice(told_apart).nrows();
         Ok(Self {
             rows,
+            told_apart_rows,
             high_quality: pair(judged[0].high_quality, judged[1].high_quality),
             js_divergence,
             energy_distance: both(&|rows| {

@@ -1,11 +1,11 @@
 //! What the modes are, and the fresh rows that everything is held against.
 
-use ndarray::{Array2, ArrayView2, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bic::{BicChoice, MOST, choose_components};
-use super::ledger::{Ledger, gaussian_per_label};
+use super::ledger::{Hidden, Ledger, gaussian_per_label};
 use super::subset::subset;
 use crate::data::{Labels, Mixture, Table, Units};
 use crate::error::{Error, Result};
@@ -117,13 +117,25 @@ impl Reference {
     /// that the reference was found with.
     pub fn ledger(&self, training_rows: usize, seed: u64) -> Ledger {
         let (mixture, names) = (self.mixture.clone(), self.names.clone());
-        let weighed = match self.kind {
-            Kind::Mixture => return Ledger::new(mixture, names, training_rows, seed),
-            Kind::Labels => training_rows,
-            Kind::Fitted => self.real.nrows(),
+        let real = self.real.view();
+        let of_fit = |hidden: fn(Array1<f64>) -> Hidden| {
+            Ledger::of_fit(mixture.clone(), names.clone(), training_rows, real, hidden, seed)
         };
-        Ledger::of_fit(mixture, names, training_rows, self.real.view(), seed)
-            .fitted_to(self.real.nrows(), weighed)
+        let fitted = self.fitted_rows();
+        match self.kind {
+            Kind::Mixture => Ledger::new(mixture, names, training_rows, seed),
+            Kind::Labels => of_fit(Hidden::Least).fitted_to(fitted, training_rows),
+            Kind::Fitted => of_fit(Hidden::Added).fitted_to(fitted, fitted),
+        }
+    }
+
+    /// Rows that the modes were fitted to: of a fitted mixture fewer than those of `real` where these are
+    /// many, or hold copies.
+    pub fn fitted_rows(&self) -> usize {
+        match self.kind {
+            Kind::Fitted => self.choice.rows,
+            Kind::Mixture | Kind::Labels => self.real.nrows(),
+        }
     }
 
     /// A reference of known modes, with the mixture that a fit makes of the same rows.
@@ -187,6 +199,9 @@ mod tests {
         // Four standard errors of the mean of 250 rows.
         let narrow: Vec<f64> = fitted.means().iter().map(|mean| mean[1].abs()).collect();
         assert!(narrow.iter().all(|place| (place - 0.1).abs() < 0.0025), "{narrow:?}");
+        // 20 of its own deviations from the next in one column is far, whatever its unit.
+        let ledger = Ledger::new(fitted.clone(), Vec::new(), 1000, 1);
+        assert_eq!([6.0, 21.0].map(|reach| fitted.closer_than(reach, ledger.units())), [0, 4]);
     }
 
     /// A generator that draws from the truth is right in every mode, whatever columns are constant or hold one
@@ -214,6 +229,45 @@ mod tests {
             let reference = Reference::find(None, &real, none.view(), 2400, 1).unwrap();
             let judged = reference.ledger(real.len(), 1).judge(rows(1).view());
             assert_eq!((judged.counts.modes, judged.counts.strict), (2, 2), "{judged:?}");
+        }
+    }
+
+    /// Rows of steps alone lack the variance that a fit gives them for what steps hide, and are right all
+    /// the same: yes or no in three columns, and whole numbers that hardly leave the middle of their mode.
+    #[test]
+    fn rows_of_steps_alone_are_right() {
+        let normal = |step| {
+            let mut noise = vec![0.0; 8000];
+            Generator::new(7, Stream::MixtureRows, step).normal(&mut noise);
+            noise
+        };
+        let binary = |step| {
+            let noise = normal(step);
+            Array2::from_shape_fn((2400, 3), |(i, j)| f32::from(noise[3 * i + j] > 0.3))
+        };
+        let counts = |step| {
+            let noise = normal(step);
+            Array2::from_shape_fn((2400, 2), |(i, j)| {
+                let mode = if i % 3 == 0 { 20.0 } else { 0.0 };
+                (0.6 * noise[2 * i + j]).round() + mode * (1.0 - 2.0 * j as f32)
+            })
+        };
+        for rows in [&binary as &dyn Fn(u64) -> Array2<f32>, &counts] {
+            let real = rows(0);
+            let names = (0..real.ncols()).map(|j| j.to_string()).collect();
+            let of_row = (0..2400).map(|i| usize::from(i % 3 == 0)).collect();
+            let labels = ["most", "third"].map(String::from).to_vec();
+            let labels = Labels { column: "kind".into(), names: labels, of_row };
+            for labels in [None, Some(labels)] {
+                let real = Table::new(Vec::clone(&names), real.clone(), labels).unwrap();
+                let none = Array2::zeros((0, real.width()));
+                let reference = Reference::find(None, &real, none.view(), 2400, 1).unwrap();
+                for judged in [rows(1), reference.fresh.clone()] {
+                    let judged = reference.ledger(real.len(), 1).judge(judged.view());
+                    let narrow = judged.modes.iter().find(|mode| !mode.may_be_strict);
+                    assert!(narrow.is_none(), "{narrow:?}");
+                }
+            }
         }
     }
 

@@ -250,7 +250,7 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
     )?;
     // Clustering is too costly for all rows; moments are not.
     let structure = Structure {
-        spread_ratio: spread_ratio(real.rows(), generated),
+        spread_ratio: spread_ratio(real.rows(), generated, &units),
         columns: column_moments(real.rows(), generated),
         ..clustered
     };
@@ -335,10 +335,10 @@ fn summary(
         k: reference.mixture.components(),
         columns,
         covariance: (reference.kind == Kind::Fitted).then_some(reference.choice.covariance),
-        real_rows: reference.real.nrows(),
+        real_rows: reference.fitted_rows(),
         fresh_rows: reference.fresh.nrows(),
         checked: ceiling.counts.eligible_only.modes,
-        close: reference.mixture.closer_than(K_MEANS_REACH),
+        close: reference.mixture.closer_than(K_MEANS_REACH, ledger.units()),
         trusted: doubt.is_none(),
         doubt,
     }
@@ -380,10 +380,11 @@ fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<Str
         ));
     }
     let failed = judged.find(|mode| !mode.may_be_strict)?;
+    let name = failed.name.clone().unwrap_or_else(|| failed.id.to_string());
     Some(format!(
-        "real rows kept out of the fit do not pass: mode {} is {} in them, so the data are not made \
+        "real rows kept out of the fit do not pass: mode {name} is {} in them, so the data are not made \
          of such modes",
-        failed.id, failed.verdict
+        failed.verdict
     ))
 }
 

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::latent::variance;
+use crate::data::Units;
 
 /// The generated standard deviation as a share of the data's: √(tr Cov(generated) / tr Cov(real)).
 ///
@@ -13,9 +14,16 @@ use super::latent::variance;
 ///
 /// # Panics
 /// Where the numbers of columns differ.
-pub fn spread_ratio(real: ArrayView2<f32>, generated: ArrayView2<f32>) -> Option<f64> {
+pub fn spread_ratio(
+    real: ArrayView2<f32>,
+    generated: ArrayView2<f32>,
+    units: &Units,
+) -> Option<f64> {
     assert_eq!(real.ncols(), generated.ncols(), "the same columns");
-    let trace = |rows: ArrayView2<f32>| rows.axis_iter(Axis(1)).map(variance).sum::<f64>();
+    let trace = |rows: ArrayView2<f32>| -> f64 {
+        let columns = rows.axis_iter(Axis(1)).enumerate();
+        columns.map(|(i, column)| variance(column) / units.scale(i).powi(2)).sum()
+    };
     let ratio = (trace(generated) / trace(real)).sqrt();
     ratio.is_finite().then_some(ratio)
 }
@@ -61,14 +69,16 @@ mod tests {
     #[test]
     fn scaled_rows_have_their_factor_as_ratio() {
         let real = array![[0.0_f32, 4.0], [2.0, -1.0], [-3.0, 8.0], [1.5, 0.25]];
-        let generated = &real * 0.125 + 7.0;
-        assert!((spread_ratio(real.view(), real.view()).unwrap() - 1.0).abs() < 1e-15);
-        assert!((spread_ratio(real.view(), generated.view()).unwrap() - 0.125).abs() < 1e-12);
+        let (generated, units) = (&real * 0.125 + 7.0, Units::of(real.view()));
+        assert!((spread_ratio(real.view(), real.view(), &units).unwrap() - 1.0).abs() < 1e-15);
+        assert!(
+            (spread_ratio(real.view(), generated.view(), &units).unwrap() - 0.125).abs() < 1e-12
+        );
         let moments = column_moments(real.view(), generated.view());
         assert!((moments[0].real_mean - 0.125).abs() < 1e-12);
         assert!((moments[0].generated_mean - 7.015625).abs() < 1e-12);
         assert!((moments[0].generated_deviation / moments[0].real_deviation - 0.125).abs() < 1e-12);
         let constant = array![[1.0_f32, 2.0], [1.0, 2.0]];
-        assert_eq!(spread_ratio(constant.view(), real.view()), None);
+        assert_eq!(spread_ratio(constant.view(), real.view(), &units), None);
     }
 }

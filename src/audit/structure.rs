@@ -9,7 +9,7 @@ use super::clusters::{KChoice, choose_k};
 use super::latent::LatentDiagnosis;
 use super::spread::{ColumnMoments, column_moments, spread_ratio};
 use crate::config::ScalingKind;
-use crate::data::Scaling;
+use crate::data::{Scaling, Units};
 use crate::error::Result;
 
 /// Most components of the mixtures here. On the residue of a collapsed model BIC falls and falls.
@@ -128,7 +128,7 @@ pub fn describe(
             scaled: mixture(scaled.view())?,
             real: mixture(real)?,
         },
-        spread_ratio: spread_ratio(real, generated),
+        spread_ratio: spread_ratio(real, generated, &Units::of(real)),
         columns: column_moments(real, generated),
     })
 }

@@ -287,12 +287,13 @@ pub fn compared(audit: &SamplesAudit) -> Vec<[String; 6]> {
 }
 
 /// What the latent space holds, in a few sentences.
-pub fn latent(latent: &LatentDiagnosis) -> String {
+pub fn latent(latent: &LatentDiagnosis, samples: Option<&SamplesAudit>) -> String {
     let (summary, density) = (&latent.summary, &latent.density);
     let hole = match &latent.prior_hole {
         None => String::new(),
         Some(hole) => {
-            let lost: Vec<String> = hole.modes.iter().map(usize::to_string).collect();
+            let called = |&id: &usize| samples.map_or(id.to_string(), |audit| name(audit, id));
+            let lost: Vec<String> = hole.modes.iter().map(called).collect();
             let lost = match lost.is_empty() {
                 true => String::new(),
                 false => format!(", which lose {}", lost.join(", ")),
@@ -386,16 +387,19 @@ pub fn figure(value: f64) -> String {
 /// What the table of [`metrics`] says, and the held-out likelihood where it is known.
 pub fn metric_notes(metrics: &Metrics) -> String {
     let rows = metrics.rows;
-    let of_pairs = match rows > FEWEST_ROWS {
-        true => format!(", {FEWEST_ROWS} of them for the energy distance"),
-        false => String::new(),
-    };
+    let few =
+        [(FEWEST_ROWS, "the energy distance"), (metrics.told_apart_rows, "the two-sample test")];
+    let few: String = few
+        .iter()
+        .filter(|(few, _)| *few < rows)
+        .map(|(few, what)| format!(", {few} of them for {what}"))
+        .collect();
     let units = match metrics.standardised {
         true => " Columns spread so differently that distances are in standard deviations of each.",
         false => "",
     };
     let notes = format!(
-        "With 95% intervals, whose methods the JSON Schema states; {rows} rows on each side{of_pairs}. \
+        "With 95% intervals, whose methods the JSON Schema states; {rows} rows on each side{few}. \
          High quality and exact copies are shares of all rows.{units}"
     );
     let Some(gap) = &metrics.nll_gap else { return notes };

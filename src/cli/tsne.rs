@@ -18,8 +18,9 @@ use crate::tsne::{EPOCHS, embed};
 
 /// Embed any table in the plane by t-SNE
 ///
-/// Columns are used as they are: scale them first where their units differ. Reproducible: it
-/// starts from the principal axes and draws nothing at random.
+/// Where the standard deviations of columns differ more than tenfold each column is divided by its
+/// own, and used as it is elsewhere. Reproducible: it starts from the principal axes and draws nothing at
+/// random.
 #[derive(Args)]
 #[command(after_help = "Examples:
   modescope tsne my.csv --labels species --out embedding.csv

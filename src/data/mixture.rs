@@ -8,7 +8,7 @@ mod parameters;
 
 use std::path::Path;
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rand_distr::{Distribution, StandardUniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -118,20 +118,29 @@ impl Mixture {
     }
 
     /// Number of components whose mean lies nearer to another's than `distance` standard deviations,
-    /// each deviation √(tr Σ / D) and the larger of the two taken.
-    pub fn closer_than(&self, distance: f64) -> usize {
+    /// each deviation √(tr Σ / D) and the larger of the two taken, where each column is measured in its own
+    /// of `units`; one whose unit is infinite does not count.
+    ///
+    /// # Panics
+    /// Where there are not D units.
+    pub fn closer_than(&self, distance: f64, units: ArrayView1<f64>) -> usize {
+        assert_eq!(units.len(), self.dimensions(), "one unit a column");
+        let counted = units.iter().filter(|unit| unit.is_finite()).count() as f64;
         let variance = |k: usize| {
-            let trace: f64 = (0..self.dimensions()).map(|i| self.covariances()[k][i][i]).sum();
-            trace / self.dimensions() as f64
+            let variances = units.iter().enumerate();
+            let variances = variances.map(|(i, unit)| self.covariances()[k][i][i] / (unit * unit));
+            variances.sum::<f64>() / counted
         };
+        // A component without weight has no place.
+        let placed = || (0..self.components()).filter(|&k| self.weights()[k] > 0.0);
         let close = |&k: &usize| {
-            (0..self.components()).filter(|&other| other != k).any(|other| {
-                let pairs = self.means()[k].iter().zip(&self.means()[other]);
-                let square: f64 = pairs.map(|(a, b)| (a - b).powi(2)).sum();
+            placed().filter(|&other| other != k).any(|other| {
+                let pairs = self.means()[k].iter().zip(&self.means()[other]).zip(units);
+                let square: f64 = pairs.map(|((a, b), unit)| ((a - b) / unit).powi(2)).sum();
                 square < distance.powi(2) * variance(k).max(variance(other))
             })
         };
-        (0..self.components()).filter(close).count()
+        placed().filter(close).count()
     }
 
     /// For each of n `rows` (n × D) its most probable component and its squared Mahalanobis

@@ -30,25 +30,30 @@ impl Units {
         self.0.as_ref().map_or_else(|| rows.to_owned(), |scaling| scaling.apply(rows))
     }
 
+    /// What a column is divided by.
+    pub fn scale(&self, column: usize) -> f64 {
+        self.0.as_ref().map_or(1.0, |scaling| f64::from(scaling.scale[column]))
+    }
+
     /// A mixture of rows in these units, in those of the data.
     ///
     /// # Errors
     /// Where a value is beyond what a [`Mixture`] may hold.
     pub fn restore(&self, mixture: Mixture) -> Result<Mixture> {
-        let Some(Scaling { shift, scale, .. }) = &self.0 else { return Ok(mixture) };
-        let scale: Vec<f64> = scale.iter().map(|&scale| f64::from(scale)).collect();
-        let place = |mean: &Vec<f64>| {
-            let columns = mean.iter().zip(&scale).zip(shift);
-            columns.map(|((x, scale), &shift)| x * scale + f64::from(shift)).collect()
+        let Some(Scaling { shift, .. }) = &self.0 else { return Ok(mixture) };
+        let mean = |mean: &Vec<f64>| {
+            let columns = mean.iter().zip(shift).enumerate();
+            columns.map(|(i, (x, &shift))| x * self.scale(i) + f64::from(shift)).collect()
         };
-        let row = |(row, a): (&Vec<f64>, &f64)| {
-            row.iter().zip(&scale).map(|(value, b)| value * a * b).collect()
+        let row = |(i, row): (usize, &Vec<f64>)| {
+            let columns = row.iter().enumerate();
+            columns.map(|(j, value)| value * self.scale(i) * self.scale(j)).collect()
         };
-        let shape = |rows: &Vec<Vec<f64>>| rows.iter().zip(&scale).map(row).collect();
+        let covariance = |rows: &Vec<Vec<f64>>| rows.iter().enumerate().map(row).collect();
         Mixture::new(
             mixture.weights().to_vec(),
-            mixture.means().iter().map(place).collect(),
-            mixture.covariances().iter().map(shape).collect(),
+            mixture.means().iter().map(mean).collect(),
+            mixture.covariances().iter().map(covariance).collect(),
         )
     }
 }

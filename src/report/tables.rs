@@ -55,10 +55,10 @@ impl Page {
             let ratio = column.generated_deviation / column.real_deviation;
             [
                 name.clone(),
-                format!("{:.4}", column.real_mean),
-                format!("{:.4}", column.generated_mean),
-                format!("{:.4}", column.real_deviation),
-                format!("{:.4}", column.generated_deviation),
+                words::figure(column.real_mean),
+                words::figure(column.generated_mean),
+                words::figure(column.real_deviation),
+                words::figure(column.generated_deviation),
                 if column.real_deviation > 0.0 { format!("{ratio:.2}") } else { "–".into() },
             ]
         });
@@ -80,7 +80,7 @@ impl Page {
             ]
         });
         html! {
-            p { (words::latent(diagnosis)) }
+            p { (words::latent(diagnosis, self.findings.samples.as_ref())) }
             (table("Latent units", &UNIT_HEADINGS, rows))
         }
     }

@@ -196,10 +196,12 @@ mod tests {
         let bits = || -> Vec<u32> {
             embedded(&rows, 5.0, 100).points.iter().map(|value| value.to_bits()).collect()
         };
-        let first = bits();
-        assert_eq!(first, bits());
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-        assert_eq!(first, pool.install(bits));
+        let on = |threads| {
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(bits)
+        };
+        let alone = on(1);
+        assert_eq!(alone, on(1));
+        assert_eq!(alone, on(3));
     }
 
     #[test]

@@ -186,7 +186,10 @@ fn steps(column: ArrayView1<f32>) -> Option<Steps> {
     gaps.sort_unstable_by(f64::total_cmp);
     let size = gaps.first().copied().unwrap_or(0.0);
     let regular = gaps.get(gaps.len() / 2).is_none_or(|&median| median <= REGULAR * size);
-    regular.then_some(Steps { size, values: gaps.len() + 1 })
+    let distinct = gaps.len() + 1;
+    // Few values that come again are categories, however far apart they lie.
+    let categories = distinct <= CATEGORIES && distinct < values.len();
+    (regular || categories).then_some(Steps { size, values: distinct })
 }
 
 /// The first of every set of equal rows.
@@ -214,6 +217,8 @@ mod tests {
         assert!((tenths - 0.1).abs() < 1e-6, "{tenths}");
         assert_eq!(of(vec![7.5; 10]), Some(0.0));
         assert_eq!(of(vec![0.0, -0.0, 1.0]), Some(1.0));
+        assert_eq!(of(vec![-999.0, 0.0, 1.0, 1.0]), Some(1.0));
+        assert_eq!(of(vec![-999.0, 0.0, 1.0]), None);
         // Repeated draws are no steps.
         assert_eq!(of(normal.iter().chain(&normal).copied().collect()), None);
         assert_eq!(of(normal.iter().map(|x| x.max(0.0)).collect()), None);

@@ -23,6 +23,8 @@ use crate::error::{Error, Result};
 const VARIANCE_FLOOR: f64 = 1e-6;
 /// The least by which correlations are shrunk, so that columns may be copies of one another.
 const LEAST_SHRINKAGE: f64 = 1e-6;
+/// Labels at most: every pair of them is looked at.
+const MOST_LABELS: usize = 1000;
 /// Rows a column from which on nothing more is shrunk. The sample covariance of so many has 0.90 (50
 /// columns) to 0.97 (5 columns) of fresh rows within its 0.9973 quantile; of three rows a column,
 /// 0.66 to 0.89.
@@ -46,20 +48,24 @@ pub fn one_gaussian(rows: ArrayView2<f32>) -> Result<Mixture> {
 /// has weight 0.
 ///
 /// # Errors
-/// Where no label has two rows, or values are beyond what a [`Mixture`] holds.
+/// Where there are more than 1000 labels, no label has two rows, or values are beyond what a [`Mixture`] holds.
 ///
 /// # Panics
 /// Where there is not one label a row.
 pub fn gaussian_per_label(rows: ArrayView2<f32>, labels: &Labels) -> Result<Mixture> {
     assert_eq!(labels.of_row.len(), rows.nrows(), "one label a row");
+    if labels.names.len() > MOST_LABELS {
+        let (column, count) = (&labels.column, labels.names.len());
+        return Err(Error::input(format!(
+            "column \"{column}\" has {count} labels, and an audit takes at most {MOST_LABELS}"
+        ))
+        .help("modes need labels that many rows share"));
+    }
     let (floor, all) = (floor(rows), rows.mapv(f64::from));
-    let groups: Vec<Array2<f64>> = (0..labels.names.len())
-        .map(|label| {
-            let of_label: Vec<usize> =
-                (0..all.nrows()).filter(|&row| labels.of_row[row] == label).collect();
-            all.select(Axis(0), &of_label)
-        })
-        .collect();
+    let mut of_label = vec![Vec::new(); labels.names.len()];
+    labels.of_row.iter().enumerate().for_each(|(row, &label)| of_label[label].push(row));
+    let groups: Vec<Array2<f64>> =
+        of_label.iter().map(|of_label| all.select(Axis(0), of_label)).collect();
     let (mut squares, mut free) = (Array1::<f64>::zeros(all.ncols()), 0.0);
     for group in groups.iter().filter(|group| group.nrows() > 1) {
         squares += &(group - &mean(group)).mapv(|x| x * x).sum_axis(Axis(0));

@@ -29,6 +29,17 @@ impl Group {
     }
 }
 
+/// What a fitted mixture has in the place of what the steps of columns hide, in the ledger's units
+/// squared. Rows that are judged have it not.
+#[derive(Clone, Debug)]
+pub(in crate::audit) enum Hidden {
+    Nothing,
+    /// Variances beside those of the rows.
+    Added(Array1<f64>),
+    /// The least variances that columns may have.
+    Least(Array1<f64>),
+}
+
 /// The moments of m rows of one mode, in the ledger's units.
 pub(super) struct Shape {
     pub(super) mean: Array1<f64>,
@@ -85,9 +96,20 @@ impl Shape {
     }
 
     /// Trace over the truth's; see the ledger.
-    pub(super) fn spread(&self, truth: &Truth, z: f64) -> Figure {
-        let value = self.trace / truth.trace;
-        let own = self.variation() / self.centred.nrows() as f64;
+    pub(super) fn spread(&self, truth: &Truth, hidden: &Hidden, z: f64) -> Figure {
+        let m = self.centred.nrows() as f64;
+        let trace = match hidden {
+            Hidden::Nothing => self.trace,
+            Hidden::Added(hidden) => self.trace + hidden.sum(),
+            Hidden::Least(hidden) => {
+                let variances = self.squares() / (m - 1.0);
+                variances.iter().zip(hidden).map(|(own, &hidden)| own.max(hidden)).sum()
+            }
+        };
+        let value = trace / truth.trace;
+        // What is hidden has no noise.
+        let seen = if trace > 0.0 { (self.trace / trace).min(1.0) } else { 1.0 };
+        let own = seen * seen * self.variation() / m;
         let factor = (z * (own + truth.uncertainty * truth.variation).sqrt()).exp();
         Figure { value, interval: [value / factor, value * factor] }
     }

@@ -144,7 +144,7 @@ fn intervals_hold_the_true_shift_and_spread_as_often_as_they_say() {
             usize::from(figure.interval[0] <= value && value <= figure.interval[1])
         };
         shift += holds(shape.shift(&ledger.truth[0], z(0.95)), 0.5);
-        spread += holds(shape.spread(&ledger.truth[0], z(0.95)), 1.5);
+        spread += holds(shape.spread(&ledger.truth[0], &Hidden::Nothing, z(0.95)), 1.5);
     }
     assert!((1860..=1940).contains(&shift), "{shift}");
     assert!((1860..=1940).contains(&spread), "{spread}");

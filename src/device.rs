@@ -1,6 +1,7 @@
 //! `--backend` becomes a burn device; what the adapters are.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
@@ -8,7 +9,7 @@ use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Backend;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_text};
 
 /// A graphics adapter as its driver describes it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ pub struct Adapter {
     pub name: String,
     /// What kind of device it is.
     pub kind: AdapterKind,
-    /// `Vulkan`, `Metal`, `Dx12` or `Gl`.
+    /// `vulkan`, `metal`, `dx12` or `gl`.
     pub api: String,
     /// The driver's name and version, as far as it tells them.
     pub driver: String,
@@ -210,13 +211,29 @@ fn opened_wgpu() -> Result<&'static (Device, WgpuSetup)> {
     })
 }
 
+/// Does work on a device of this backend, where a graphics device that fails is an error: burn panics
+/// then.
+///
+/// # Errors
+/// That the device failed, or what `work` returns.
+pub fn guarded<T>(backend: Backend, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if backend != Backend::Wgpu {
+        return work();
+    }
+    // What the work had in its hands is left behind with the device.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let why = panic_text(&*panic);
+        Err(Error::device(format!("the graphics device failed: {why}")))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn adapter(kind: AdapterKind) -> Adapter {
         let text = |text: &str| text.to_owned();
-        Adapter { name: text("a"), kind, api: text("Vulkan"), driver: text("d") }
+        Adapter { name: text("a"), kind, api: text("vulkan"), driver: text("d") }
     }
 
     #[test]
@@ -233,5 +250,14 @@ mod tests {
             let chosen = open(backend).unwrap();
             assert_eq!((chosen.backend, chosen.adapter), (backend, None));
         }
+    }
+
+    #[test]
+    fn a_graphics_device_that_panics_is_an_error() {
+        let error = guarded::<()>(Backend::Wgpu, || panic!("no queue")).unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Device);
+        assert_eq!(error.message(), "the graphics device failed: no queue");
+        assert_eq!(guarded(Backend::Wgpu, || Ok(1)).unwrap(), 1);
+        assert_eq!(guarded(Backend::Cpu, || Ok(2)).unwrap(), 2);
     }
 }

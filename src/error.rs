@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Shorthand for results that fail with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -119,6 +120,17 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Stops between two parts of long work where the user wants to.
+///
+/// # Errors
+/// Where `interrupt` is set.
+pub fn heed(interrupt: &AtomicBool) -> Result<()> {
+    match interrupt.load(Ordering::Relaxed) {
+        true => Err(Error::interrupted("stopped")),
+        false => Ok(()),
+    }
+}
 
 /// The message of a panic.
 pub fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -88,7 +88,12 @@ pub fn read_records<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// # Errors
 /// Where another process holds it, or it cannot be opened.
 pub fn lock(path: &Path, what: &str) -> Result<File> {
-    // Never cut short: in a folder from outside it may be a link to another file.
+    // In a folder from outside it may be anything: opening a pipe would wait for its other end, and a link
+    // leads elsewhere.
+    if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(Error::input(format!("{} is no regular file", path.display()))
+            .help("remove it: it is there to keep two processes from writing at once"));
+    }
     let mut options = File::options();
     options.write(true).create(true).truncate(false);
     let lock = options.open(path).map_err(|error| Error::io("opening", path, error))?;
@@ -102,17 +107,26 @@ pub fn lock(path: &Path, what: &str) -> Result<File> {
     }
 }
 
-/// Removes what a process that was killed had begun to write in a folder.
+/// Removes what processes that were killed had begun to write in a folder: files of some age, as other
+/// processes may be writing there now.
 ///
 /// # Errors
 /// Where the operating system refuses.
-pub fn remove_unfinished(folder: &Path) -> Result<()> {
+pub fn remove_abandoned(folder: &Path) -> Result<()> {
+    remove_unfinished(folder, ABANDONED)
+}
+
+/// Removes what has been begun in a folder at least so long ago, and was not finished.
+///
+/// # Errors
+/// Where the operating system refuses.
+pub fn remove_unfinished(folder: &Path, least_age: Duration) -> Result<()> {
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io("reading", folder, e))?;
     let is_abandoned = |entry: &std::fs::DirEntry| {
         let file = entry.metadata().ok().filter(std::fs::Metadata::is_file);
         let age = file.and_then(|file| file.modified().ok()?.elapsed().ok());
         entry.file_name().to_string_lossy().starts_with(UNFINISHED)
-            && age.is_some_and(|age| age > ABANDONED)
+            && age.is_some_and(|age| age >= least_age)
     };
     for path in entries.flatten().filter(is_abandoned).map(|entry| entry.path()) {
         match std::fs::remove_file(&path) {

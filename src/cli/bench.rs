@@ -10,7 +10,7 @@ use super::output::Output;
 use super::progress::Display;
 use super::shared::BackendArgument;
 use crate::config::{Engine, word};
-use crate::device::{self, Chosen};
+use crate::device::{self, Chosen, guarded};
 use crate::error::{Kind, Result};
 use crate::run::Progress;
 use crate::workload::{WORKLOADS, Workload};
@@ -72,19 +72,23 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
             let engines = engines(&workload, backend);
             // Members are trained together, not sampled from.
             let samples = (workload.members == 1 && !engines.is_empty())
-                .then(|| samples_a_second(&workload, arguments.seconds, &chosen.device, &interrupt))
+                .then(|| {
+                    guarded(backend, || {
+                        samples_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)
+                    })
+                })
                 .transpose()?;
             for engine in engines {
                 // A job that does not fit the adapter has no figure; the others do.
-                let steps =
-                    match steps_a_second(&workload, arguments.seconds, engine, &chosen, &interrupt)
-                    {
-                        Err(error) if matches!(error.kind(), Kind::Input | Kind::Device) => {
-                            refused.push(format!("{workload} on {name}: {}", error.message()));
-                            None
-                        }
-                        steps => Some(steps?),
-                    };
+                let steps = match guarded(backend, || {
+                    steps_a_second(&workload, arguments.seconds, engine, &chosen, &interrupt)
+                }) {
+                    Err(error) if matches!(error.kind(), Kind::Input | Kind::Device) => {
+                        refused.push(format!("{workload} on {name}: {}", error.message()));
+                        None
+                    }
+                    steps => Some(steps?),
+                };
                 let engine = word(engine);
                 lines.push(row(
                     &workload.to_string(),

@@ -7,7 +7,7 @@ use super::output::Output;
 use super::progress::Display;
 use super::shared::BackendArgument;
 use crate::config::{Backend, Engine, word};
-use crate::device;
+use crate::device::{self, guarded};
 use crate::error::{Error, Result};
 use crate::run::Progress;
 use crate::train::{Checkup, check_up};
@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
                 let adapter = chosen.adapter.as_ref().map(|adapter| format!(" on {adapter}"));
                 (
                     format!("{}{}", word(backend), adapter.unwrap_or_default()),
-                    check_up(backend, engine, &chosen.device),
+                    guarded(chosen.backend, || check_up(backend, engine, &chosen.device)),
                 )
             }
             Err(error) => (word(backend), Err(error)),

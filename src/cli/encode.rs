@@ -12,7 +12,7 @@ use super::progress::Display;
 use super::shared::{BackendArgument, TableArguments, check_target};
 use crate::config::Backend;
 use crate::data::{check_table, dropped_note, read_chunks, write_rows};
-use crate::device;
+use crate::device::{self, guarded};
 use crate::error::{Error, Result};
 use crate::files::make_folder_of;
 use crate::model::SavedModel;
@@ -63,8 +63,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     write_rows(&arguments.out, &Latents::columns(units), label, |file| {
         counts = read_chunks(&arguments.data, &options, &mut |chunk| {
             read += chunk.len() as u64;
-            let latents =
-                model.encode(chunk.rows(), &interrupt)?.to_table(chunk.labels().cloned())?;
+            let latents = guarded(chosen.backend, || model.encode(chunk.rows(), &interrupt))?
+                .to_table(chunk.labels().cloned())?;
             task.update(read, "");
             file.push(latents.rows(), latents.labels())
         })

@@ -14,9 +14,10 @@ use super::verdict;
 use crate::audit::findings::Findings;
 use crate::config::Backend;
 use crate::device;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, heed};
 use crate::run::{
     Context, Dataset, Decided, Existing, Facts, Live, Plan, Progress, RunDir, Source, execute,
+    is_trained,
 };
 use crate::train::read_history;
 
@@ -179,7 +180,21 @@ impl Job {
         let live = live
             .then(|| Live::start(&display, &plan, &dataset, &out.join(RunDir::REPORT)))
             .transpose()?;
+        heed(&interrupt)?;
         let dir = RunDir::create(&out, existing)?;
+        // Another run may have taken the folder's place while the data were read.
+        if let Some((folder, earlier)) = &earlier
+            && Plan::read(folder)? != *earlier
+        {
+            let folder = folder.display();
+            return Err(Error::input(format!("{folder} holds another run by now"))
+                .help("look at what it holds, then resume it or name another folder with --out"));
+        }
+        let plan = match earlier {
+            // What is trained was trained there and so.
+            Some((_, earlier)) if is_trained(&dir, &earlier) => earlier,
+            _ => plan,
+        };
         if let Some(live) = &live {
             display.note(&format!("live: {}", live.address()));
         }

@@ -12,7 +12,7 @@ use super::progress::Display;
 use super::shared::{BackendArgument, check_target};
 use crate::config::Backend;
 use crate::data::write_rows;
-use crate::device;
+use crate::device::{self, guarded};
 use crate::error::Result;
 use crate::files::make_folder_of;
 use crate::model::SavedModel;
@@ -66,13 +66,16 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let task = display.begin("sampling", rows as u64);
     let mut done = 0;
     make_folder_of(&arguments.out)?;
-    write_rows(&arguments.out, &columns, None, |file| {
-        model.sample_chunks(rows, noise, seed, &interrupt, |chunk| {
-            done += chunk.nrows() as u64;
-            task.update(done, "");
-            file.push(chunk, None)
+    let write = || {
+        write_rows(&arguments.out, &columns, None, |file| {
+            model.sample_chunks(rows, noise, seed, &interrupt, |chunk| {
+                done += chunk.nrows() as u64;
+                task.update(done, "");
+                file.push(chunk, None)
+            })
         })
-    })?;
+    };
+    guarded(chosen.backend, write)?;
     drop(task);
     let text = format!("{} rows: {}", arguments.samples, arguments.out.display());
     output.result(&text, &json!({ "rows": arguments.samples, "file": arguments.out }));

@@ -11,8 +11,8 @@ use super::output::Output;
 use super::progress::Display;
 use super::shared::{SettingsArguments, TableArguments, aligned, default_out};
 use crate::config::Grid;
-use crate::device::{self, Chosen};
-use crate::error::{Error, Kind, Result};
+use crate::device::{self, Chosen, guarded};
+use crate::error::{Error, Kind, Result, heed};
 use crate::files::{check_folder, make_folder};
 use crate::run::{
     Context, Dataset, Existing, Facts, Plan, Progress, Ranking, RunDir, Shard, ShardFile, Sweep,
@@ -99,7 +99,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     };
     if !arguments.merge {
         make_folder(&dir.shards())?;
-        job.train(&interrupt)?;
+        guarded(chosen.backend, || job.train(&interrupt))?;
     }
     if let Some(shard) = arguments.shard {
         let text = format!(
@@ -135,6 +135,7 @@ impl Job<'_> {
     fn train(&self, interrupt: &Arc<AtomicBool>) -> Result<()> {
         let shard = self.arguments.shard.unwrap_or(Shard::WHOLE);
         let _lock = ShardFile::lock(shard, self.dir)?;
+        heed(interrupt)?;
         if self.arguments.force && self.arguments.shard.is_none() {
             ShardFile::remove_all(self.dir)?;
         }

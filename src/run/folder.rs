@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -103,10 +104,16 @@ impl RunDir {
         let run = Self::lock(path)?;
         // Again, because another run may have ended in between.
         Self::check(path, existing)?;
-        [path, &path.join(Self::PLOTS), &path.join(Self::CHECKPOINTS)]
+        [path, &path.join(Self::PLOTS)]
             .into_iter()
             .filter(|folder| folder.is_dir())
-            .try_for_each(files::remove_unfinished)?;
+            .try_for_each(files::remove_abandoned)?;
+        // Where only who holds the lock writes.
+        [Self::CHECKPOINTS, Self::CHECKPOINTS_OF_MORE_ROWS, Self::STAMPS]
+            .map(|name| path.join(name))
+            .iter()
+            .filter(|folder| folder.is_dir())
+            .try_for_each(|folder| files::remove_unfinished(folder, Duration::ZERO))?;
         if existing == Existing::Replace {
             run.clear()?;
         }

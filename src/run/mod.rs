@@ -31,7 +31,7 @@ pub use folder::{Existing, RunDir};
 pub use live::Live;
 pub use plan::{Decided, Facts, Plan, Source};
 pub use progress::{Progress, Silent, Task, interruptible};
-pub use stage::{Context, STAGES, Stage, execute, redo};
+pub use stage::{Context, STAGES, Stage, execute, is_trained, redo};
 pub use sweep::{
     Combination, Mean, MemberRecord, Ranking, Shard, ShardFile, Standing, Sweep, SweepDir,
 };

@@ -29,7 +29,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         return context.dir.remove(RunDir::MORE_ROWS);
     };
     let table = mixture.draw(rows, settings.seed, draw::MORE_ROWS);
-    // As many steps as on the smaller set, and its start, so that only the data differ.
+    // About as many steps as on the smaller set, and its start, so that hardly more than the data differ.
     let batch = plan.decided.batch;
     let of_run = epochs(context);
     let epochs = Epochs::passes(rows, of_run.steps_before(of_run.len(), batch) * batch);

@@ -63,7 +63,7 @@ fn facts(context: &Context, history: &[EpochRecord]) -> Vec<(&'static str, Strin
     let (settings, decided) = (&context.plan.settings, &context.plan.decided);
     let machine = match &decided.adapter {
         Some(adapter) => adapter.to_string(),
-        None => format!("CPU, {} threads", rayon::current_num_threads()),
+        None => "CPU".into(),
     };
     let steps = epochs(context).steps_before(history.len(), decided.batch);
     let training = history.last().map_or("–".into(), |last| {

@@ -2,7 +2,7 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread::ScopedJoinHandle;
 
 use burn::tensor::Device;
@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::{Dataset, Facts, Plan, Progress, RunDir};
 use super::{audit, data, more_rows, plot, report, sample, train, tsne};
 use crate::config::Backend;
-use crate::error::{Error, Kind, Result, panic_text};
+use crate::device::guarded;
+use crate::error::{Kind, Result, heed};
 use crate::model::SavedModel;
 
 /// What every stage works with.
@@ -146,12 +147,16 @@ impl Stage {
         if context.dir.is_stamped(self.name, &key, self.outputs) {
             return Ok(());
         }
-        if context.interrupt.load(Ordering::Relaxed) {
-            return Err(Error::interrupted(format!("stopped before stage {}", self.name)));
-        }
+        heed(&context.interrupt)?;
         (self.work)(context)?;
         context.dir.write_stamp(self.name, &key)
     }
+}
+
+/// Whether the folder holds what the training of this plan gives.
+pub fn is_trained(dir: &RunDir, plan: &Plan) -> bool {
+    let mut stages = STAGES.iter().filter(|stage| stage.name == "train");
+    stages.any(|stage| dir.is_stamped(stage.name, &stage.key(plan), stage.outputs))
 }
 
 /// Writes the plan and runs the stages up to and with `last`, passing over those whose stamps match.
@@ -189,15 +194,14 @@ fn bring_up_to(context: &Context, last: &str) -> Result<()> {
         let is_ready = |stage: &&Stage| stage.after.iter().all(|name| finished.contains(name));
         let (ready, later) = waiting.into_iter().partition::<Vec<_>, _>(is_ready);
         std::thread::scope(|scope| {
-            let running: Vec<_> =
-                ready.iter().map(|stage| scope.spawn(|| stage.bring_up_to_date(context))).collect();
-            let join = |stage: ScopedJoinHandle<Result<()>>| match stage.join() {
-                // burn panics where a graphics device fails.
-                Err(panic) if context.plan.decided.backend == Backend::Wgpu => {
-                    let why = panic_text(&*panic);
-                    Err(Error::device(format!("the graphics device failed: {why}")))
-                }
-                joined => joined.unwrap_or_else(|panic| resume_unwind(panic)),
+            let backend = context.plan.decided.backend;
+            let begin = |stage: &&'static Stage| {
+                let stage = *stage;
+                scope.spawn(move || guarded(backend, || stage.bring_up_to_date(context)))
+            };
+            let running: Vec<_> = ready.iter().map(begin).collect();
+            let join = |stage: ScopedJoinHandle<Result<()>>| {
+                stage.join().unwrap_or_else(|panic| resume_unwind(panic))
             };
             running.into_iter().map(join).fold(Ok(()), Result::and)
         })?;
@@ -213,6 +217,7 @@ fn bring_up_to(context: &Context, last: &str) -> Result<()> {
 /// What a stage returns.
 pub fn redo(context: &Context, names: &[&str]) -> Result<()> {
     for stage in STAGES.iter().filter(|stage| names.contains(&stage.name)) {
+        heed(&context.interrupt)?;
         (stage.work)(context)?;
         context.dir.write_stamp(stage.name, &stage.key(context.plan))?;
     }

@@ -101,30 +101,36 @@ fn best_seed(
             start: Parameters::initialise(architecture, sigma, rows.view(), seed)?.into(),
         })
     };
-    let members: Vec<Member> = (0..restarts).map(member).collect::<Result<_>>()?;
     let job = job(context, &card, &settings.training, epochs, (&rows, &held_out));
     let task = context.progress.begin("restarts", (job.step_count() * restarts) as u64);
-    let trained = train_members(job, &members, &context.interrupt, &mut |taken| {
-        task.update(taken as u64, "");
-    })?;
+    let mut on_steps = |taken| task.update(taken as u64, "");
+    // Number and bound of each that did not diverge.
+    let mut finished: Vec<(usize, f64)> = Vec::new();
+    train_members(
+        job,
+        restarts,
+        &member,
+        &context.interrupt,
+        &mut on_steps,
+        &mut |index, trained| {
+            finished.extend(trained.map(|member| (index, member.held_out_elbo)));
+            Ok(())
+        },
+    )?;
     drop(task);
-    let elbo =
-        |index: usize| trained[index].as_ref().map_or(f64::NEG_INFINITY, |m| m.held_out_elbo);
-    let best =
-        (0..restarts).fold(0, |best, next| if elbo(next) > elbo(best) { next } else { best });
-    let finished = || trained.iter().flatten().map(|member| member.held_out_elbo);
-    let worst = finished().fold(f64::INFINITY, f64::min);
-    let diverged = match restarts - finished().count() {
+    let (best, bound) = (finished.iter().copied())
+        .fold((0, f64::NEG_INFINITY), |best, next| if next.1 > best.1 { next } else { best });
+    let worst = finished.iter().fold(f64::INFINITY, |worst, (_, bound)| worst.min(*bound));
+    let diverged = match restarts - finished.len() {
         0 => String::new(),
         some => format!(", {some} diverged"),
     };
     context.progress.note(&format!(
-        "restarts: number {} of {restarts} is kept, held-out ELBO {:.3} (the worst \
+        "restarts: number {} of {restarts} is kept, held-out ELBO {bound:.3} (the worst \
          {worst:.3}{diverged})",
         best + 1,
-        elbo(best),
     ));
-    Ok(members[best].seed)
+    Ok(restart_seed(first, best))
 }
 
 /// What the model for these rows is, given in the data's own units.
@@ -256,6 +262,11 @@ impl Observer for Watcher<'_> {
         self.task.update(self.steps, &self.line);
     }
 
+    fn on_begin(&mut self, history: &[EpochRecord]) {
+        self.history.clear();
+        history.iter().for_each(|record| self.on_epoch(record));
+    }
+
     fn on_epoch(&mut self, record: &EpochRecord) {
         let EpochRecord { epoch, loss, reconstruction, kl, sigma, active_units, .. } = record;
         self.line = format!(
@@ -264,7 +275,6 @@ impl Observer for Watcher<'_> {
         );
         self.task.update(self.steps, &self.line);
         self.task.epoch(record);
-        self.history.truncate(record.epoch);
         self.history.push(record.clone());
     }
 

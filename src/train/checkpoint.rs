@@ -147,11 +147,11 @@ impl Checkpoints {
         Ok(checkpoint.map(|checkpoint| (path, checkpoint)))
     }
 
-    /// Writes a checkpoint and removes the oldest beyond those that are kept; gives its file.
+    /// Writes a checkpoint and removes the oldest beyond those that are kept.
     ///
     /// # Errors
     /// Where the folder cannot be written.
-    pub(super) fn write(&self, checkpoint: &Checkpoint) -> Result<PathBuf> {
+    pub(super) fn write(&self, checkpoint: &Checkpoint) -> Result<()> {
         let Checkpoint { state, position, history, best } = checkpoint;
         let metadata = Metadata {
             position: *position,
@@ -176,8 +176,7 @@ impl Checkpoints {
         let bytes = TensorFile::encode(&parameters.architecture, &parts, &matrices, metadata)?;
         let path = self.folder.join(Place::of(position).file_name());
         files::write_bytes(&path, &bytes)?;
-        self.prune()?;
-        Ok(path)
+        self.prune()
     }
 
     /// Removes what is older than the newest that are kept; of those that a retry would go back to,

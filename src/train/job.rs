@@ -34,7 +34,9 @@ pub struct Job<'a> {
 pub trait Observer: Send {
     /// `steps` steps have been taken in all.
     fn on_step(&mut self, steps: usize);
-    /// An epoch has ended. One that ended before, in a training that diverged later, may end again.
+    /// Training begins after these epochs: at first, and again where it had diverged.
+    fn on_begin(&mut self, history: &[EpochRecord]);
+    /// An epoch has ended.
     fn on_epoch(&mut self, record: &EpochRecord);
     /// The model that the epoch left, in evaluation mode.
     fn on_model(&mut self, _model: &Vae) {}
@@ -45,6 +47,7 @@ pub trait Observer: Send {
 /// Nobody watches.
 impl Observer for () {
     fn on_step(&mut self, _: usize) {}
+    fn on_begin(&mut self, _: &[EpochRecord]) {}
     fn on_epoch(&mut self, _: &EpochRecord) {}
     fn on_note(&mut self, _: &str) {}
 }

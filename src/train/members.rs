@@ -10,7 +10,7 @@ use super::feeder::Feeder;
 use super::trainer::fused_trainer;
 use super::{Job, train};
 use crate::config::{Engine, TrainingSettings};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, heed};
 use crate::fused::{Fused, Member};
 use crate::model::{ModelCard, Objective, Parameters};
 use crate::random::{Generator, Stream};
@@ -18,10 +18,13 @@ use crate::vae::Vae;
 
 /// Members that are trained side by side at most: enough to keep a GPU busy.
 pub const MOST_AT_ONCE: usize = 256;
-/// Values of a batch that they may have together: a gibibyte.
+/// Values that they may have together: a gibibyte.
 const MOST_VALUES: usize = 1 << 28;
 /// Values that a trainer keeps of each row of a batch and hidden unit, about.
 const VALUES_OF_UNIT: usize = 4;
+/// Values that a member has of each parameter, about: itself, its two moments, average, gradient and
+/// transpose, and the state that it starts from.
+const VALUES_OF_PARAMETER: usize = 9;
 /// Time between two calls that drop what has piled up.
 const DROP_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -42,34 +45,40 @@ pub struct TrainedMember {
     pub held_out_elbo: f64,
 }
 
-/// Trains the job once for each of `members`, whose seed, β, learning rate and first weights take the
-/// place of the job's own; nothing comes of one that diverges. The fused engine trains them side by
-/// side. `on_steps` hears how many steps were taken, over all members.
+/// Trains the job once for each of `count` members, which `member` makes when their turn comes: their
+/// seed, β, learning rate and first weights take the place of the job's own. The fused engine trains
+/// them side by side. `on_steps` hears how many steps were taken, over all members; `each` gets them in
+/// order, and nothing of one that diverges.
 ///
 /// # Errors
-/// As [`train`], or where no rows are held out.
+/// As [`train`], where no rows are held out, or what `member` and `each` return.
 pub fn train_members(
     job: Job,
-    members: &[Member],
+    count: usize,
+    member: &dyn Fn(usize) -> Result<Member>,
     interrupt: &AtomicBool,
     on_steps: &mut dyn FnMut(usize),
-) -> Result<Vec<Option<TrainedMember>>> {
-    let mut trained = Vec::with_capacity(members.len());
-    for members in members.chunks(at_once(&job)) {
-        let before = trained.len() * job.step_count();
+    each: &mut dyn FnMut(usize, Option<TrainedMember>) -> Result<()>,
+) -> Result<()> {
+    let at_once = at_once(&job)?;
+    for first in (0..count).step_by(at_once) {
+        let indices = first..count.min(first + at_once);
+        let members: Vec<Member> = indices.clone().map(member).collect::<Result<_>>()?;
+        let before = first * job.step_count();
         let mut on_steps = |steps| on_steps(before + steps);
         let weights = match job.engine {
-            Engine::Fused => side_by_side(job, members, interrupt, &mut on_steps)?,
+            Engine::Fused => side_by_side(job, &members, interrupt, &mut on_steps)?,
             Engine::Autodiff | Engine::Auto => {
-                one_after_another(job, members, interrupt, &mut on_steps)?
+                one_after_another(job, &members, interrupt, &mut on_steps)?
             }
         };
-        for (member, weights) in members.iter().zip(weights) {
-            trained
-                .push(weights.map(|weights| measured(job, member, weights)).transpose()?.flatten());
+        for ((index, member), weights) in indices.zip(&members).zip(weights) {
+            heed(interrupt)?;
+            let trained = weights.map(|weights| measured(job, member, weights)).transpose()?;
+            each(index, trained.flatten())?;
         }
     }
-    Ok(trained)
+    Ok(())
 }
 
 /// The member with its bound on the held-out rows, unless that is no number.
@@ -85,11 +94,12 @@ fn measured(job: Job, member: &Member, parameters: Parameters) -> Result<Option<
 }
 
 /// Members that are trained side by side: as many as keep a GPU busy, in so much memory.
-fn at_once(job: &Job) -> usize {
+fn at_once(job: &Job) -> Result<usize> {
     let architecture = &job.card.architecture;
     let widths = 2 * architecture.hidden.iter().sum::<usize>();
-    let of_member = job.card.objective.batch * widths * VALUES_OF_UNIT;
-    (MOST_VALUES / of_member.max(1)).clamp(1, MOST_AT_ONCE)
+    let of_batch = job.card.objective.batch * widths * VALUES_OF_UNIT;
+    let of_member = of_batch + architecture.parameter_count()? * VALUES_OF_PARAMETER;
+    Ok((MOST_VALUES / of_member.max(1)).clamp(1, MOST_AT_ONCE))
 }
 
 /// The time that the fused engine takes for the steps of the job's epochs, once everything is ready

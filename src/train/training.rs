@@ -70,7 +70,7 @@ pub fn train<'a>(
         if let Some(kept) = checkpoints {
             kept.remove_after(&from.position)?;
         }
-        from.history.iter().for_each(|record| observer.on_epoch(record));
+        observer.on_begin(&from.history);
         let retries = from.position.retries + 1;
         let error = match Training::new(job, from, checkpoints)?.run(interrupt, observer) {
             Err(error) if error.kind() == Kind::Diverged => error,
@@ -147,9 +147,11 @@ impl<'a> Training<'a> {
                 if self.take(std::mem::take(&mut fresh), observer)? {
                     return self.recorder.finish();
                 }
-                self.save(checkpoints)?;
+                if self.stepper.diverged.is_none() {
+                    self.save(checkpoints)?;
+                }
             }
-            if stopped {
+            if stopped && self.stepper.diverged.is_none() {
                 let epoch = self.stepper.position.epoch;
                 return Err(Error::interrupted(format!("training stopped in epoch {epoch}")));
             }
@@ -199,17 +201,20 @@ struct Stepper<'a> {
     /// Seconds of training so far.
     seconds: f64,
     read_at: Instant,
+    /// That losses read last were not finite, where epochs had ended before them.
+    diverged: Option<Error>,
 }
 
 impl<'a> Stepper<'a> {
     fn new(job: Job<'a>, trainer: Box<dyn Trainer + 'a>, position: Position) -> Result<Self> {
         let (seconds, read_at) = (position.seconds, Instant::now());
         let feeder = Feeder::new(&job)?;
-        Ok(Self { job, trainer, feeder, position, unread: Vec::new(), seconds, read_at })
+        let (unread, diverged) = (Vec::new(), None);
+        Ok(Self { job, trainer, feeder, position, unread, seconds, read_at, diverged })
     }
 
     fn is_done(&self) -> bool {
-        self.position.epoch >= self.job.epochs.len()
+        self.position.epoch >= self.job.epochs.len() && self.diverged.is_none()
     }
 
     /// Takes steps to the end of the epoch at most, or until the losses should be looked at; gives the
@@ -219,6 +224,9 @@ impl<'a> Stepper<'a> {
         interrupt: &AtomicBool,
         observer: &mut dyn Observer,
     ) -> Result<Vec<Epoch>> {
+        if let Some(error) = self.diverged.take() {
+            return Err(error);
+        }
         let begin = Instant::now();
         let Position { epoch, step: first, retries, .. } = self.position;
         if let Some(feeder) = &mut self.feeder
@@ -251,18 +259,24 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    /// Brings the losses of every step here and looks at them; gives the epochs that ended.
+    /// Brings the losses of every step here and looks at them; gives the epochs that ended. Where
+    /// training diverged after one of them, the next call of [`advance`](Self::advance) says so.
     fn read(&mut self) -> Result<Vec<Epoch>> {
         self.read_at = Instant::now();
         let outcomes = self.trainer.collect()?;
         self.seconds += self.read_at.elapsed().as_secs_f64();
         let mut epochs = Vec::new();
-        for (Outcome { losses, model }, steps) in
+        'outcomes: for (Outcome { losses, model }, steps) in
             outcomes.into_iter().zip(std::mem::take(&mut self.unread))
         {
             for (losses, step) in losses.iter().zip(&steps) {
                 if !losses.loss.is_finite() {
-                    return Err(self.diverged_in(step, losses));
+                    let error = self.diverged_in(step, losses);
+                    if epochs.is_empty() {
+                        return Err(error);
+                    }
+                    self.diverged = Some(error);
+                    break 'outcomes;
                 }
                 self.position.sums.add(losses, step.count as f64);
             }

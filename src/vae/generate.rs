@@ -1,6 +1,6 @@
 //! A trained model in use: drawing samples and encoding rows, in the data's own units.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Zip, concatenate, s};
@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::{Vae, to_array, to_tensor};
 use crate::config::{MOST_ROWS, MOST_VALUES};
 use crate::data::{Labels, Table};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, heed};
 use crate::model::{ModelCard, Prior, SavedModel};
 use crate::random::{Generator, Stream};
 
@@ -292,7 +292,7 @@ impl Model {
         };
         let mut done = compute(0);
         for first in (0..count).step_by(at_once) {
-            check(interrupt)?;
+            heed(interrupt)?;
             let mut next = Vec::new();
             rayon::in_place_scope(|scope| {
                 match at_once {
@@ -373,14 +373,6 @@ pub fn check_samples(rows: usize) -> Result<()> {
         true => Ok(()),
         false => Err(Error::input(format!("{rows} samples cannot be drawn in one go"))
             .help("ask for 1 to 10^10 of them; draw more with several seeds")),
-    }
-}
-
-/// Stops between chunks where the user wants to.
-pub(super) fn check(interrupt: &AtomicBool) -> Result<()> {
-    match interrupt.load(Ordering::Relaxed) {
-        true => Err(Error::interrupted("stopped")),
-        false => Ok(()),
     }
 }
 

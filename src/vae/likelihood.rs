@@ -6,11 +6,10 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::{Tensor, TensorData};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
-use super::generate::check;
 use super::objective::gaussian;
 use super::{Model, to_tensor, to_vec};
 use crate::data::log_sum_exp;
-use crate::error::Result;
+use crate::error::{Result, heed};
 use crate::model::Prior;
 use crate::random::{Generator, Stream};
 
@@ -45,7 +44,7 @@ impl Model {
         let at_once = (CHUNK / DRAWS).max(1);
         let mut out = Vec::with_capacity(rows.nrows());
         for (index, x) in scaled.axis_chunks_iter(Axis(0), at_once).enumerate() {
-            check(interrupt)?;
+            heed(interrupt)?;
             let range = index * at_once..index * at_once + x.nrows();
             let slice = ndarray::s![range, ..];
             let generator = Generator::new(seed, Stream::ImportanceDraw, index as u64);

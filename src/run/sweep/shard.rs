@@ -124,8 +124,8 @@ impl ShardFile {
         write_bytes(&self.shard.path(dir), text.as_bytes())
     }
 
-    /// The files of all shards in the folder, in the order of their names.
-    fn paths(dir: &SweepDir) -> Result<Vec<PathBuf>> {
+    /// The shards' files of this ending in the folder, in the order of their names.
+    fn paths(dir: &SweepDir, ending: &str) -> Result<Vec<PathBuf>> {
         let folder = dir.shards();
         if !folder.exists() {
             return Ok(Vec::new());
@@ -133,29 +133,26 @@ impl ShardFile {
         let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
             .map_err(|error| Error::io("reading the shards in", &folder, error))?
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+            .filter(|path| path.extension().is_some_and(|found| found == ending))
             .collect();
         paths.sort();
         Ok(paths)
     }
 
-    /// Removes every shard in the folder.
+    /// Removes every shard in the folder; none where another process is training one.
     ///
     /// # Errors
-    /// Where a file cannot be removed.
+    /// Where one is, or a file cannot be removed.
     pub fn remove_all(dir: &SweepDir) -> Result<()> {
-        for path in Self::paths(dir)? {
-            // That of the whole is held by whoever calls this.
-            let _lock = match path == Shard::WHOLE.path(dir) {
-                true => None,
-                false => {
-                    let shard = path.display().to_string();
-                    Some(files::lock(&path.with_extension("lock"), &shard)?)
-                }
-            };
-            fs::remove_file(&path).map_err(|error| Error::io("removing", &path, error))?;
-        }
-        Ok(())
+        // That of the whole is held by whoever calls this.
+        let whole = Shard::WHOLE.path(dir).with_extension("lock");
+        let others = Self::paths(dir, "lock")?.into_iter().filter(|lock| *lock != whole);
+        let shard = |lock: &Path| lock.with_extension("json").display().to_string();
+        let _locks: Vec<fs::File> =
+            others.map(|lock| files::lock(&lock, &shard(&lock))).collect::<Result<_>>()?;
+        Self::paths(dir, "json")?.iter().try_for_each(|path| {
+            fs::remove_file(path).map_err(|error| Error::io("removing", path, error))
+        })
     }
 
     /// Every member's record, from all shards in the folder, in the members' order.
@@ -163,7 +160,7 @@ impl ShardFile {
     /// # Errors
     /// A file that is damaged or of another sweep, or members that no shard has trained.
     pub fn merge(sweep: &Sweep, dir: &SweepDir) -> Result<Vec<MemberRecord>> {
-        let paths = Self::paths(dir)?;
+        let paths = Self::paths(dir, "json")?;
         if paths.is_empty() {
             return Err(Error::input(format!("there are no shards in {}", dir.shards().display()))
                 .help("train them first: the same command with --shard 1/n to --shard n/n"));
@@ -196,5 +193,21 @@ mod tests {
         for wrong in ["0/3", "4/3", "1/0", "1", "a/b", "-1/2", "1/2/3"] {
             assert!(wrong.parse::<Shard>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn no_shard_is_removed_while_one_is_trained() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = SweepDir(folder.path().to_owned());
+        fs::create_dir(dir.shards()).unwrap();
+        let done = Shard { index: 1, of: 2 };
+        fs::write(done.path(&dir), "{}").unwrap();
+        let begun = ShardFile::lock(Shard { index: 2, of: 2 }, &dir).unwrap();
+        let error = ShardFile::remove_all(&dir).unwrap_err();
+        assert!(error.message().contains("another process is writing to"), "{error}");
+        assert!(done.path(&dir).exists());
+        drop(begun);
+        ShardFile::remove_all(&dir).unwrap();
+        assert!(!done.path(&dir).exists());
     }
 }

@@ -145,25 +145,12 @@ impl Bench<'_> {
         members: &[usize],
         keep: &mut dyn FnMut(MemberRecord) -> Result<()>,
     ) -> Result<()> {
-        let trained = self.train(name, members)?;
-        let task = self.progress.begin("judging", members.len() as u64);
-        for ((done, &member), trained) in (1..).zip(members).zip(trained) {
-            let score = trained.map(|trained| self.judge(member, trained)).transpose()?;
-            keep(MemberRecord { member, seed: self.sweep.member(member).1, score })?;
-            task.update(done, "");
-        }
-        Ok(())
-    }
-
-    fn train(&self, name: &str, members: &[usize]) -> Result<Vec<Option<TrainedMember>>> {
         let (training, held_out) = (&self.dataset.training, self.dataset.held_out.rows());
         let plan = &self.sweep.member(members[0]).0.plan;
         let card = model_card(plan, plan.settings.training_seed(), training);
         let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
         let (visits, seed) = (plan.rows_to_visit(), plan.settings.seed);
         let epochs = self.dataset.epochs(&card.scaling, visits, seed);
-        let start = |&member: &usize| self.start(member, &rows);
-        let starts: Vec<Member> = members.iter().map(start).collect::<Result<_>>()?;
         let job = Job {
             card: &card,
             settings: &plan.settings.training,
@@ -176,8 +163,13 @@ impl Bench<'_> {
         };
         let task = self.progress.begin(name, (job.step_count() * members.len()) as u64);
         let message = format!("{} members", members.len());
-        train_members(job, &starts, self.interrupt, &mut |steps| {
-            task.update(steps as u64, &message)
+        let mut on_steps = |steps| task.update(steps as u64, &message);
+        let start = |index: usize| self.start(members[index], &rows);
+        let count = members.len();
+        train_members(job, count, &start, self.interrupt, &mut on_steps, &mut |index, trained| {
+            let member = members[index];
+            let score = trained.map(|trained| self.judge(member, trained)).transpose()?;
+            keep(MemberRecord { member, seed: self.sweep.member(member).1, score })
         })
     }
 

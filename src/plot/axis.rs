@@ -190,6 +190,13 @@ fn round_step(step: f64) -> f64 {
         .unwrap_or(10.0 * power)
 }
 
+/// Two numbers, the ends of a range, to a thousandth of it.
+pub(super) fn pair(low: f64, high: f64) -> [String; 2] {
+    let largest = low.abs().max(high.abs()).max(f64::MIN_POSITIVE);
+    let step = if high > low { (high - low) / 1000.0 } else { largest / 1000.0 };
+    [low, high].map(|value| label(value, step, largest))
+}
+
 /// A number as a tick shows it: with the decimals `step` needs, in powers of ten where `largest`,
 /// the largest number on the axis, is large or small.
 fn label(value: f64, step: f64, largest: f64) -> String {

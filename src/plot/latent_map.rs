@@ -6,11 +6,12 @@ use ndarray::ArrayView2;
 use plotters::prelude::*;
 use plotters::style::colors::colormaps::ViridisRGB;
 
-use super::axis::{Axis, drawable};
+use super::axis::{self, Axis, drawable};
 use super::canvas::{self, Area, Drawn, Figure, Picture};
 use super::cloud::{MOST_COLUMNS, shown_columns};
 use super::latent::PriorComponent;
 use super::plane::{self, Layout};
+use super::theme;
 use crate::error::{Error, Result};
 
 /// Values over a grid of two latents: one panel for each, in which colour stands for the value, under
@@ -78,7 +79,8 @@ impl LatentMap<'_> {
         if low > high {
             return plane::nothing(area, "no finite values");
         }
-        let range = format!("{low:.3} (dark) to {high:.3} (light)").replace('-', "−");
+        let [dark, light] = axis::pair(low, high);
+        let range = format!("{dark} (dark) to {light} (light)");
         let area = plane::headed(area, &format!("{name}: {range}"))?;
         let axis = |unit: usize| {
             let values = self.latents.column(unit).into_iter().map(|value| f64::from(*value));
@@ -101,7 +103,9 @@ impl LatentMap<'_> {
             let color = ViridisRGB.get_color(share);
             chart.screen.draw(&Rectangle::new(corners, color.filled()))?;
         }
-        plane::outlines(&chart, self.prior, (0, 1), WHITE)
+        // White is seen on the map, and the dark below it on the page.
+        plane::outlines(&chart, self.prior, (0, 1), theme::OUTLINE.stroke_width(7))?;
+        plane::outlines(&chart, self.prior, (0, 1), WHITE.stroke_width(3))
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) fn matrix<DB: DrawingBackend>(
                 bars.draw(&plane::cell(&place, x, &y, TICKS)?)?;
             } else {
                 let chart = plane::cell(&place, x, y, TICKS)?;
-                plane::outlines(&chart, prior, (column, row), theme::OUTLINE)?;
+                plane::outlines(&chart, prior, (column, row), theme::OUTLINE.stroke_width(3))?;
                 let panels = axes.len() * (axes.len() - 1) / 2;
                 plane::points(&chart, clouds, (column, row), panels)?;
             }

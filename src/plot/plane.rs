@@ -34,19 +34,22 @@ impl<DB: DrawingBackend> Chart<DB> {
         self.screen.draw(&PathElement::new(pixels, style))
     }
 
-    /// A curve through the values that can be drawn, with a marker at each where they are few.
+    /// A curve through the values that can be drawn, with a gap at each that cannot, and a marker where
+    /// values are few or stand alone.
     pub fn curve(&self, values: impl IntoIterator<Item = (f64, f64)>, style: Style) -> Drawn<DB> {
-        let points: Vec<_> = values
-            .into_iter()
-            .map(|(x, value)| (x, self.y.position(value)))
-            .filter(|(_, y)| drawable(*y))
-            .collect();
-        if points.len() <= 25 {
-            for (x, y) in &points {
-                theme::mark(&self.screen, self.pixel(*x, *y), 9, style, 1.0)?;
+        let points: Vec<_> =
+            values.into_iter().map(|(x, value)| (x, self.y.position(value))).collect();
+        let runs = || points.split(|(_, y)| !drawable(*y));
+        let few = runs().map(<[_]>::len).sum::<usize>() <= 25;
+        for run in runs() {
+            if few || run.len() == 1 {
+                for (x, y) in run {
+                    theme::mark(&self.screen, self.pixel(*x, *y), 9, style, 1.0)?;
+                }
             }
+            self.line(run.iter().copied(), style.color.stroke_width(4))?;
         }
-        self.line(points, style.color.stroke_width(4))
+        Ok(())
     }
 }
 
@@ -139,19 +142,19 @@ pub(super) fn scatter<DB: DrawingBackend>(
     equal: bool,
 ) -> Drawn<DB> {
     let chart = chart(area, x, y, Layout { equal, ..Layout::default() })?;
-    outlines(&chart, prior, (0, 1), theme::OUTLINE)?;
+    outlines(&chart, prior, (0, 1), theme::OUTLINE.stroke_width(3))?;
     points(&chart, clouds, (0, 1), 1)
 }
 
-/// The prior's outline in dimensions `i` and `j`, in this colour.
+/// The prior's outline in dimensions `i` and `j`, in this style.
 pub(super) fn outlines<DB: DrawingBackend>(
     chart: &Chart<DB>,
     prior: &[PriorComponent],
     dimensions: (usize, usize),
-    color: RGBColor,
+    style: ShapeStyle,
 ) -> Drawn<DB> {
     for (ring, opacity) in latent::rings(prior, dimensions) {
-        chart.line(ring, color.mix(opacity).stroke_width(3))?;
+        chart.line(ring, ShapeStyle { color: style.color.mix(opacity), ..style })?;
     }
     Ok(())
 }

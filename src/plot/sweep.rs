@@ -139,7 +139,8 @@ impl Figure for Sweep<'_> {
         let most = body.dim_in_pixel().0 * 2 / 5;
         let widths = self.settings.iter().map(|name| theme::width(name, theme::TICK));
         let room = widths.max().unwrap_or(0).min(most);
-        let (_, charts) = body.split_horizontally(room as i32 + theme::MARGIN);
+        // The viewer's letters may be wider than those that are measured.
+        let (_, charts) = body.split_horizontally(room as i32 * 9 / 8 + theme::MARGIN);
         let [left, right] = &self.panels;
         let halves = charts.split_evenly((1, 2));
         let chart = self.panel(&halves[0], left)?;

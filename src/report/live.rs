@@ -84,7 +84,7 @@ fn losses() -> Markup {
             div.picture {}
             figcaption {
                 "Curves and views are of epoch " span id="painted" {} ". While β rises the KL counts more, \
-                 and the loss rises with it; the held-out loss is drawn once β is at its largest."
+                 and the loss rises with it; the held-out loss is drawn where it can be compared: with β at 1."
             }
         }
     }

@@ -91,7 +91,7 @@
     showlegend: false,
     hovermode: "closest",
     hoverlabel: { align: "left" },
-    margin: { l: 55, r: 15, t: 15, b: 45 },
+    margin: { l: 55, r: 15, t: 15, b: 50 },
     ...more,
   });
 
@@ -159,6 +159,14 @@
     return VIRIDIS[low].map((from, i) => from + (place - low) * (VIRIDIS[low + 1][i] - from));
   };
 
+  // What the colours of a map mean.
+  const key = (name, values, blank) => {
+    const known = values.filter((value) => value !== null);
+    const [low, high] = [Math.min(...known), Math.max(...known)]
+      .map((value) => String(Number(value.toPrecision(3))).replace("-", "−"));
+    return ` Colour: ${name}, ${low} (dark) to ${high} (light)${blank}.`;
+  };
+
   // Values over a square grid as an image behind a chart; nothing is drawn where there is none.
   function behind([xs, ys], values) {
     const side = xs.length;
@@ -195,25 +203,31 @@
     const shown = ["x", "y"].map((name, i) => Number(options.get(name) ?? i));
     const names = shown.map((unit) => `z${unit + 1}`);
     const wanted = options.get("map");
-    const images = map && wanted
-      ? [behind(map.axes, wanted === "ratio" ? map.ratio : map.decoded[Number(wanted)])]
-      : [];
+    const isRatio = wanted === "ratio";
+    const values = map && wanted ? (isRatio ? map.ratio : map.decoded[Number(wanted)]) : null;
+    const images = values ? [behind(map.axes, values)] : [];
+    const meta = !values ? null : isRatio
+      ? key("log₁₀ of posteriors over prior", values, "; blank where neither has mass")
+      : key(data.columns[Number(wanted)], values, "");
     const total = prior.reduce((sum, { weight }) => sum + weight, 0);
     const heaviest = prior.reduce((most, { weight }) => Math.max(most, weight), 0);
     const radii = prior.length === 1 ? [1, 2, 3] : [2];
+    // White is seen on the map, and the dark below it on the page.
+    const below = { color: css("--outline"), width: images.length ? 3.5 : 1.5 };
+    const lines = images.length ? [below, { color: "#ffffff", width: 1.5 }] : [below];
     const outlines = prior.filter(({ weight }) => weight >= 0.005 * total).flatMap((gaussian) =>
-      radii.map((radius) => ({
+      radii.flatMap((radius) => lines.map((line) => ({
         type: "scatter",
         mode: "lines",
         name: "prior",
         ...ring(gaussian, shown, radius),
         opacity: 0.3 + 0.7 * (gaussian.weight / heaviest),
-        line: { color: images.length ? "#ffffff" : css("--outline"), width: 1.5 },
+        line,
         hoverinfo: "skip",
-      })));
+      }))));
     const points = traces([means], (set) => shown.map((unit) => set.columns[unit]), names, options, false);
     const plane = inPlane(...names);
-    return [[...outlines, ...points], { ...plane, images, yaxis: { ...plane.yaxis, scaleanchor: "x" } }];
+    return [[...outlines, ...points], { ...plane, images, meta, yaxis: { ...plane.yaxis, scaleanchor: "x" } }];
   }
 
   function tsne(options) {
@@ -291,15 +305,19 @@
 
   function show(view, draw) {
     const [form, chart, hint] = [".controls", ".chart", ".hint"].map((name) => view.querySelector(name));
-    const parts = () => draw(new FormData(form), chart);
+    const parts = () => {
+      const options = new FormData(form);
+      const [drawn, arrangement] = draw(options, chart);
+      arrangement.uirevision = String(new URLSearchParams(options));
+      return [drawn, arrangement];
+    };
     const config = { displayModeBar: false, scrollZoom: true, responsive: true };
     const redraw = () => {
       const [drawn, arrangement] = parts();
-      arrangement.uirevision = String(new URLSearchParams(new FormData(form)));
       if (chart.layout) stay(chart.layout, arrangement);
       const points = drawn.filter(({ mode }) => mode === "markers");
       const words = document.createElement("output");
-      words.append(...legend(points));
+      words.append(...legend(points), arrangement.meta ?? "");
       const known = hint.querySelector("output");
       // What is replaced is read aloud.
       if (known.innerHTML !== words.innerHTML) known.replaceChildren(...words.childNodes);

@@ -203,7 +203,8 @@ impl Page {
                   prior: samples come from there, but nothing was learned there. With few rows the \
                   gaps between them count too."),
                 ("Decoder", "with a column chosen behind the points, colour is the value that the decoder \
-                  gives that column at each place: dark is low, light is high."),
+                  gives that column at each place: dark is low, light is high. With the holes chosen it is \
+                  how much denser all posteriors are than the prior, in powers of ten."),
             ]))
         }
     }

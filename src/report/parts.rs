@@ -57,7 +57,8 @@ pub(super) fn document(
 pub(super) fn figure(figure: &Figure) -> Markup {
     html! {
         figure {
-            div.picture { (PreEscaped(&figure.svg)) }
+            // Its text alternative is the caption.
+            div.picture aria-hidden="true" { (PreEscaped(&figure.svg)) }
             figcaption { (figure.caption.alt) }
         }
     }

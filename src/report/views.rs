@@ -107,7 +107,8 @@ impl Charts {
             p {
                 "Rows laid out in the plane so that near rows stay near. Where real and generated rows mix \
                  everywhere, they are alike; a patch of one kind alone is something lost or invented. \
-                 Sizes of patches and distances between them mean nothing."
+                 Sizes of patches and distances between them mean nothing. Real and generated rows are at most \
+                 250 each."
             }
             (view("tsne", "t-SNE", controls, instead, true))
             (terms(&[

@@ -1,7 +1,7 @@
 //! Writing files so that nothing is ever half written: beside the target, then renamed over it.
 
 use std::fs::{File, TryLockError};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -88,17 +88,43 @@ pub fn read_records<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 /// # Errors
 /// Where another process holds it, or it cannot be opened.
 pub fn lock(path: &Path, what: &str) -> Result<File> {
-    // In a folder from outside it may be anything: opening a pipe would wait for its other end, and a link
-    // leads elsewhere.
-    if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(Error::input(format!("{} is no regular file", path.display()))
-            .help("remove it: it is there to keep two processes from writing at once"));
-    }
+    check_lock(path)?;
     let mut options = File::options();
     options.write(true).create(true).truncate(false);
     let lock = options.open(path).map_err(|error| Error::io("opening", path, error))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
+    locked(lock.try_lock(), path, what)?;
+    Ok(lock)
+}
+
+/// As [`lock`], together with others that only read; nothing where there is no lock file, or none that
+/// this user may open.
+///
+/// # Errors
+/// As [`lock`].
+pub fn lock_to_read(path: &Path, what: &str) -> Result<Option<File>> {
+    check_lock(path)?;
+    match File::open(path) {
+        Ok(lock) => locked(lock.try_lock_shared(), path, what).map(|()| Some(lock)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
+            Ok(None)
+        }
+        Err(error) => Err(Error::io("opening", path, error)),
+    }
+}
+
+/// Refuses a lock file that is something else. In a folder from outside it may be anything: opening a pipe
+/// would wait for its other end, and a link leads elsewhere.
+fn check_lock(path: &Path) -> Result<()> {
+    match path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
+        true => Err(Error::input(format!("{} is no regular file", path.display()))
+            .help("remove it: it is there to keep two processes from writing at once")),
+        false => Ok(()),
+    }
+}
+
+fn locked(tried: std::result::Result<(), TryLockError>, path: &Path, what: &str) -> Result<()> {
+    match tried {
+        Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => {
             Err(Error::input(format!("another process is writing to {what}"))
                 .help("wait for it to end, or choose another folder with --out"))
@@ -130,7 +156,7 @@ pub fn remove_unfinished(folder: &Path, least_age: Duration) -> Result<()> {
     };
     for path in entries.flatten().filter(is_abandoned).map(|entry| entry.path()) {
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(Error::io("removing", &path, error));
             }
             _ => {}

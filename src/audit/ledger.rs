@@ -33,7 +33,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use self::bridge::Bridge;
-pub use self::fit::{gaussian_per_label, one_gaussian};
+pub use self::fit::{check_labels, gaussian_per_label, one_gaussian};
 pub use self::judged::{Counts, EligibleCounts, Judged, Mode};
 pub(super) use self::rows::Hidden;
 use self::rows::{Group, Shape};

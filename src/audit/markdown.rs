@@ -37,7 +37,12 @@ fn heading(text: &mut String, title: &str) {
 }
 
 fn paragraph(text: &mut String, sentence: &str) {
-    let _ = write!(text, "\n{sentence}\n");
+    let _ = write!(text, "\n{}\n", without_tags(sentence));
+}
+
+/// Text in which names from the data begin no HTML.
+fn without_tags(text: &str) -> String {
+    text.replace('<', "&lt;")
 }
 
 /// A table; bars in cells are escaped, so that names from the data cannot break it.
@@ -47,8 +52,8 @@ fn table<const N: usize>(
     rows: impl IntoIterator<Item = [String; N]>,
 ) {
     let mut line = |cells: [String; N]| {
-        let cells = cells
-            .map(|cell| cell.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " "));
+        let escaped = |cell: String| without_tags(&cell.replace('\\', "\\\\").replace('|', "\\|"));
+        let cells = cells.map(escaped);
         let _ = writeln!(text, "| {} |", cells.join(" | "));
     };
     line(headings.map(String::from));

@@ -299,7 +299,10 @@ pub fn check_rows(real: usize, generated: usize) -> Result<()> {
 }
 
 /// Refuses values whose squares are beyond all figures.
-fn check_values(rows: ArrayView2<f32>, whose: &str, columns: &[String]) -> Result<()> {
+///
+/// # Errors
+/// The first that is not finite or beyond ±1e29.
+pub fn check_values(rows: ArrayView2<f32>, whose: &str, columns: &[String]) -> Result<()> {
     match rows.indexed_iter().find(|(_, value)| value.is_nan() || value.abs() > LARGEST) {
         None => Ok(()),
         Some(((row, column), value)) => Err(Error::input(format!(

@@ -236,9 +236,11 @@ pub fn cells(audit: &SamplesAudit, audited: &AuditedMode) -> [String; 8] {
     ]
 }
 
-/// What a mode is called: its label, or its number.
+/// What a mode is called: its label, in one line, or its number.
 pub fn name(audit: &SamplesAudit, id: usize) -> String {
-    audit.modes[id].mode.name.clone().unwrap_or_else(|| id.to_string())
+    let plain = |character: char| if character.is_control() { ' ' } else { character };
+    let label = audit.modes[id].mode.name.as_ref();
+    label.map_or_else(|| id.to_string(), |label| label.chars().map(plain).collect())
 }
 
 /// Why modes are not as they are in the data: one sentence for all that share a cause and its

@@ -71,12 +71,25 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(&cli.output);
-    match execute(cli.command, &output) {
+    let done = check_text().and_then(|()| execute(cli.command, &output));
+    match done.and_then(|()| output.check()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output.error(&error);
             ExitCode::from(error.kind().exit_code())
         }
+    }
+}
+
+/// Refuses arguments that are no text: settings, reports and JSON could not name such a file.
+fn check_text() -> Result<()> {
+    match std::env::args_os().find(|argument| argument.to_str().is_none()) {
+        Some(argument) => {
+            let argument = argument.to_string_lossy();
+            Err(Error::input(format!("{argument}: the argument is not UTF-8"))
+                .help("rename the file or folder"))
+        }
+        None => Ok(()),
     }
 }
 

@@ -1,12 +1,13 @@
 //! What goes to stdout and what to stderr.
 
-use std::io::{IsTerminal, Write};
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use clap::Args;
 use console::AnsiCodeIterator;
 use serde_json::Value;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// Characters of a line that are shown.
 const LONGEST_LINE: usize = 2000;
@@ -26,11 +27,13 @@ pub struct Options {
 pub struct Output {
     quiet: bool,
     json: bool,
+    /// What became of writing the result, once there was one.
+    written: RefCell<Option<io::Result<()>>>,
 }
 
 impl Output {
     pub fn new(options: &Options) -> Self {
-        Self { quiet: options.quiet, json: options.json }
+        Self { quiet: options.quiet, json: options.json, written: RefCell::new(None) }
     }
 
     /// Whether progress and notes are wanted.
@@ -40,32 +43,50 @@ impl Output {
 
     /// Whether a person watches stderr.
     pub fn is_terminal(&self) -> bool {
-        std::io::stderr().is_terminal()
+        io::stderr().is_terminal()
     }
 
     /// The result: `text` for people, or `json` where that was asked for.
     pub fn result(&self, text: &str, json: &Value) {
         let line =
             if self.json { json.to_string() } else { plain(text, console::colors_enabled()) };
-        // A reader that has gone away, such as `head`, is no error of ours.
-        let _ = writeln!(std::io::stdout(), "{line}");
+        self.written.replace(Some(write_line(&line)));
     }
 
-    /// An error, on stderr; with `--json` also as the object on stdout.
+    /// Checks that the result, if there was one, was written.
+    ///
+    /// # Errors
+    /// That it was not; a reader that has gone away, such as `head`, is no error of ours.
+    pub fn check(&self) -> Result<()> {
+        match self.written.take() {
+            Some(Err(error)) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Error::failed(format!("writing the result: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An error, on stderr; with `--json` also as the object on stdout, unless a result is there already.
     pub fn error(&self, error: &Error) {
         say(&format!("error: {error}"));
-        if self.json {
+        if self.json && self.written.borrow().is_none() {
             let code = error.kind().exit_code();
             let (message, help) = (error.message(), error.remedy());
             let object = serde_json::json!({ "error": message, "help": help, "exit_code": code });
-            let _ = writeln!(std::io::stdout(), "{object}");
+            let _ = write_line(&object.to_string());
         }
     }
 }
 
+fn write_line(line: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "{line}")?;
+    out.flush()
+}
+
 /// A line on stderr. A reader that has gone away is no error of ours.
 pub fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", plain(line, false));
+    let _ = writeln!(io::stderr(), "{}", plain(line, false));
 }
 
 /// Text as a terminal may show it: names and cells of a file are part of it, so control characters

@@ -12,8 +12,8 @@ use super::progress::Display;
 use super::shared::{SettingsArguments, TableArguments, count, default_out};
 use super::verdict;
 use crate::audit::findings::Findings;
-use crate::config::Backend;
-use crate::device;
+use crate::config::{Backend, word};
+use crate::device::{self, Chosen};
 use crate::error::{Error, Kind, Result, heed};
 use crate::run::{
     Context, Dataset, Decided, Existing, Facts, Live, Plan, Progress, RunDir, Source, execute,
@@ -138,14 +138,18 @@ impl Job {
             (None, Some((folder, plan))) => Dataset::load(folder, plan, watch)?,
             (data, _) => Dataset::prepare(data.as_deref(), &settings, watch)?,
         };
+        if last != "train" {
+            dataset.check_auditable()?;
+        }
         // A run goes on where it began, or where it was moved to when a graphics device failed.
         let began = earlier.as_ref().map(|(_, plan)| plan.decided.backend);
         let automatic = settings.backend == Backend::Auto;
         let began = began.filter(|_| automatic);
-        let mut chosen = device::open(began.unwrap_or(settings.backend))?;
-        if began.is_some() {
-            chosen.reason = "as the run began".into();
-        }
+        let chosen = match began.map(device::open) {
+            Some(Ok(chosen)) => Chosen { reason: "as the run began".into(), ..chosen },
+            // What it began on may be another machine's.
+            Some(Err(_)) | None => device::open(settings.backend)?,
+        };
         let out =
             self.out.clone().unwrap_or_else(|| default_out(self.data.as_deref(), &settings.recipe));
         let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
@@ -193,7 +197,18 @@ impl Job {
         let plan = match earlier {
             // What is trained was trained there and so.
             Some((_, earlier)) if is_trained(&dir, &earlier) => earlier,
-            _ => plan,
+            Some((_, earlier)) => {
+                let by = |plan: &Plan| [word(plan.decided.backend), word(plan.decided.engine)];
+                let [backend, engine] = by(&earlier);
+                if by(&plan) != by(&earlier) {
+                    display.note(&format!(
+                        "note: training began on {backend} with engine {engine}; what is left of it ends \
+                         in other digits here"
+                    ));
+                }
+                plan
+            }
+            None => plan,
         };
         if let Some(live) = &live {
             display.note(&format!("live: {}", live.address()));

@@ -129,7 +129,8 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
             .help("name a folder of files alone, or move them into one"));
         }
         let ending = file.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"));
-        files.extend((ending && file.is_file()).then_some(file));
+        // One that cannot be read is named when it is opened.
+        files.extend((ending && !file.is_dir()).then_some(file));
     }
     files.sort();
     match files.is_empty() {

@@ -54,7 +54,7 @@ fn name(folder: &Path, folders: &[PathBuf]) -> String {
 }
 
 fn read(folder: &Path, name: String) -> Result<(Plan, ComparedRun)> {
-    let dir = RunDir::open(folder)?;
+    let dir = RunDir::open_to_read(folder)?;
     dir.check_finished()?;
     let plan = Plan::read(folder)?;
     let run = ComparedRun {

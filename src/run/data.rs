@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::plan::MOST_BLOCKS;
 use super::{Context, Plan, Progress, RunDir, Source};
+use crate::audit::ledger::check_labels;
+use crate::audit::samples::check_values;
 use crate::config::{DataSettings, ScalingKind, Settings};
 use crate::data::{
     Blocks, Loaded, Mixture, ReadOptions, RowDraws, Scaling, Scanned, Streamed, Table,
@@ -201,6 +203,18 @@ impl Dataset {
             }
             _ => Ok(Self { source, ..dataset }),
         }
+    }
+
+    /// Refuses what an audit would refuse when training is done.
+    ///
+    /// # Errors
+    /// Values beyond what it takes, or labels that are no modes.
+    pub fn check_auditable(&self) -> Result<()> {
+        if let Source::File { path, .. } = &self.source {
+            let file = path.display().to_string();
+            check_values(self.table.rows(), &file, self.table.columns())?;
+        }
+        self.table.labels().map_or(Ok(()), check_labels)
     }
 
     /// Number of rows that are trained on or held out, in memory or not; fresh ones left out.

@@ -29,7 +29,7 @@ pub enum Existing {
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl RunDir {
@@ -149,11 +149,18 @@ impl RunDir {
     /// # Errors
     /// Where it holds none, or another process holds it.
     pub fn open(path: &Path) -> Result<Self> {
-        if !path.join(Self::CONFIG).is_file() {
-            return Err(Error::input(format!("{} holds no run", path.display()))
-                .help(format!("a run folder has a {}; `modescope run` makes one", Self::CONFIG)));
-        }
+        Self::check_holds_run(path)?;
         Self::lock(path)
+    }
+
+    /// Takes a folder that holds a run for reading alone, where one may not write too.
+    ///
+    /// # Errors
+    /// Where it holds none, or another process writes there.
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        Self::check_holds_run(path)?;
+        let lock = files::lock_to_read(&path.join(Self::LOCK), &path.display().to_string())?;
+        Ok(Self { path: path.into(), _lock: lock })
     }
 
     /// Checks that the run was finished up to its report.
@@ -162,8 +169,7 @@ impl RunDir {
     /// The first file that is missing or empty.
     pub fn check_finished(&self) -> Result<()> {
         let needed = [Self::HISTORY, Self::SAMPLES, Self::LATENTS, Self::TSNE, Self::AUDIT];
-        let is_there = |name: &&&str| self.file(name).metadata().is_ok_and(|file| file.len() > 0);
-        match needed.iter().find(|name| !is_there(name)) {
+        match needed.iter().find(|name| !self.is_filled(name)) {
             Some(name) => {
                 let folder = self.path.display();
                 Err(Error::input(format!(
@@ -177,7 +183,15 @@ impl RunDir {
 
     fn lock(path: &Path) -> Result<Self> {
         let lock = files::lock(&path.join(Self::LOCK), &path.display().to_string())?;
-        Ok(Self { path: path.into(), _lock: lock })
+        Ok(Self { path: path.into(), _lock: Some(lock) })
+    }
+
+    fn check_holds_run(path: &Path) -> Result<()> {
+        match path.join(Self::CONFIG).is_file() {
+            true => Ok(()),
+            false => Err(Error::input(format!("{} holds no run", path.display()))
+                .help(format!("a run folder has a {}; `modescope run` makes one", Self::CONFIG))),
+        }
     }
 
     fn clear(&self) -> Result<()> {
@@ -267,7 +281,12 @@ impl RunDir {
     /// Whether the stage was finished with this key and its files are there.
     pub(super) fn is_stamped(&self, stage: &str, key: &str, outputs: &[&str]) -> bool {
         Self::read_stamp(&self.path, stage).is_some_and(|found| found == key)
-            && outputs.iter().all(|name| self.file(name).exists())
+            && outputs.iter().all(|name| self.is_filled(name))
+    }
+
+    /// Whether there is such a file and something in it.
+    fn is_filled(&self, name: &str) -> bool {
+        self.file(name).metadata().is_ok_and(|file| file.len() > 0)
     }
 
     /// What the stamp in a run folder says, if it is there.

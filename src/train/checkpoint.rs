@@ -238,8 +238,12 @@ impl Checkpoints {
             serde_json::from_str(entry("training")?).map_err(|error| wrong(error.to_string()))?;
         let mut part = |prefix| file.take(architecture, prefix).map_err(wrong);
         let parameters = |values| Parameters { architecture: architecture.clone(), values };
+        let weights = parameters(part(WEIGHTS)?);
+        if let Some(name) = weights.first_broken_tensor() {
+            return Err(wrong(format!("{name} holds values that are not finite")));
+        }
         let state = TrainingState {
-            parameters: parameters(part(WEIGHTS)?),
+            parameters: weights,
             steps: metadata.steps,
             first_moments: part(FIRST_MOMENTS)?,
             second_moments: part(SECOND_MOMENTS)?,

@@ -10,6 +10,9 @@ use crate::vae::Vae;
 
 pub(super) const LOWER_RATE: &str =
     "try a lower training.learning_rate, --set training.gradient_clip=1, or --on-divergence retry";
+/// The same where it was begun again already.
+pub(super) const LOWER_RATE_STILL: &str =
+    "try a lower training.learning_rate to begin with, or --set training.gradient_clip=1";
 
 /// Keeps the history and the weights that training is to give.
 pub(super) struct Recorder<'a> {

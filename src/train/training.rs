@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::checkpoint::{Checkpoint, Checkpoints, Position};
 use super::evaluate::Evaluation;
 use super::feeder::Feeder;
-use super::recorder::{LOWER_RATE, Recorder};
+use super::recorder::{LOWER_RATE, LOWER_RATE_STILL, Recorder};
 use super::trainer::{Outcome, StepLosses, Trainer, trainer};
 use super::{Job, Observer, Trained};
 use crate::config::OnDivergence;
@@ -79,7 +79,8 @@ pub fn train<'a>(
         let Some(kept) = checkpoints else { return Err(error) };
         if kept.settings().on_divergence == OnDivergence::Stop || retries > MOST_RETRIES {
             let newest = kept.newest(architecture)?.map(|(path, _)| path);
-            return Err(with_checkpoint(error, newest));
+            let retried = kept.settings().on_divergence == OnDivergence::Retry;
+            return Err(with_checkpoint(&error, newest, retried));
         }
         from = kept.newest_regular(architecture)?.map_or_else(first, |(_, checkpoint)| checkpoint);
         from.position.retries = retries;
@@ -93,12 +94,13 @@ pub fn train<'a>(
 }
 
 /// Names the checkpoint that a training which diverged has left.
-fn with_checkpoint(error: Error, newest: Option<PathBuf>) -> Error {
+fn with_checkpoint(error: &Error, newest: Option<PathBuf>, retried: bool) -> Error {
     let left = match newest {
         Some(path) => format!("the last good checkpoint is {}", path.display()),
         None => "no checkpoint had been written yet".into(),
     };
-    Error::diverged(format!("{}; {left}", error.message())).help(LOWER_RATE)
+    let help = if retried { LOWER_RATE_STILL } else { LOWER_RATE };
+    Error::diverged(format!("{}; {left}", error.message())).help(help)
 }
 
 /// A training from one checkpoint on.

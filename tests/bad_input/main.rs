@@ -13,7 +13,7 @@ mod tables;
 use std::panic::{RefUnwindSafe, catch_unwind};
 use std::process::Command;
 
-use common::{Place, QUICK, refused, refused_command, two_groups};
+use common::{Place, QUICK, finish, refused, refused_command, two_groups};
 
 /// An environment in which no graphics driver is found.
 const NO_ADAPTER: [(&str, &str); 4] = [
@@ -310,4 +310,69 @@ fn a_file_that_is_there_is_not_written_over() {
         place.succeed(&format!("{line} --force"));
         assert_ne!(place.read(file), "mine");
     }
+}
+
+/// What the audit of a run could not judge is known before its training, though a training alone may have it.
+#[test]
+fn what_an_audit_would_refuse_is_refused_before_training() {
+    let place = Place::new();
+    let text = two_groups(&["a", "b"], 30);
+    place.write("far.csv", text.replacen(",left", ",left\n1e30,2,left", 1));
+    let line = format!("run far.csv --labels kind --out run {QUICK}");
+    refused(&place, &line, &["far.csv row 2, column \"a\": 1e30 is not within ±1e29"]);
+    let lines = text.lines().enumerate();
+    let numbered = |(row, line): (usize, &str)| match row {
+        0 => format!("{line},id\n"),
+        row => format!("{line},{row}\n"),
+    };
+    place.write("ids.csv", lines.map(numbered).collect::<String>());
+    let line = format!("ids.csv --labels id --columns a,b {QUICK}");
+    refused(&place, &format!("run {line} --out run"), &["no label in column \"id\" has two rows"]);
+    place.succeed(&format!("train {line} --out run"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_no_text_is_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new();
+    for line in ["mixture --out", "train", "sample run --json --out"] {
+        let mut command = place.command(line);
+        command.arg(OsStr::from_bytes(b"odd\xff"));
+        let ran = finish(command);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains("odd\u{fffd}: the argument is not UTF-8"), "{ran:?}");
+        assert_eq!(ran.stdout.is_empty(), !line.contains("--json"));
+    }
+    assert!(place.contents().is_empty());
+}
+
+/// Opening a pipe would wait for its other end, and a link could lead anywhere.
+#[cfg(unix)]
+#[test]
+fn a_lock_that_is_no_file_is_refused() {
+    let place = trained();
+    for make in ["mkfifo run/.lock", "ln -s ../made run/.lock"] {
+        std::fs::remove_file(place.path("run/.lock")).unwrap();
+        let mut shell = Command::new("sh");
+        assert!(shell.args(["-c", make]).current_dir(place.path("")).status().unwrap().success());
+        for line in ["report run", "run --resume --out run"] {
+            let ran = place.run(line);
+            assert_eq!(ran.code, Some(2), "{make}, {line}: {ran:?}");
+            assert!(ran.stderr.contains("run/.lock is no regular file"), "{ran:?}");
+        }
+        assert!(!place.path("made").exists());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let place = Place::new();
+    let mut command = place.command("recipes");
+    command.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("error: writing the result: "));
 }

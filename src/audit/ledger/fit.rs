@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 const VARIANCE_FLOOR: f64 = 1e-6;
 /// The least by which correlations are shrunk, so that columns may be copies of one another.
 const LEAST_SHRINKAGE: f64 = 1e-6;
+const SHARED: &str = "modes need labels that many rows share";
 /// Labels at most: every pair of them is looked at.
 const MOST_LABELS: usize = 1000;
 /// Rows a column from which on nothing more is shrunk. The sample covariance of so many has 0.90 (50
@@ -54,13 +55,7 @@ pub fn one_gaussian(rows: ArrayView2<f32>) -> Result<Mixture> {
 /// Where there is not one label a row.
 pub fn gaussian_per_label(rows: ArrayView2<f32>, labels: &Labels) -> Result<Mixture> {
     assert_eq!(labels.of_row.len(), rows.nrows(), "one label a row");
-    if labels.names.len() > MOST_LABELS {
-        let (column, count) = (&labels.column, labels.names.len());
-        return Err(Error::input(format!(
-            "column \"{column}\" has {count} labels, and an audit takes at most {MOST_LABELS}"
-        ))
-        .help("modes need labels that many rows share"));
-    }
+    check_count(labels)?;
     let (floor, all) = (floor(rows), rows.mapv(f64::from));
     let mut of_label = vec![Vec::new(); labels.names.len()];
     labels.of_row.iter().enumerate().for_each(|(row, &label)| of_label[label].push(row));
@@ -72,9 +67,7 @@ pub fn gaussian_per_label(rows: ArrayView2<f32>, labels: &Labels) -> Result<Mixt
         free += group.nrows() as f64 - 1.0;
     }
     if free == 0.0 {
-        let column = &labels.column;
-        return Err(Error::input(format!("no label in column \"{column}\" has two rows"))
-            .help("modes need labels that many rows share"));
+        return Err(no_pair(labels));
     }
     let pooled = Array1::from_shape_fn(floor.len(), |i| (squares[i] / free).max(floor[i]));
     let of_group = |group: &Array2<f64>| {
@@ -84,6 +77,32 @@ pub fn gaussian_per_label(rows: ArrayView2<f32>, labels: &Labels) -> Result<Mixt
     let (means, covariances) = groups.iter().map(of_group).unzip();
     let weights = groups.iter().map(|group| group.nrows() as f64 / all.nrows() as f64).collect();
     Mixture::new(weights, means, covariances)
+}
+
+/// Refuses the labels of a whole table where no modes can be made of them.
+///
+/// # Errors
+/// Where there are more than 1000, or no two rows have the same.
+pub fn check_labels(labels: &Labels) -> Result<()> {
+    match labels.of_row.len() == labels.names.len() {
+        true => Err(no_pair(labels)),
+        false => check_count(labels),
+    }
+}
+
+fn check_count(labels: &Labels) -> Result<()> {
+    let (column, count) = (&labels.column, labels.names.len());
+    match count > MOST_LABELS {
+        true => Err(Error::input(format!(
+            "column \"{column}\" has {count} labels, and an audit takes at most {MOST_LABELS}"
+        ))
+        .help(SHARED)),
+        false => Ok(()),
+    }
+}
+
+fn no_pair(labels: &Labels) -> Error {
+    Error::input(format!("no label in column \"{}\" has two rows", labels.column)).help(SHARED)
 }
 
 fn mean(rows: &Array2<f64>) -> Array1<f64> {

@@ -24,6 +24,12 @@ impl<DB: DrawingBackend> Chart<DB> {
         self.plot.map_coordinate(&(x, y))
     }
 
+    /// Whether a position lies between the ends of the axes.
+    fn holds(&self, (x, y): (f64, f64)) -> bool {
+        let axes = self.plot.as_coord_spec();
+        axes.x_spec().range().contains(&x) && axes.y_spec().range().contains(&y)
+    }
+
     /// A line through positions.
     pub fn line(
         &self,
@@ -146,7 +152,7 @@ pub(super) fn scatter<DB: DrawingBackend>(
     points(&chart, clouds, (0, 1), 1)
 }
 
-/// The prior's outline in dimensions `i` and `j`, in this style.
+/// The prior's outline in dimensions `i` and `j`, in this style, as far as it lies between the axes' ends.
 pub(super) fn outlines<DB: DrawingBackend>(
     chart: &Chart<DB>,
     prior: &[PriorComponent],
@@ -154,7 +160,11 @@ pub(super) fn outlines<DB: DrawingBackend>(
     style: ShapeStyle,
 ) -> Drawn<DB> {
     for (ring, opacity) in latent::rings(prior, dimensions) {
-        chart.line(ring, ShapeStyle { color: style.color.mix(opacity), ..style })?;
+        let style = ShapeStyle { color: style.color.mix(opacity), ..style };
+        let ring: Vec<(f64, f64)> = ring.into_iter().collect();
+        for part in ring.split(|place| !chart.holds(*place)) {
+            chart.line(part.iter().copied(), style)?;
+        }
     }
     Ok(())
 }

@@ -16,7 +16,11 @@ fn resuming_a_finished_run_changes_nothing() {
         file_names(&place).into_iter().filter(|name| !is_lock(name)).collect();
     let times = || products.iter().map(|name| modified(&place, name)).collect::<Vec<_>>();
     let (before, before_times) = (place.contents(), times());
-    for line in ["run --resume --out run", &format!("run --resume --out run {QUICK}")] {
+    // By another backend and engine, or with other checkpoints, too: what is there was made as it says.
+    let elsewhere = "run --resume --out run --backend ndarray --engine autodiff";
+    let safely = "run --resume --out run --set safety.checkpoint_seconds=7";
+    let again = format!("run --resume --out run {QUICK}");
+    for line in ["run --resume --out run", &again, elsewhere, safely] {
         place.succeed(line);
         assert!(place.contents() == before, "modescope {line}");
         assert_eq!(times(), before_times, "modescope {line}");
@@ -34,6 +38,24 @@ fn resuming_a_finished_run_changes_nothing() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.stderr.contains("seed is 2, not 1"), "{}", ran.stderr);
     assert!(place.contents() == before);
+}
+
+#[test]
+fn data_may_lie_elsewhere_and_not_be_others() {
+    let place = Place::new();
+    let text = two_groups(&["a", "b"], 60);
+    place.write("my.csv", &text);
+    place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
+    std::fs::rename(place.path("my.csv"), place.path("moved.csv")).unwrap();
+    let line = format!("run moved.csv --labels kind --resume --out run {QUICK}");
+    let model = place.read("run/model.json");
+    place.succeed(&line);
+    assert_eq!(place.read("run/model.json"), model);
+    assert!(place.path("run/report.html").exists());
+    place.write("moved.csv", text.replacen("left", "right", 1));
+    let ran = place.run(&line);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("run.source.hash is "), "{}", ran.stderr);
 }
 
 #[test]

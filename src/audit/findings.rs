@@ -159,7 +159,8 @@ impl Preflight {
                     "at its starting σ a model does best to ignore its latents ({variances}); a \
                      learned σ usually leaves this behind"
                 ),
-                below("model.sigma", sigma * share.sqrt()),
+                // Smaller ones are no settings.
+                below("model.sigma", sigma * share.sqrt()).filter(|_| sigma * share.sqrt() > 2e-6),
             ),
             (true, false) => {
                 let sentence = match proved {

@@ -132,10 +132,19 @@ impl RunDir {
         let held = Self::FILES.into_iter().find(|name| path.join(name).exists());
         let folder = path.display();
         match (existing, held) {
-            (Existing::Refuse, Some(name)) => Err(Error::input(format!(
-                "{folder} already holds {name}"
-            ))
-            .help("--force replaces a run, --resume goes on with it, --out names another folder")),
+            (Existing::Refuse, Some(name)) => {
+                let help = match (path.join(Self::CONFIG).exists(), is_run) {
+                    (true, _) => {
+                        "--force replaces a run, --resume goes on with it, --out names another folder"
+                    }
+                    (false, true) => {
+                        "its config.toml is gone, so it cannot be resumed: --force replaces it, --out \
+                         names another folder"
+                    }
+                    (false, false) => "it is no run: name another folder with --out",
+                };
+                Err(Error::input(format!("{folder} already holds {name}")).help(help))
+            }
             (Existing::Replace, Some(name)) if !is_run => {
                 Err(Error::input(format!("{folder} holds {name}, but it is no run to replace"))
                     .help("name another folder with --out"))

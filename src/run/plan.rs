@@ -49,6 +49,16 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// What tells it from others, wherever it lies.
+    pub fn identity(&self) -> serde_json::Value {
+        match self {
+            Self::Mixture => serde_json::Value::Null,
+            Self::File { hash, dropped, .. } => serde_json::json!([hash, dropped]),
+        }
+    }
+}
+
 /// What a plan needs to know of data and machine.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -302,14 +312,14 @@ impl Plan {
     }
 
     /// Every difference from another plan that changes what is done, as `key is this, not that`; the
-    /// machine that does it may be another.
+    /// machine that does it may be another, and the same data may lie elsewhere.
     ///
     /// # Errors
     /// Where a plan cannot be encoded.
     pub fn difference(&self, other: &Self) -> Result<Option<String>> {
         let matters = |(key, _): &(String, Vec<String>)| {
-            let machine = ["backend", "engine", "run.backend", "run.engine"];
-            let other = machine.contains(&key.as_str());
+            let places = ["backend", "engine", "run.backend", "run.engine", "run.source.path"];
+            let other = places.contains(&key.as_str());
             !(other || key.starts_with("run.adapter") || key.starts_with("safety."))
         };
         let words = |(key, values): (String, Vec<String>)| match values[1].as_str() {

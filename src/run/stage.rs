@@ -52,7 +52,7 @@ pub const STAGES: &[Stage] = &[
         after: &[],
         settings: |plan| {
             let settings = &plan.settings;
-            json!([settings.seed, settings.data, settings.mixture, plan.decided.source])
+            json!([settings.seed, settings.data, settings.mixture, plan.decided.source.identity()])
         },
         outputs: &[],
         work: data::stage,

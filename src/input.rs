@@ -10,9 +10,6 @@ use crate::error::{Error, Result};
 /// Longest TOML file that is read. Settings take a few kilobytes, and TOML takes about a hundred times
 /// its length in memory.
 const LONGEST_TOML: u64 = 1 << 20;
-/// Longest `model.json` that is read, which may take twenty times its length in memory. One of 10 000
-/// columns has a mebibyte.
-const LONGEST_CARD: u64 = 1 << 24;
 
 /// Opens a file for reading.
 ///
@@ -62,25 +59,13 @@ pub fn text(path: &Path) -> Result<String> {
 /// # Errors
 /// As [`text`], or where it is longer than a mebibyte.
 pub fn toml(path: &Path) -> Result<String> {
-    let help = "`modescope recipes NAME` prints a file of settings to start from";
-    check_length(path, LONGEST_TOML, "a file of settings").map_err(|error| error.help(help))?;
-    text(path)
-}
-
-/// Reads a model's card.
-///
-/// # Errors
-/// As [`bytes`], or where it is longer than 16 mebibytes.
-pub fn card(path: &Path) -> Result<Vec<u8>> {
-    check_length(path, LONGEST_CARD, "the card of a model")?;
-    bytes(path)
-}
-
-fn check_length(path: &Path, longest: u64, what: &str) -> Result<()> {
     let length = open(path)?.metadata().map_err(|error| Error::io("reading", path, error))?.len();
-    let file = path.display();
-    match length > longest {
-        true => Err(Error::input(format!("{file}: {length} bytes are too many for {what}"))),
-        false => Ok(()),
+    if length > LONGEST_TOML {
+        return Err(Error::input(format!(
+            "{}: {length} bytes are too many for a file of settings",
+            path.display()
+        ))
+        .help("`modescope recipes NAME` prints a file of settings to start from"));
     }
+    text(path)
 }

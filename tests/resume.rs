@@ -171,6 +171,32 @@ fn training_that_leaves_the_finite_numbers_exits_with_3() {
     assert!(models[0] == models[1]);
 }
 
+/// A GPU's losses are read some epochs at a time: those before a divergence are kept all the same.
+#[test]
+fn epochs_before_a_divergence_are_kept() {
+    let place = Place::new();
+    place.write("my.csv", two_groups(&["a", "b"], 40));
+    let ran = place.run(
+        "train my.csv --labels kind --out run --backend wgpu --engine fused --epochs 40 \
+         --set model.hidden=[8] --set training.learning_rate=300 --set training.schedule=constant \
+         --set training.warm_up=0",
+    );
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let (_, end) = ran.stderr.split_once(" in epoch ").unwrap();
+    let epoch: usize = end.split(',').next().unwrap().parse().unwrap();
+    assert!(epoch > 0, "{}", ran.stderr);
+    assert_eq!(place.read("run/history.csv").lines().count(), 1 + epoch);
+}
+
+/// What a kill left of a checkpoint goes with the next one, however young it is.
+#[test]
+fn what_was_begun_and_not_finished_is_removed() {
+    let place = Place::new();
+    place.write("run/checkpoints/.modescope-abc", "half");
+    place.succeed(&format!("run --out run {QUICK}"));
+    assert!(!place.path("run/checkpoints").exists());
+}
+
 #[cfg(unix)]
 mod unix {
     use std::io::{BufRead, BufReader};

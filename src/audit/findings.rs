@@ -47,7 +47,7 @@ pub struct Findings {
 
 impl Findings {
     /// The current version of [`schema`](Self::schema).
-    pub const SCHEMA: u32 = 2;
+    pub const SCHEMA: u32 = 3;
 
     /// Puts together what was found, with the verdict, the cause and the answers that follow from it.
     /// Where rows were learned by heart, no cause has the remedy to train longer.

@@ -14,6 +14,7 @@ use super::reference::{Kind, Reference};
 use super::spread::{column_moments, spread_ratio};
 use super::structure::{Structure, describe};
 use super::subset::subset;
+use super::words;
 use crate::data::{Mixture, Table, Units};
 use crate::error::{Error, Result};
 
@@ -70,7 +71,8 @@ pub struct ReferenceSummary {
     pub columns: Vec<String>,
     /// The covariances of the fitted mixture, where that is the reference.
     pub covariance: Option<Covariance>,
-    /// Real rows: those the reference was fitted to, or all where the mixture is given.
+    /// Real rows: those the reference was fitted to, of a fitted mixture at most 20 000 and copies once where
+    /// they are no evidence, or all where the mixture is given.
     pub real_rows: usize,
     /// Fresh rows that it was held against: draws of a given mixture, or real rows kept out of the
     /// fit.
@@ -383,7 +385,7 @@ fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<Str
         ));
     }
     let failed = judged.find(|mode| !mode.may_be_strict)?;
-    let name = failed.name.clone().unwrap_or_else(|| failed.id.to_string());
+    let name = words::called(failed);
     Some(format!(
         "real rows kept out of the fit do not pass: mode {name} is {} in them, so the data are not made \
          of such modes",

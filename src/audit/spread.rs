@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::latent::variance;
 use crate::data::Units;
 
-/// The generated standard deviation as a share of the data's: √(tr Cov(generated) / tr Cov(real)).
+/// The generated standard deviation as a share of the data's: √(tr Cov(generated) / tr Cov(real)), both in
+/// these units.
 ///
 /// Both are rows × the same columns. 1 is the data's own spread; a collapsed model is near 0.
 /// Nothing where all rows of `real` are equal.

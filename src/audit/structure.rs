@@ -50,8 +50,9 @@ pub struct Structure {
     pub clusters: Clusters,
     /// What mixtures see.
     pub mixtures: Mixtures,
-    /// Generated standard deviation as a share of the data's, of all rows given; absent where the real
-    /// rows are all equal.
+    /// Generated standard deviation as a share of the data's, of all rows given, each column divided by
+    /// its own in the real rows where these differ more than tenfold; absent where the real rows are all
+    /// equal.
     pub spread_ratio: Option<f64>,
     /// Mean and standard deviation of each column, of all rows given.
     pub columns: Vec<ColumnMoments>,

@@ -3,7 +3,7 @@
 use super::cause::{Cause, CauseKind};
 use super::estimate::Estimate;
 use super::latent::LatentDiagnosis;
-use super::ledger::{Counts, EligibleCounts, SHIFTED, SHRUNK, SMEARED, Verdict};
+use super::ledger::{Counts, EligibleCounts, Mode, SHIFTED, SHRUNK, SMEARED, Verdict};
 use super::metrics::{FEWEST_ROWS, Metrics};
 use super::reference::Kind;
 use super::samples::{AuditedMode, SamplesAudit};
@@ -238,9 +238,14 @@ pub fn cells(audit: &SamplesAudit, audited: &AuditedMode) -> [String; 8] {
 
 /// What a mode is called: its label, in one line, or its number.
 pub fn name(audit: &SamplesAudit, id: usize) -> String {
+    called(&audit.modes[id].mode)
+}
+
+/// As [`name`], of a mode alone.
+pub fn called(mode: &Mode) -> String {
     let plain = |character: char| if character.is_control() { ' ' } else { character };
-    let label = audit.modes[id].mode.name.as_ref();
-    label.map_or_else(|| id.to_string(), |label| label.chars().map(plain).collect())
+    let label = mode.name.as_ref();
+    label.map_or_else(|| mode.id.to_string(), |label| label.chars().map(plain).collect())
 }
 
 /// Why modes are not as they are in the data: one sentence for all that share a cause and its
@@ -294,8 +299,8 @@ pub fn latent(latent: &LatentDiagnosis, samples: Option<&SamplesAudit>) -> Strin
     let hole = match &latent.prior_hole {
         None => String::new(),
         Some(hole) => {
-            let called = |&id: &usize| samples.map_or(id.to_string(), |audit| name(audit, id));
-            let lost: Vec<String> = hole.modes.iter().map(called).collect();
+            let mode = |&id: &usize| samples.map_or(id.to_string(), |audit| name(audit, id));
+            let lost: Vec<String> = hole.modes.iter().map(mode).collect();
             let lost = match lost.is_empty() {
                 true => String::new(),
                 false => format!(", which lose {}", lost.join(", ")),

@@ -139,7 +139,7 @@ impl Job {
             (data, _) => Dataset::prepare(data.as_deref(), &settings, watch)?,
         };
         if last != "train" {
-            dataset.check_auditable()?;
+            dataset.check_auditable(settings.samples)?;
         }
         // A run goes on where it began, or where it was moved to when a graphics device failed.
         let began = earlier.as_ref().map(|(_, plan)| plan.decided.backend);
@@ -154,6 +154,9 @@ impl Job {
             self.out.clone().unwrap_or_else(|| default_out(self.data.as_deref(), &settings.recipe));
         let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
         let plan = Plan::resolve(settings, facts)?;
+        if last != "train" {
+            dataset.check_latents(plan.decided.latent)?;
+        }
         if let Some((folder, earlier)) = &earlier
             && let Some(difference) = plan.difference(earlier)?
         {
@@ -194,22 +197,17 @@ impl Job {
             return Err(Error::input(format!("{folder} holds another run by now"))
                 .help("look at what it holds, then resume it or name another folder with --out"));
         }
-        let plan = match earlier {
-            // What is trained was trained there and so.
-            Some((_, earlier)) if is_trained(&dir, &earlier) => earlier,
-            Some((_, earlier)) => {
-                let by = |plan: &Plan| [word(plan.decided.backend), word(plan.decided.engine)];
-                let [backend, engine] = by(&earlier);
-                if by(&plan) != by(&earlier) {
-                    display.note(&format!(
-                        "note: training began on {backend} with engine {engine}; what is left of it ends \
-                         in other digits here"
-                    ));
-                }
-                plan
-            }
-            None => plan,
-        };
+        let by = |plan: &Plan| [word(plan.decided.backend), word(plan.decided.engine)];
+        if let Some((_, earlier)) = &earlier
+            && by(earlier) != by(&plan)
+            && !is_trained(&dir, earlier)
+        {
+            let [backend, engine] = by(earlier);
+            display.note(&format!(
+                "note: the run began on {backend} with engine {engine}; what is left of its training ends \
+                 in other digits here"
+            ));
+        }
         if let Some(live) = &live {
             display.note(&format!("live: {}", live.address()));
         }
@@ -225,7 +223,7 @@ impl Job {
             progress,
             interrupt: Arc::clone(&interrupt),
         };
-        let plan = execute(&context, last).map_err(|error| match error.kind() {
+        execute(&context, last).map_err(|error| match error.kind() {
             Kind::Interrupted => Error::interrupted(error.message().to_owned())
                 .help(format!("--resume --out {} goes on from here", out.display())),
             _ => error,
@@ -233,6 +231,7 @@ impl Job {
         if let Some(live) = &live {
             live.finish(&interrupt)?;
         }
+        let plan = Plan::read(dir.path())?;
         Ok(Finished { dir, plan, epoch: dataset.epoch() })
     }
 

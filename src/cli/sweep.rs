@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         check_folder(folder)?;
     }
     let dataset = Dataset::prepare(arguments.data.as_deref(), &settings, (&display, &interrupt))?;
-    dataset.check_auditable()?;
+    dataset.check_auditable(settings.samples)?;
     let chosen = device::open(settings.backend)?;
     let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
     let sweep = Sweep::new(&grid, &dataset, facts, resolve)?;

@@ -128,7 +128,8 @@ impl Network {
         const MOST_TURNS: usize = 65_535;
         let widths = self.layers().map(|layer| layer.inputs.max(layer.outputs));
         let longest = widths.fold(batch, usize::max);
-        let others = self.features + 2 * self.prior.map_or(0, |prior| prior.components);
+        let components = self.prior.map_or(0, |prior| prior.components);
+        let others = self.features + 2 * components + components.div_ceil(32) * (self.latent + 3);
         // The last for the short loops within a tile.
         longest + others + 64 <= MOST_TURNS
     }

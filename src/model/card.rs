@@ -5,15 +5,53 @@ use serde::{Deserialize, Serialize};
 use super::Architecture;
 use crate::config::{KlReduction, Settings, TrainingSettings};
 use crate::data::{Mixture, Scaling};
+use crate::error::{Error, Result};
 
 /// The distribution that latents are drawn from when sampling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", try_from = "PriorInFile")]
 pub enum Prior {
     /// N(0, I).
     StandardNormal,
     /// A Gaussian mixture: learned in training, or fitted to the posterior after it.
     Mixture(Mixture),
+}
+
+/// A prior as it is read: serde would hold one that is tagged as a tree first, of thirty times its length.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PriorInFile {
+    kind: PriorName,
+    weights: Option<Vec<f64>>,
+    means: Option<Vec<Vec<f64>>>,
+    covariances: Option<Vec<Vec<Vec<f64>>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum PriorName {
+    StandardNormal,
+    Mixture,
+}
+
+impl TryFrom<PriorInFile> for Prior {
+    type Error = Error;
+
+    fn try_from(file: PriorInFile) -> Result<Self> {
+        let PriorInFile { kind, weights, means, covariances } = file;
+        match (kind, weights, means, covariances) {
+            (PriorName::StandardNormal, None, None, None) => Ok(Self::StandardNormal),
+            (PriorName::Mixture, Some(weights), Some(means), Some(covariances)) => {
+                Mixture::new(weights, means, covariances).map(Self::Mixture)
+            }
+            (PriorName::StandardNormal, ..) => Err(Error::input(
+                "the prior is standard normal, and has weights, means or covariances",
+            )),
+            (PriorName::Mixture, ..) => {
+                Err(Error::input("the prior lacks its weights, means or covariances"))
+            }
+        }
+    }
 }
 
 /// The loss that the model was trained with.

@@ -45,7 +45,7 @@ impl SavedModel {
     pub fn load(folder: &Path) -> Result<Self> {
         let card = read_card(&folder.join(Self::CARD))?;
         let path = folder.join(Self::WEIGHTS);
-        let bytes = input::bytes(&path).map_err(where_to_look)?;
+        let bytes = read(&path)?;
         let wrong = |what: String| Error::damaged(&path, what);
         let mut file = TensorFile::parse(&bytes).map_err(wrong)?;
         let values = file.take(&card.architecture, "").map_err(wrong)?;
@@ -58,14 +58,14 @@ impl SavedModel {
     }
 }
 
-fn where_to_look(error: Error) -> Error {
-    error.help("name the folder of a finished training run")
+fn read(path: &Path) -> Result<Vec<u8>> {
+    input::bytes(path).map_err(|error| error.help("name the folder of a finished training run"))
 }
 
 fn read_card(path: &Path) -> Result<ModelCard> {
     let wrong = |what: String| Error::damaged(path, what);
-    let card: ModelCard = serde_json::from_slice(&input::card(path).map_err(where_to_look)?)
-        .map_err(|error| wrong(error.to_string()))?;
+    let card: ModelCard =
+        serde_json::from_slice(&read(path)?).map_err(|error| wrong(error.to_string()))?;
     if card.format != ModelCard::FORMAT {
         let (found, known) = (card.format, ModelCard::FORMAT);
         return Err(wrong(format!("model format {found}; this version reads format {known}")));

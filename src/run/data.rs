@@ -10,14 +10,15 @@ use serde::Serialize;
 use super::plan::MOST_BLOCKS;
 use super::{Context, Plan, Progress, RunDir, Source};
 use crate::audit::ledger::check_labels;
-use crate::audit::samples::check_values;
-use crate::config::{DataSettings, ScalingKind, Settings};
+use crate::audit::samples::{check_rows, check_values};
+use crate::config::{DataSettings, MOST_VALUES, ScalingKind, Settings};
 use crate::data::{
     Blocks, Loaded, Mixture, ReadOptions, RowDraws, Scaling, Scanned, Streamed, Table,
     blocks_of_pass, dropped_note, mixed_spreads, read, split, write,
 };
 use crate::error::{Error, Result};
 use crate::train::Epochs;
+use crate::vae::Latents;
 
 /// Fresh rows drawn as held-out rows of a generated mixture.
 const FRESH_ROWS: usize = 1000;
@@ -205,16 +206,42 @@ impl Dataset {
         }
     }
 
-    /// Refuses what an audit would refuse when training is done.
+    /// Refuses what would be refused when training is done: more samples than memory should hold, values
+    /// beyond what an audit takes, labels that are no modes.
     ///
     /// # Errors
-    /// Values beyond what it takes, or labels that are no modes.
-    pub fn check_auditable(&self) -> Result<()> {
-        if let Source::File { path, .. } = &self.source {
-            let file = path.display().to_string();
-            check_values(self.table.rows(), &file, self.table.columns())?;
+    /// The first of these.
+    pub fn check_auditable(&self, samples: usize) -> Result<()> {
+        let columns = self.table.width();
+        if samples.checked_mul(columns).is_none_or(|values| values > MOST_VALUES) {
+            return Err(Error::input(format!(
+                "{samples} samples of {columns} columns are more than 10^9 values"
+            ))
+            .help("lower --samples; `modescope sample` draws more when the run is done"));
         }
-        self.table.labels().map_or(Ok(()), check_labels)
+        let Source::File { path, .. } = &self.source else { return Ok(()) };
+        let file = path.display().to_string();
+        check_values(self.table.rows(), &file, self.table.columns())?;
+        // Too few rows are left unaudited, and said so.
+        match (self.table.labels(), check_rows(self.training.len(), samples)) {
+            (Some(labels), Ok(())) => check_labels(labels),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses labels whose column would have the name of a latent unit's in `latents.csv`.
+    ///
+    /// # Errors
+    /// Such a name.
+    pub fn check_latents(&self, latent: usize) -> Result<()> {
+        let label = self.table.labels().map(|labels| &labels.column);
+        match label.filter(|label| Latents::columns(latent).contains(label)) {
+            Some(label) => Err(Error::input(format!(
+                "the column of labels is called \"{label}\", as one of the latents that a run writes"
+            ))
+            .help("rename it in the data")),
+            None => Ok(()),
+        }
     }
 
     /// Number of rows that are trained on or held out, in memory or not; fresh ones left out.

@@ -7,13 +7,12 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::{Dataset, RunDir};
-use crate::config::{Backend, Engine, MOST_VALUES, Settings};
+use crate::config::{Backend, Engine, Settings};
 use crate::device::Adapter;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::input;
 use crate::model::{Architecture, Objective};
-use crate::vae::Latents;
 
 /// Fewest and most rows a step where the settings name none.
 const DEFAULT_BATCH: usize = 32;
@@ -74,8 +73,6 @@ pub struct Facts {
     pub held_out_rows: usize,
     /// Rows that are analysed: those trained on or a sample of them.
     pub rows_to_analyse: usize,
-    /// The column of the labels, where there is one.
-    pub label: Option<String>,
     /// The backend that was opened; never `auto`.
     pub backend: Backend,
     /// Its adapter, on wgpu.
@@ -91,7 +88,6 @@ impl Facts {
             training_rows: dataset.rows_to_train_on(),
             rows_at_once: dataset.rows_at_once(),
             rows_to_analyse: dataset.training.len(),
-            label: dataset.table.labels().map(|labels| labels.column.clone()),
             held_out_rows: dataset.held_out.len(),
             backend,
             adapter,
@@ -149,7 +145,6 @@ impl Plan {
     pub fn resolve(settings: Settings, facts: Facts) -> Result<Self> {
         let architecture = Architecture::new(&settings.model, facts.columns);
         architecture.parameter_count()?;
-        check_outputs(&settings, &facts, architecture.latent)?;
         let mut notes = Vec::new();
         let rows = facts.training_rows;
         let batch = match settings.training.batch {
@@ -351,24 +346,6 @@ impl Plan {
         };
         let differ = |(_, values): &(String, Vec<String>)| values.iter().any(|v| *v != values[0]);
         Ok(set.into_iter().chain(decided).map(values).filter(differ).collect())
-    }
-}
-
-/// Refuses what could not be written when training is done.
-fn check_outputs(settings: &Settings, facts: &Facts, latent: usize) -> Result<()> {
-    let (samples, columns) = (settings.samples, facts.columns);
-    if samples.checked_mul(columns).is_none_or(|values| values > MOST_VALUES) {
-        return Err(Error::input(format!(
-            "{samples} samples of {columns} columns are more than 10^9 values"
-        ))
-        .help("lower --samples; `modescope sample` draws more when the run is done"));
-    }
-    match facts.label.as_ref().filter(|label| Latents::columns(latent).contains(label)) {
-        Some(label) => Err(Error::input(format!(
-            "the column of labels is called \"{label}\", as one of the latents that a run writes"
-        ))
-        .help("rename it in the data")),
-        None => Ok(()),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             .collect::<Result<_>>()?,
         charts,
         hole_share,
-        facts: facts(context, &history),
+        facts: facts(context, &history)?,
         history,
         settings: input::text(&context.dir.file(RunDir::CONFIG))?,
         notes: dataset.notes(&plan.settings.data),
@@ -59,8 +59,9 @@ pub(super) fn source(plan: &Plan) -> String {
 }
 
 /// Where, with what and how long the run was computed.
-fn facts(context: &Context, history: &[EpochRecord]) -> Vec<(&'static str, String)> {
-    let (settings, decided) = (&context.plan.settings, &context.plan.decided);
+fn facts(context: &Context, history: &[EpochRecord]) -> Result<Vec<(&'static str, String)>> {
+    // As it was recorded, which need not be where the page is made.
+    let Plan { settings, decided, .. } = &Plan::read(context.dir.path())?;
     let machine = match &decided.adapter {
         Some(adapter) => adapter.to_string(),
         None => "CPU".into(),
@@ -70,7 +71,7 @@ fn facts(context: &Context, history: &[EpochRecord]) -> Vec<(&'static str, Strin
         let rate = steps as f64 / last.seconds.max(1e-6);
         format!("{:.2} s for {steps} steps ({rate:.0} a second)", last.seconds)
     });
-    vec![
+    Ok(vec![
         ("modescope", decided.modescope.clone()),
         ("backend", word(decided.backend)),
         ("engine", word(decided.engine)),
@@ -84,5 +85,5 @@ fn facts(context: &Context, history: &[EpochRecord]) -> Vec<(&'static str, Strin
         ("batch", decided.batch.to_string()),
         ("latent units", decided.latent.to_string()),
         ("generated rows", settings.samples.to_string()),
-    ]
+    ])
 }

@@ -186,7 +186,10 @@ pub fn execute(context: &Context, last: &str) -> Result<Plan> {
 }
 
 fn bring_up_to(context: &Context, last: &str) -> Result<()> {
-    context.plan.write(context.dir.path())?;
+    // What is trained keeps the record of where that was.
+    if !is_trained(context.dir, context.plan) || !RunDir::is_at(context.dir.path()) {
+        context.plan.write(context.dir.path())?;
+    }
     let wanted =
         STAGES.iter().position(|stage| stage.name == last).map_or(STAGES.len(), |at| at + 1);
     let (mut waiting, mut finished) = (Vec::from_iter(&STAGES[..wanted]), Vec::new());

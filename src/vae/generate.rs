@@ -17,8 +17,10 @@ use crate::random::{Generator, Stream};
 const CHUNK: usize = 4096;
 /// Samples drawn in one go at most: a larger number is a slip of the keyboard.
 const MOST_SAMPLES: usize = 10_000_000_000;
-/// Chunks that the processor's cores share out.
+/// Chunks that the processor's cores share out at most.
 const CHUNKS_AT_ONCE: usize = 16;
+/// Values that those chunks have in the data's units at most; twice as many are held.
+const VALUES_AT_ONCE: usize = 1 << 25;
 /// Rows of a chunk that the processor computes at once.
 const PIECE: usize = 256;
 
@@ -282,25 +284,27 @@ impl Model {
         mut each: impl FnMut(usize, T) -> Result<()>,
     ) -> Result<()> {
         let count = rows.div_ceil(CHUNK);
-        let at_once = if self.device == Device::flex() { CHUNKS_AT_ONCE } else { 1 };
+        if self.device != Device::flex() {
+            let mut vae = self.vae.clone();
+            return (0..count).try_for_each(|index| {
+                heed(interrupt)?;
+                each(index, chunk(&mut vae, index)?)
+            });
+        }
+        let of_chunk = CHUNK * self.card.architecture.features;
+        let at_once = (VALUES_AT_ONCE / of_chunk).clamp(1, CHUNKS_AT_ONCE);
         let compute = |first: usize| -> Vec<Result<T>> {
             let indices = first..count.min(first + at_once);
-            match at_once {
-                1 => indices.map(|index| chunk(&mut self.vae.clone(), index)).collect(),
-                _ => indices.into_par_iter().map_with(self.vae.clone(), &chunk).collect(),
-            }
+            indices.into_par_iter().map_with(self.vae.clone(), &chunk).collect()
         };
+        heed(interrupt)?;
         let mut done = compute(0);
         for first in (0..count).step_by(at_once) {
             heed(interrupt)?;
             let mut next = Vec::new();
+            // Computed while `each` has the chunks before.
             rayon::in_place_scope(|scope| {
-                match at_once {
-                    // Each thread has a queue of commands of its own: a GPU is left to this one.
-                    1 => next = compute(first + 1),
-                    // Computed while `each` has the chunks before.
-                    _ => scope.spawn(|_| next = compute(first + at_once)),
-                }
+                scope.spawn(|_| next = compute(first + at_once));
                 (first..).zip(done).try_for_each(|(index, done)| each(index, done?))
             })?;
             done = next;

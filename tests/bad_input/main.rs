@@ -329,6 +329,17 @@ fn what_an_audit_would_refuse_is_refused_before_training() {
     let line = format!("ids.csv --labels id --columns a,b {QUICK}");
     refused(&place, &format!("run {line} --out run"), &["no label in column \"id\" has two rows"]);
     place.succeed(&format!("train {line} --out run"));
+    place.write("named.csv", text.replace(",kind", ",mean0"));
+    let line = format!("named.csv --labels mean0 {QUICK}");
+    let words = ["\"mean0\", as one of the latents"];
+    refused(&place, &format!("run {line} --out other"), &words);
+    place.succeed(&format!("train {line} --out other"));
+    let words = ["100000000 samples of 11 columns are more than 10^9 values"];
+    refused(&place, "run --set mixture.dimensions=11 --samples 100000000 --out many", &words);
+    // A generated mixture knows its modes, though each has one row.
+    place.succeed(&format!(
+        "run --out few {QUICK} --set mixture.components=40 --set mixture.rows=40"
+    ));
 }
 
 #[cfg(unix)]

@@ -9,7 +9,7 @@
 use std::fs::File;
 use std::io::{Read, Result, Seek, SeekFrom};
 
-use parquet::basic::Type;
+use parquet::basic::{Compression, Type};
 use parquet::file::metadata::ColumnChunkMetaData;
 
 /// Structs and lists within each other at most; those of Parquet go half as deep.
@@ -19,7 +19,10 @@ const PAGE_HEADER: u64 = 1 << 13;
 /// What a footer ends with, behind its length in four bytes.
 const MAGIC: &[u8; 4] = b"PAR1";
 /// The number of a page of a dictionary, in a page's header.
-const DICTIONARY: i64 = 2;
+const DICTIONARY: u64 = 2;
+/// Kinds of fields.
+const I32: u8 = 5;
+const STRUCT: u8 = 12;
 
 /// Whether every length in the footer is one that its bytes have room for. A file that is not a Parquet
 /// file in other ways is left to the library.
@@ -34,7 +37,7 @@ pub(super) fn footer_holds(file: &mut File, length: u64) -> Result<bool> {
         return Ok(true);
     };
     let footer = bytes_at(file, start, size.into())?;
-    Ok(Skim::new(&footer).structure(&mut |_, _| ()).is_some())
+    Ok(Skim::new(&footer).structure(&mut |_, _, _| ()).is_some())
 }
 
 /// Whether the header of every page of a column chunk is one that its bytes have room for, and its
@@ -58,7 +61,12 @@ pub(super) fn pages_hold(file: &mut File, chunk: &ColumnChunkMetaData) -> Result
             (bytes, start) = (bytes_at(file, place, wanted.min(end - place))?, place);
             wanted *= 4;
         };
-        if page.values > page.size / least_width(chunk) {
+        // Of what is not compressed the library does not look at the other size.
+        let size = match chunk.compression() {
+            Compression::UNCOMPRESSED => page.compressed,
+            _ => page.size,
+        };
+        if page.values > size / least_width(chunk) {
             return Ok(false);
         }
         place += page.length;
@@ -88,28 +96,42 @@ fn bytes_at(file: &mut File, place: u64, length: u64) -> Result<Vec<u8>> {
 struct Page {
     /// Bytes of its header and of what follows it in the file.
     length: u64,
-    /// Bytes of its values once they are no longer compressed.
+    /// Bytes of its values in the file.
+    compressed: u64,
+    /// The same once they are no longer compressed.
     size: u64,
     /// Values of the dictionary that it is; 0 of another.
     values: u64,
 }
 
 impl Page {
-    /// The page that these bytes begin with.
+    /// The page that these bytes begin with. The library takes a field for what it is to be, whatever it is
+    /// said to be, and the last of several: so each is of its kind here, there once, and no larger than the
+    /// library holds.
     fn read(bytes: &[u8]) -> Option<Self> {
-        let (mut kind, mut size, mut compressed, mut values) = (None, None, None, 0);
-        let mut skim = Skim::new(bytes);
-        skim.structure(&mut |path, value| match path {
-            [1] => kind = Some(value),
-            [2] => size = u64::try_from(value).ok(),
-            [3] => compressed = u64::try_from(value).ok(),
-            [7, 1] => values = value,
-            _ => {}
+        let [mut kind, mut size, mut compressed, mut values] = [None; 4];
+        let (mut skim, mut odd) = (Skim::new(bytes), false);
+        skim.structure(&mut |path, wire, value| {
+            let place = match path {
+                [1] => &mut kind,
+                [2] => &mut size,
+                [3] => &mut compressed,
+                [7, 1] => &mut values,
+                [7] => return odd |= wire != STRUCT,
+                _ => return,
+            };
+            odd |= wire != I32 || place.is_some();
+            *place = i32::try_from(value).ok().and_then(|value| u64::try_from(value).ok());
+            odd |= place.is_none();
         })?;
-        let values = if kind? == DICTIONARY { u64::try_from(values).ok()? } else { 0 };
-        Some(Self { length: (skim.at as u64).checked_add(compressed?)?, size: size?, values })
+        let values = if kind? == DICTIONARY { values? } else { 0 };
+        let length = (skim.at as u64).checked_add(compressed?)?;
+        (!odd).then_some(Self { length, compressed: compressed?, size: size?, values })
     }
 }
+
+/// Who hears of the values.
+type Visit<'a> = dyn FnMut(&[i16], u8, i64) + 'a;
 
 /// Passes over values of the compact protocol, and never over more elements than there are bytes.
 struct Skim<'a> {
@@ -125,8 +147,9 @@ impl<'a> Skim<'a> {
         Self { bytes, at: 0, path: Vec::new(), depth: 0 }
     }
 
-    /// A struct; `visit` hears of each whole number and the fields that it is in.
-    fn structure(&mut self, visit: &mut dyn FnMut(&[i16], i64)) -> Option<()> {
+    /// A struct; `visit` hears of each value, with the fields that it is in and its kind, and what it is
+    /// where it is a whole number.
+    fn structure(&mut self, visit: &mut Visit) -> Option<()> {
         let mut field = 0_i16;
         loop {
             let head = self.byte()?;
@@ -147,16 +170,19 @@ impl<'a> Skim<'a> {
         }
     }
 
-    fn value(&mut self, kind: u8, visit: &mut dyn FnMut(&[i16], i64)) -> Option<()> {
+    fn value(&mut self, kind: u8, visit: &mut Visit) -> Option<()> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return None;
+        }
+        if !(4..=6).contains(&kind) {
+            visit(&self.path, kind, 0);
         }
         match kind {
             1..=3 => self.skip(1)?,
             4..=6 => {
                 let value = self.whole()?;
-                visit(&self.path, value);
+                visit(&self.path, kind, value);
             }
             7 => self.skip(8)?,
             8 => {
@@ -182,12 +208,7 @@ impl<'a> Skim<'a> {
     }
 
     /// So many elements, each of values of these kinds, which take a byte at least.
-    fn elements(
-        &mut self,
-        size: u64,
-        kinds: &[u8],
-        visit: &mut dyn FnMut(&[i16], i64),
-    ) -> Option<()> {
+    fn elements(&mut self, size: u64, kinds: &[u8], visit: &mut Visit) -> Option<()> {
         if size > (self.bytes.len() - self.at) as u64 {
             return None;
         }
@@ -237,7 +258,11 @@ mod tests {
     /// Whole numbers with the fields that they are in, and the bytes that were read.
     fn skimmed(bytes: &[u8]) -> Option<(Found, usize)> {
         let (mut skim, mut found) = (Skim::new(bytes), Vec::new());
-        skim.structure(&mut |path, value| found.push((path.to_vec(), value)))?;
+        skim.structure(&mut |path, kind, value| {
+            if (4..=6).contains(&kind) {
+                found.push((path.to_vec(), value));
+            }
+        })?;
         Some((found, skim.at))
     }
 
@@ -269,5 +294,25 @@ mod tests {
         assert_eq!(skimmed(&[&[0x19, 0xF1][..], &many, &[0; 40]].concat()), None);
         assert_eq!(skimmed(&[&[0x1B][..], &many, &[0x11], &[0; 40]].concat()), None);
         assert_eq!(skimmed(&[&[0x19][..], &[0x19; 100], &[0; 100]].concat()), None);
+    }
+
+    /// A page of a dictionary of three values, 24 bytes, and others that the library takes for one.
+    #[test]
+    fn what_a_page_says_is_of_its_kind_and_said_once() {
+        let dictionary = [0x15, 4, 0x15, 48, 0x15, 48, 0x4C, 0x15, 6, 0x15, 0, 0, 0];
+        let page = Page::read(&dictionary).unwrap();
+        assert_eq!((page.values, page.size, page.compressed, page.length), (3, 24, 24, 37));
+        // Its type is 2³² + 2, its values are bytes, they are an i64, they are there twice.
+        let large = [0x15, 0x84, 0x80, 0x80, 0x80, 0x20];
+        assert!(Page::read(&[&large[..], &dictionary[2..]].concat()).is_none());
+        let mut hidden = dictionary;
+        hidden[6] = 0x48;
+        assert!(Page::read(&[&hidden[..7], &[5], &hidden[7..]].concat()).is_none());
+        let mut wide = dictionary;
+        wide[7] = 0x16;
+        assert!(Page::read(&wide).is_none());
+        let twice = [&dictionary[..11], &[0x05, 14, 0x15, 6, 0, 0]].concat();
+        assert!(Page::read(&twice).is_none());
+        assert!(Page::read(&dictionary[..12]).is_none());
     }
 }

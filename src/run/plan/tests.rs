@@ -9,7 +9,6 @@ pub(in crate::run) fn facts(rows: usize) -> Facts {
         rows_at_once: rows,
         rows_to_analyse: rows,
         held_out_rows: 0,
-        label: None,
         backend: Backend::Cpu,
         adapter: None,
     }
@@ -24,19 +23,6 @@ fn the_default_batch_shrinks_and_says_so_an_explicit_one_is_refused() {
     settings.training.batch = Some(21);
     let error = Plan::resolve(settings, facts(20)).unwrap_err();
     assert_eq!(error.message(), "setting training.batch is 21, but there are 20 rows to train on");
-}
-
-#[test]
-fn what_could_not_be_written_is_refused_before_training() {
-    let mut settings = Settings::default();
-    let label = |name: &str| Facts { label: Some(name.into()), ..facts(1000) };
-    Plan::resolve(settings.clone(), label("kind")).unwrap();
-    let error = Plan::resolve(settings.clone(), label("log_variance0")).unwrap_err();
-    assert!(error.message().contains("\"log_variance0\", as one of the latents"), "{error}");
-    settings.samples = 10_000_000;
-    Plan::resolve(settings.clone(), facts(1000)).unwrap();
-    let error = Plan::resolve(settings, Facts { columns: 200, ..facts(1000) }).unwrap_err();
-    assert!(error.message().contains("more than 10^9 values"), "{error}");
 }
 
 #[test]

@@ -62,18 +62,27 @@ pub(super) trait Figure {
 pub(super) fn draw(figure: &impl Figure, folder: &Path, name: &str) -> Result<Picture> {
     let picture = picture(figure, name)?;
     write_bytes(&folder.join(format!("{name}.svg")), picture.svg.as_bytes())?;
-
-    // plotters' encoder takes a path only, so the picture goes through a scratch file.
-    let io = |error| Error::io("writing a picture to", folder, error);
-    let scratch = tempfile::Builder::new()
-        .prefix(".modescope-")
-        .suffix(".png")
-        .tempfile_in(folder)
-        .map_err(io)?;
-    paint(figure, BitMapBackend::new(scratch.path(), pixels(figure)))?;
-    let png = std::fs::read(scratch.path()).map_err(io)?;
+    let (width, height) = pixels(figure);
+    let mut pixels = vec![0; 3 * width as usize * height as usize];
+    paint(figure, BitMapBackend::with_buffer(&mut pixels, (width, height)))?;
+    let png = encoded(&pixels, (width, height))
+        .map_err(|error| Error::failed(format!("drawing \"{}\": {error}", figure.title())))?;
     write_bytes(&folder.join(format!("{name}.png")), &png)?;
     Ok(picture)
+}
+
+/// A PNG file of these pixels, three bytes each.
+fn encoded(
+    pixels: &[u8],
+    (width, height): (u32, u32),
+) -> std::result::Result<Vec<u8>, png::EncodingError> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(file)
 }
 
 /// Checks `figure` and draws it for a page alone: no file is written.

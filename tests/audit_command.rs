@@ -225,7 +225,7 @@ fn json_is_what_the_schema_and_the_contract_say() {
     let place = fresh(120);
     for line in [GIVEN, FITTED] {
         let audit = json(&place, line);
-        assert_eq!(audit["schema"], 2);
+        assert_eq!(audit["schema"], 3);
         for key in KEYS {
             assert!(audit.get(key).is_some(), "no {key}");
         }

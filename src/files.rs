@@ -14,7 +14,7 @@ use crate::input;
 /// How the names of files begin that are being written.
 const UNFINISHED: &str = ".modescope-";
 /// Time after which nobody writes to such a file any more.
-const ABANDONED: Duration = Duration::from_secs(86_400);
+pub const ABANDONED: Duration = Duration::from_secs(86_400);
 
 /// Writes a file through `write` into a temporary file in the same folder, syncs it, renames it
 /// to `path` and syncs the folder, which must be there: one that was taken away while work went on
@@ -131,15 +131,6 @@ fn locked(tried: std::result::Result<(), TryLockError>, path: &Path, what: &str)
         }
         Err(TryLockError::Error(error)) => Err(Error::io("locking", path, error)),
     }
-}
-
-/// Removes what processes that were killed had begun to write in a folder: files of some age, as other
-/// processes may be writing there now.
-///
-/// # Errors
-/// Where the operating system refuses.
-pub fn remove_abandoned(folder: &Path) -> Result<()> {
-    remove_unfinished(folder, ABANDONED)
 }
 
 /// Removes what has been begun in a folder at least so long ago, and was not finished.

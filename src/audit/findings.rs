@@ -159,8 +159,7 @@ impl Preflight {
                     "at its starting σ a model does best to ignore its latents ({variances}); a \
                      learned σ usually leaves this behind"
                 ),
-                // Smaller ones are no settings.
-                below("model.sigma", sigma * share.sqrt()).filter(|_| sigma * share.sqrt() > 2e-6),
+                below("model.sigma", sigma * share.sqrt(), 1e-6),
             ),
             (true, false) => {
                 let sentence = match proved {
@@ -173,7 +172,7 @@ impl Preflight {
                          latents ({variances})"
                     ),
                 };
-                let smaller = below("training.beta", beta * share);
+                let smaller = below("training.beta", beta * share, 0.0);
                 let remedy = match (recipe, smaller) {
                     (Some(recipe), Some(smaller)) => {
                         Some(format!("--recipe {recipe}, or {smaller}"))
@@ -188,11 +187,11 @@ impl Preflight {
     }
 }
 
-/// A setting with a bound, rounded down to two digits; nothing where no value is below it.
-fn below(setting: &str, bound: f64) -> Option<String> {
+/// A setting with a bound, rounded down to two digits; nothing where no value from `least` on is below it.
+fn below(setting: &str, bound: f64, least: f64) -> Option<String> {
     let unit = 10_f64.powf(bound.log10().floor() - 1.0);
     let rounded = (bound / unit).floor() * unit;
-    (rounded > 0.0 && rounded.is_finite()).then(|| match rounded < 0.1 {
+    (rounded > least && rounded.is_finite()).then(|| match rounded < 0.1 {
         true => format!("a {setting} below {rounded:.1e}"),
         false => format!("a {setting} below {rounded:.2}"),
     })

@@ -138,9 +138,6 @@ impl Job {
             (None, Some((folder, plan))) => Dataset::load(folder, plan, watch)?,
             (data, _) => Dataset::prepare(data.as_deref(), &settings, watch)?,
         };
-        if last != "train" {
-            dataset.check_auditable(settings.samples)?;
-        }
         // A run goes on where it began, or where it was moved to when a graphics device failed.
         let began = earlier.as_ref().map(|(_, plan)| plan.decided.backend);
         let automatic = settings.backend == Backend::Auto;
@@ -155,6 +152,7 @@ impl Job {
         let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
         let plan = Plan::resolve(settings, facts)?;
         if last != "train" {
+            dataset.check_auditable(plan.settings.samples)?;
             dataset.check_latents(plan.decided.latent)?;
         }
         if let Some((folder, earlier)) = &earlier

@@ -107,7 +107,7 @@ impl RunDir {
         [path, &path.join(Self::PLOTS)]
             .into_iter()
             .filter(|folder| folder.is_dir())
-            .try_for_each(files::remove_abandoned)?;
+            .try_for_each(|folder| files::remove_unfinished(folder, files::ABANDONED))?;
         // Where only who holds the lock writes.
         [Self::CHECKPOINTS, Self::CHECKPOINTS_OF_MORE_ROWS, Self::STAMPS]
             .map(|name| path.join(name))

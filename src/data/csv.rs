@@ -1,5 +1,6 @@
 //! Comma-separated values.
 
+mod ahead;
 mod number;
 mod raw;
 
@@ -88,10 +89,9 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
     if headless {
         push(&first)?;
     }
-    let mut more = second.map_err(unreadable)?;
-    while more {
+    if second.map_err(unreadable)? {
         push(&record)?;
-        more = records.read_record(&mut record).map_err(unreadable)?;
+        ahead::for_each(records, push, unreadable)?;
     }
     Ok(rows)
 }
@@ -419,6 +419,29 @@ mod tests {
         let (message, help) = refusal(b"a,b\n1,2\n3,\xff\n", &ReadOptions::default());
         assert_eq!(message, "data.csv, line 3, column 2: the text is not UTF-8");
         assert_eq!(help, "save the file as UTF-8");
+    }
+
+    /// Wherever it is in a file of many batches, and the thread that reads ahead ends.
+    #[test]
+    fn a_fault_is_found_at_its_place_in_a_long_file() {
+        let mut lines = vec!["0.25,1"; 200_000];
+        lines[0] = "a,b";
+        for place in [2, 100_000, 199_999] {
+            let whole = std::mem::replace(&mut lines[place], "0.25,one");
+            let (message, _) = refusal(lines.join("\n"), &ReadOptions::default());
+            let line = place + 1;
+            assert_eq!(
+                message,
+                format!("data.csv, line {line}, column 2 (\"b\"): \"one\" is not a number")
+            );
+            lines[place] = whole;
+        }
+        assert_eq!(table(&lines.join("\n")).len(), 199_999);
+        let mut bytes = lines.join("\n").into_bytes();
+        let last = bytes.len() - 1;
+        bytes[last] = 0xFF;
+        let (message, _) = refusal(bytes, &ReadOptions::default());
+        assert_eq!(message, "data.csv, line 200000, column 2: the text is not UTF-8");
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Choice {
             }
         }
         let find = |name: &String| {
-            names.iter().position(|other| other == name).ok_or_else(|| {
+            known.get(name).copied().ok_or_else(|| {
                 let known = || names.iter().map(String::as_str).filter(|name| !name.is_empty());
                 let list = format!("the columns are: {}", known().collect::<Vec<_>>().join(", "));
                 Error::input(format!("{file}: there is no column \"{name}\"")).help(
@@ -45,7 +45,7 @@ impl Choice {
         };
         let wanted = options.labels.as_ref();
         let label = wanted
-            .filter(|name| !options.labels_optional || names.contains(name))
+            .filter(|name| !options.labels_optional || known.contains_key(name))
             .map(find)
             .transpose()?;
         let features = match &options.columns {

@@ -177,6 +177,9 @@ impl Mixture {
         assert_eq!(rows.ncols(), self.dimensions(), "columns of the rows and of the mixture");
         let k = self.components();
         let blocks = rows.axis_chunks_iter(Axis(0), BLOCK).into_par_iter();
+        let weighted = self.weights().iter().zip(&self.gaussians);
+        let constants: Vec<f64> =
+            weighted.map(|(weight, gaussian)| weight.ln() + gaussian.log_normaliser()).collect();
         let of_block = |block: ArrayView2<f32>| {
             let m = block.nrows();
             let columns = block.t().mapv(f64::from);
@@ -191,10 +194,9 @@ impl Mixture {
             let mut squared_distance = vec![0.0; k];
             (0..m)
                 .map(|row| {
-                    for (j, gaussian) in self.gaussians.iter().enumerate() {
+                    for (j, constant) in constants.iter().enumerate() {
                         squared_distance[j] = squared[(j, row)];
-                        log_joint[j] = self.weights()[j].ln() + gaussian.log_normaliser()
-                            - 0.5 * squared_distance[j];
+                        log_joint[j] = constant - 0.5 * squared_distance[j];
                     }
                     value(RowTerms { log_joint: &log_joint, squared_distance: &squared_distance })
                 })

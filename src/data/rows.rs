@@ -109,8 +109,8 @@ pub(super) struct Rows<'a> {
     values: Vec<f32>,
     /// Of each feature.
     spans: Vec<Span>,
-    /// The same without the last row, where that may be dropped.
-    spans_before: Vec<Span>,
+    /// The row that is being read: room that is used again.
+    row: Vec<Number>,
     labels: LabelColumn,
     /// Rows that were read so far, also those that were given away.
     pub(super) count: usize,
@@ -124,7 +124,7 @@ impl<'a> Rows<'a> {
         let choice = Choice::new(target.path, &names, target.options)?;
         Ok(Self {
             spans: vec![Span::default(); choice.features.len()],
-            spans_before: Vec::new(),
+            row: Vec::new(),
             choice,
             target,
             names,
@@ -167,17 +167,11 @@ impl<'a> Rows<'a> {
         values: impl IntoIterator<Item = Cell>,
         label: Option<&str>,
     ) -> Result<()> {
-        let start = self.values.len();
         let mut complete = true;
-        if self.target.options.drop_missing {
-            self.spans_before.clone_from(&self.spans);
-        }
+        self.row.clear();
         for (i, value) in values.into_iter().enumerate() {
             match value {
-                Ok(number) => {
-                    self.values.push(number.kept);
-                    self.spans[i].take(number);
-                }
+                Ok(number) => self.row.push(number),
                 Err(Flaw::Missing(_)) if self.target.options.drop_missing => complete = false,
                 Err(flaw) => return Err(self.flawed(&place(), self.choice.features[i], &flaw)),
             }
@@ -194,11 +188,11 @@ impl<'a> Rows<'a> {
             }
         }
         if !complete {
-            self.values.truncate(start);
-            std::mem::swap(&mut self.spans, &mut self.spans_before);
             self.dropped += 1;
             return Ok(());
         }
+        self.values.extend(self.row.iter().map(|number| number.kept));
+        self.spans.iter_mut().zip(&self.row).for_each(|(span, number)| span.take(*number));
         self.count += 1;
         match self.target.each.is_some() && self.count.is_multiple_of(CHUNK) {
             true => self.give_chunk(),

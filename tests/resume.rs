@@ -236,6 +236,26 @@ mod unix {
             child
         }
 
+        /// Waits for what the program does on its way.
+        fn wait_until(&mut self, what: &str, done: impl Fn() -> bool) {
+            let start = Instant::now();
+            while !done() {
+                assert!(self.0.try_wait().unwrap().is_none(), "it ended before {what}");
+                assert!(start.elapsed() < Duration::from_secs(120), "{what} never came");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+
+        /// Waits until it has taken the folder and written the data, and so trains.
+        fn wait_for_data(&mut self, place: &Place) {
+            let data = place.path("run/data.csv");
+            self.wait_until("its data", || data.exists());
+        }
+
+        fn wait_for_checkpoints(&mut self, place: &Place, run: &str, count: usize) {
+            self.wait_until("a checkpoint", || checkpoints(place, run).len() >= count);
+        }
+
         /// Sends a signal and waits for the end, far shorter than the training would take.
         fn stop(mut self, signal: &str) -> ExitStatus {
             let pid = self.0.id().to_string();
@@ -261,19 +281,6 @@ mod unix {
             paths.filter(|path| path.extension().is_some_and(|e| e == "safetensors")).collect();
         found.sort();
         found
-    }
-
-    fn wait_for_checkpoints(place: &Place, run: &str, count: usize) {
-        while checkpoints(place, run).len() < count {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Returns once the program has taken the folder and written the data, then trains.
-    fn wait_for_data(place: &Place) {
-        while !place.path("run/data.csv").exists() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
     }
 
     #[test]
@@ -312,8 +319,8 @@ mod unix {
     #[test]
     fn termination_is_an_interrupt() {
         let place = Place::new();
-        let endless = Endless::start(&place, "as asked");
-        wait_for_data(&place);
+        let mut endless = Endless::start(&place, "as asked");
+        endless.wait_for_data(&place);
         assert_eq!(endless.stop("-TERM").code(), Some(130));
         // The finished stage is kept, and the run can go on with its own settings only.
         let ran = place.run("train --resume --out run --epochs 3");
@@ -332,7 +339,7 @@ mod unix {
         let line = format!("run --out run {QUICK} --set safety.checkpoint_epochs=5");
         let line = line.replace("--epochs 3", "--epochs 100000");
         let mut endless = Endless::spawn(place.command(&line), "as asked");
-        wait_for_data(&place);
+        endless.wait_for_data(&place);
         std::fs::rename(place.path("run"), place.path("elsewhere")).unwrap();
         let code = endless.0.wait().unwrap().code();
         assert_eq!(code, Some(1));
@@ -343,8 +350,8 @@ mod unix {
     #[test]
     fn a_folder_in_use_is_refused() {
         let place = Place::new();
-        let endless = Endless::start(&place, "as asked");
-        wait_for_data(&place);
+        let mut endless = Endless::start(&place, "as asked");
+        endless.wait_for_data(&place);
         let line = format!("train my.csv --labels kind --out run {QUICK}");
         for (line, word) in [
             (format!("{line} --force"), "another process"),
@@ -379,8 +386,8 @@ mod unix {
             let run = format!("stopped-{engine}");
             let mut command = place.command(&format!("{line} --out {run}"));
             command.env("RAYON_NUM_THREADS", "1");
-            let endless = Endless::spawn(command, "as asked");
-            wait_for_checkpoints(&place, &run, 1);
+            let mut endless = Endless::spawn(command, "as asked");
+            endless.wait_for_checkpoints(&place, &run, 1);
             assert_eq!(endless.stop("-TERM").code(), Some(130));
             assert!(!checkpoints(&place, &run).is_empty());
             let ran = place.succeed(&format!("run --resume --out {run}"));
@@ -398,8 +405,8 @@ mod unix {
         let line = format!("run {line} --set safety.checkpoint_epochs=100");
         let start = |options: &str| {
             let command = place.command(&format!("{line} {options}"));
-            let endless = Endless::spawn(command, "as asked");
-            wait_for_checkpoints(&place, options.rsplit(' ').next().unwrap(), 2);
+            let mut endless = Endless::spawn(command, "as asked");
+            endless.wait_for_checkpoints(&place, options.rsplit(' ').next().unwrap(), 2);
             endless
         };
         drop(start("--out other"));
@@ -417,7 +424,7 @@ mod unix {
         let line = QUICK.replace("--epochs 3", "--epochs 100000");
         let line = format!("run {line} --set safety.checkpoint_epochs=200");
         let mut endless = Endless::spawn(place.command(&format!("{line} --out run")), "as asked");
-        wait_for_checkpoints(&place, "run", 2);
+        endless.wait_for_checkpoints(&place, "run", 2);
         endless.0.kill().unwrap();
         drop(endless);
         let newest = checkpoints(&place, "run").pop().unwrap();

@@ -3,7 +3,7 @@
 
     python3 -m venv /tmp/venv-tensorboard
     /tmp/venv-tensorboard/bin/pip install tensorboard pandas
-    cargo run --release -- train --epochs 20 --out /tmp/run
+    cargo run --release -- run --epochs 20 --out /tmp/run
     /tmp/venv-tensorboard/bin/python scripts/read_tensorboard.py /tmp/run
 """
 

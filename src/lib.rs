@@ -1,12 +1,12 @@
 //! modescope trains a variational autoencoder on numeric data, on any GPU through wgpu or on the
 //! CPU, draws samples from it, and says which modes of the data it learned, which it lost and why.
 //!
-//! Data flows one way through the rooms of this crate, and none imports one further down the line:
+//! Data flows one way through the rooms of this crate, in the order of a run:
 //!
 //! ```text
 //! data ──► vae + train ──► sample ──► audit ──► plot ──► report
 //!              ▲                        ▲
-//!       device, model                  tsne
+//!    device, model, fused          knn, tsne
 //! ```
 //!
 //! [`run`] strings them together into stages that write one run folder; [`cli`] is the command

@@ -138,7 +138,7 @@ impl Evidence<'_> {
             "That cannot be said either.".into()
         } else {
             format!(
-                "{}. Missing: {}. Under-weighted: {}. Too small to judge: {}.",
+                "{} modes. Missing: {}. Under-weighted: {}. Too small to judge: {}.",
                 audit.counts.missing,
                 with(|verdict| *verdict == Verdict::Missing),
                 with(|verdict| *verdict == Verdict::UnderWeighted),

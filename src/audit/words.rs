@@ -306,7 +306,7 @@ pub fn latent(latent: &LatentDiagnosis, samples: Option<&SamplesAudit>) -> Strin
                 false => format!(", which lose {}", lost.join(", ")),
             };
             format!(
-                " Decoded posterior draws capture {} modes, decoded prior draws {}{lost}.",
+                " Of the modes, decoded posterior draws capture {}, decoded prior draws {}{lost}.",
                 hole.posterior.captured, hole.prior.captured
             )
         }
@@ -406,7 +406,7 @@ pub fn metric_notes(metrics: &Metrics) -> String {
         false => "",
     };
     let notes = format!(
-        "With 95% intervals, whose methods the JSON Schema states; {rows} rows on each side{few}. \
+        "With 95% intervals, whose methods docs/audit.md states; {rows} rows on each side{few}. \
          High quality and exact copies are shares of all rows.{units}"
     );
     let Some(gap) = &metrics.nll_gap else { return notes };

@@ -31,7 +31,7 @@ pub struct Arguments {
     /// Folder of a trained run
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// A table: .csv, .parquet or .npy
+    /// A table: .csv, .parquet or .npy, or a folder of .parquet files
     #[arg(value_name = "DATA")]
     data: PathBuf,
     #[command(flatten)]

@@ -42,7 +42,7 @@ pub struct Arguments {
     /// Table to write: .csv, .parquet or .npy
     #[arg(long, value_name = "FILE", default_value = "samples.csv")]
     out: PathBuf,
-    /// Seed of the draws [default: one of the run's own, for rows that samples.csv has not]
+    /// Seed of the draws [default: made from the run's, for rows that samples.csv has not]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Replace the file if it is there

@@ -21,7 +21,7 @@ pub fn count() -> RangedI64ValueParser<i64> {
 /// Where to compute.
 #[derive(Args)]
 pub struct BackendArgument {
-    /// Where to compute
+    /// Where to compute [default: auto; of bench and doctor every one of this machine]
     #[arg(long, value_enum)]
     pub backend: Option<Backend>,
 }
@@ -41,7 +41,7 @@ impl BackendArgument {
 /// Options of every command that trains.
 #[derive(Args)]
 pub struct SettingsArguments {
-    /// A named recipe; `modescope recipes` lists them
+    /// A named recipe; `modescope recipes` lists them [default: calibrated]
     #[arg(long, value_name = "NAME")]
     pub recipe: Option<String>,
     /// A TOML file of settings, laid over the recipe
@@ -50,19 +50,19 @@ pub struct SettingsArguments {
     /// One setting, laid over the file, such as training.epochs=50; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub assignments: Vec<String>,
-    /// Seed of every random draw
+    /// Seed of every random draw [default: 1]
     #[arg(long, value_name = "N", value_parser = count())]
     pub seed: Option<i64>,
-    /// Passes over the data
+    /// Passes over the data [default: the recipe's]
     #[arg(long, value_name = "N", value_parser = count())]
     pub epochs: Option<i64>,
-    /// Rows to train on, counted in every pass: in place of --epochs, also for less than one pass
+    /// Rows to visit in all passes together, in place of --epochs: may be less than one pass
     #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "epochs")]
     pub rows: Option<i64>,
-    /// Who takes the training steps
+    /// Who takes the training steps [default: auto]
     #[arg(long, value_enum)]
     pub engine: Option<Engine>,
-    /// What to do where training diverges
+    /// What to do where training diverges [default: stop]
     #[arg(long, value_enum)]
     pub on_divergence: Option<OnDivergence>,
     #[command(flatten)]
@@ -72,7 +72,7 @@ pub struct SettingsArguments {
 /// Options of every command that reads a table.
 #[derive(Args)]
 pub struct TableArguments {
-    /// Feature columns by name, in this order [default: all but the label]
+    /// Feature columns by name, in this order [default: all but the label; of encode the model's]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     pub columns: Option<Vec<String>>,
     /// A column that is a label and no feature

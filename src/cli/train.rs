@@ -29,7 +29,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     if arguments.job.data.is_none() && arguments.job.earlier()?.is_none() {
         return Err(Error::input("there is no table to train on, and no run to resume")
-            .help("name a .csv, .parquet or .npy file; `modescope mixture` makes one to try"));
+            .help(
+                "name a .csv, .parquet or .npy file, or a folder of .parquet files; `modescope mixture` \
+                 makes one to try",
+            ));
     }
     let finished = arguments.job.execute(output, interrupt, Vec::new(), false, "train")?;
     let history = read_history(&finished.dir.file(RunDir::HISTORY))?;

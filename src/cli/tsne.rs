@@ -26,7 +26,7 @@ use crate::tsne::{EPOCHS, embed};
   modescope tsne my.csv --labels species --out embedding.csv
   modescope tsne runs/mine/latents.csv --columns mean0,mean1 --perplexity 50 --out latents-2d.csv")]
 pub struct Arguments {
-    /// A table: .csv, .parquet or .npy
+    /// A table: .csv, .parquet or .npy, or a folder of .parquet files
     #[arg(value_name = "TABLE")]
     table: PathBuf,
     #[command(flatten)]

@@ -57,8 +57,8 @@ impl Settings {
     }
 }
 
-const HELP: &str =
-    "`modescope recipes NAME` prints a recipe, whose keys and values show what can be set";
+const HELP: &str = "`modescope recipes NAME` prints a recipe; docs/handbook/parameters.md has every \
+                    setting and its values";
 
 /// Reads `--config FILE` and checks its keys on their own, so that errors carry its lines.
 ///
@@ -126,7 +126,8 @@ fn set(table: &mut Table, dotted: &str, value: Value) -> Result<()> {
     }
     if !keys().iter().any(|key| key == dotted) {
         let error = Error::input(format!("there is no setting \"{dotted}\""));
-        let known = keys();
+        let mut known = keys();
+        known.retain(|key| key != "recipe");
         return Err(match nearest(dotted, known.iter().map(String::as_str)) {
             Some(guess) => error.help(format!("did you mean {guess}?")),
             None => error.help(format!("the settings are: {}", known.join(", "))),

@@ -54,7 +54,7 @@ impl Figure for Scatter<'_> {
         };
         let colours = match self.classes {
             Some(_) => {
-                format!(", coloured by component ({} components)", self.class_names.len())
+                format!(", coloured by mode ({} modes)", self.class_names.len())
             }
             None => String::new(),
         };

@@ -89,7 +89,10 @@ fn tiles(audit: &SamplesAudit) -> Markup {
     let tile = |value: String, name: &str| {
         html! { div { dt { (name) } dd { (value) } } }
     };
-    let strict = |counts: EligibleCounts| format!("{} of {}", counts.strict, counts.modes);
+    let strict = |counts: EligibleCounts| match counts.modes {
+        0 => "too few to judge".into(),
+        modes => format!("{} of {modes}", counts.strict),
+    };
     html! {
         dl.tiles {
             (tile(format!("{} of {}", judged.captured, judged.modes), "modes captured"))

@@ -54,7 +54,7 @@
         const own = coordinates.map((values) => indices.map((index) => values[index]));
         const axes = { x: own[0], y: own[1], ...(inSpace && { z: own[2] }) };
         const place = names.map((name, i) => `${plain(name)}: %{${"xyz"[i]}}`).join("<br>");
-        const of = look ? `<br>component ${plain(look.name)}` : "";
+        const of = look ? `<br>mode ${plain(look.name)}` : "";
         return {
           type: inSpace ? "scatter3d" : "scatter",
           mode: "markers",

@@ -175,7 +175,7 @@ fn choice(legend: &str, name: &str, chosen: &str, options: &[(&str, &str)]) -> M
 
 /// What points are coloured by.
 fn colour(chosen: &str) -> Markup {
-    choice("Colour by", "colour", chosen, &[("class", "component"), ("set", "real or generated")])
+    choice("Colour by", "colour", chosen, &[("class", "mode"), ("set", "real or generated")])
 }
 
 /// A column for each axis.

@@ -62,8 +62,9 @@ impl LatentPlane {
         let ratio = Array2::from_shape_fn((latents.nrows(), 1), |(point, _)| {
             decades((prior[point], posterior[point]))
         });
-        let in_holes: f64 =
-            pairs().filter(|(prior, posterior)| *posterior < HOLE * prior).map(|(p, _)| p).sum();
+        let holes = pairs().filter(|(prior, posterior)| *posterior < HOLE * prior);
+        // Unlike `sum`, which begins with −0.
+        let in_holes = holes.fold(0.0, |sum, (prior, _)| sum + prior);
         let hole_share = in_holes / prior.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         Ok(Some(Self { latents, decoded, ratio, hole_share }))
     }

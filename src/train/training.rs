@@ -198,6 +198,8 @@ struct Stepper<'a> {
     feeder: Option<Feeder<'a>>,
     /// Where the next step stands; its sums and seconds are of what was read so far.
     position: Position,
+    /// The steps of its epoch.
+    steps: Vec<Step>,
     /// Steps whose losses were not read yet, by call of the trainer.
     unread: Vec<Vec<Step>>,
     /// Seconds of training so far.
@@ -211,8 +213,8 @@ impl<'a> Stepper<'a> {
     fn new(job: Job<'a>, trainer: Box<dyn Trainer + 'a>, position: Position) -> Result<Self> {
         let (seconds, read_at) = (position.seconds, Instant::now());
         let feeder = Feeder::new(&job)?;
-        let (unread, diverged) = (Vec::new(), None);
-        Ok(Self { job, trainer, feeder, position, unread, seconds, read_at, diverged })
+        let (steps, unread, diverged) = (Vec::new(), Vec::new(), None);
+        Ok(Self { job, trainer, feeder, position, steps, unread, seconds, read_at, diverged })
     }
 
     fn is_done(&self) -> bool {
@@ -236,21 +238,22 @@ impl<'a> Stepper<'a> {
         {
             self.trainer.load(rows)?;
         }
-        let share = RETRY_RATE.powi(retries as i32);
-        let mut steps = self.job.steps(epoch).split_off(first);
-        steps.iter_mut().for_each(|step| step.rate *= share);
-        let all = first + steps.len();
+        if self.steps.first().is_none_or(|step| step.epoch != epoch as u64) {
+            let share = RETRY_RATE.powi(retries as i32);
+            self.steps = self.job.steps(epoch);
+            self.steps.iter_mut().for_each(|step| step.rate *= share);
+        }
         let before = self.job.steps_before(epoch) + first;
         let is_stopped = || interrupt.load(Ordering::Relaxed);
         let read_at = self.read_at;
-        let taken = self.trainer.steps(&steps, &mut |taken| {
+        let steps = &self.steps[first..];
+        let taken = self.trainer.steps(steps, &mut |taken| {
             observer.on_step(before + taken);
             !is_stopped() && read_at.elapsed() < LOOK_INTERVAL
         })?;
-        steps.truncate(taken);
-        self.unread.push(steps);
+        self.unread.push(steps[..taken].to_vec());
         self.position.step += taken;
-        if self.position.step == all {
+        if self.position.step == self.steps.len() {
             (self.position.epoch, self.position.step) = (epoch + 1, 0);
         }
         let interval = self.trainer.read_interval().min(LOOK_INTERVAL);

@@ -1,7 +1,7 @@
 //! What the interactive views of the page show, as the JSON that it embeds.
 
 use ndarray::{ArrayView1, ArrayView2};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::plot::PriorComponent;
 use crate::plot::theme::{GENERATED, Marker, REAL, Style, class_style};
@@ -74,7 +74,7 @@ impl Class {
 }
 
 /// What points stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Set {
     /// Rows trained on.

@@ -87,18 +87,14 @@ fn embeddings(context: &Context, names: &[String]) -> Result<Vec<Embedding>> {
         Points::new(set, values.view(), rows.len(), numbers, classes.as_deref())
     };
     let by_perplexity = rows.chunk_by(|a, b| {
-        a.perplexity == b.perplexity && (a.source == "latent") == (b.source == "latent")
+        a.perplexity == b.perplexity && (a.source == Set::Latent) == (b.source == Set::Latent)
     });
     Ok(by_perplexity
         .map(|rows| Embedding {
             perplexity: rows[0].perplexity,
             sets: rows
                 .chunk_by(|a, b| a.source == b.source)
-                .map(|rows| match rows[0].source.as_str() {
-                    "latent" => of_set(rows, Set::Latent),
-                    "real" => of_set(rows, Set::Real),
-                    _ => of_set(rows, Set::Generated),
-                })
+                .map(|rows| of_set(rows, rows[0].source))
                 .collect(),
         })
         .collect())

@@ -8,7 +8,6 @@ use super::audit::{read_latents, read_rows};
 use super::classes::Classes;
 use super::data::first_rows;
 use super::latent_plane::{LatentPlane, components, prior_mixture};
-use super::tsne::coloured_rows;
 use super::{Context, EmbeddingRow, RunDir};
 use crate::audit::clusters::{KChoice, KSummary};
 use crate::audit::findings::Findings;
@@ -16,13 +15,14 @@ use crate::audit::structure::Clusters;
 use crate::config::{KlReduction, Likelihood, ScalingKind, Settings};
 use crate::data::Scaling;
 use crate::error::Result;
+use crate::files::read_records;
 use crate::model::SavedModel;
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
     Comparison, KChoice as KFigure, KCurve, Latent, LatentMap, Losses, Marginals, Picture, Scatter,
     Tsne, TsnePanel,
 };
-use crate::report::Caption;
+use crate::report::{Caption, Set};
 use crate::train::{EpochRecord, read_history};
 use crate::vae::Model;
 
@@ -213,16 +213,20 @@ fn k_choice(clusters: &Clusters, folder: &Path) -> Result<Picture> {
 
 /// A picture of the embeddings of the posterior means, and one of those of rows.
 fn embeddings(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
-    let rows = coloured_rows(context)?;
-    let points = |source: &str, perplexity: f64| {
-        let of = |row: &&EmbeddingRow| row.source == source && row.perplexity == perplexity;
+    let rows: Vec<EmbeddingRow> = read_records(&context.dir.file(RunDir::TSNE))?;
+    let points = |source: Option<Set>, perplexity: f64| {
+        let of = |row: &&EmbeddingRow| Some(row.source) == source && row.perplexity == perplexity;
         let points: Vec<[f32; 2]> = rows.iter().filter(of).map(|row| [row.x, row.y]).collect();
         ndarray::arr2(&points)
     };
     let mut pictures = Vec::new();
     for (sources, title, name) in [
-        (["latent", ""], "t-SNE of the posterior means", "tsne"),
-        (["real", "generated"], "t-SNE of real and generated rows together", "tsne-rows"),
+        ([Some(Set::Latent), None], "t-SNE of the posterior means", "tsne"),
+        (
+            [Some(Set::Real), Some(Set::Generated)],
+            "t-SNE of real and generated rows together",
+            "tsne-rows",
+        ),
     ] {
         let embeddings: Vec<(String, [Array2<f32>; 2])> = context
             .plan

@@ -14,6 +14,7 @@ use super::{Context, RunDir, interruptible};
 use crate::data::Units;
 use crate::error::{Error, Result};
 use crate::files;
+use crate::report::Set;
 use crate::tsne::{EPOCHS, Embedding, embed};
 
 /// Rows of each kind that are embedded together: enough to see which keep apart.
@@ -26,9 +27,8 @@ pub struct EmbeddingRow {
     pub x: f32,
     /// Second coordinate.
     pub y: f32,
-    /// What was embedded: `latent` for posterior means; `real` and `generated` for rows, which are
-    /// embedded together.
-    pub source: String,
+    /// What was embedded; real and generated rows together.
+    pub source: Set,
     /// Label of the row, or its component of a given mixture; empty where there is neither.
     pub component: String,
     /// Perplexity of the embedding that the row belongs to.
@@ -38,7 +38,7 @@ pub struct EmbeddingRow {
 /// Rows to embed, with the source and the component of each.
 struct Job {
     rows: Array2<f32>,
-    tags: Vec<(&'static str, String)>,
+    tags: Vec<(Set, String)>,
     perplexity: f64,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             .map(|((source, component), point)| EmbeddingRow {
                 x: point[0],
                 y: point[1],
-                source: source.into(),
+                source,
                 component,
                 perplexity,
             })
@@ -84,9 +84,9 @@ pub(super) fn coloured_rows(context: &Context) -> Result<Vec<EmbeddingRow>> {
     let is_same =
         |a: &EmbeddingRow, b: &EmbeddingRow| a.perplexity == b.perplexity && a.source == b.source;
     for rows in rows.chunk_by_mut(is_same) {
-        let of_row = match rows[0].source.as_str() {
-            "generated" => classes.generated.as_deref().unwrap_or_default(),
-            _ => &classes.real,
+        let of_row = match rows[0].source {
+            Set::Generated => classes.generated.as_deref().unwrap_or_default(),
+            Set::Real | Set::Latent => &classes.real,
         };
         for (row, &class) in rows.iter_mut().zip(of_row).filter(|(row, _)| row.component.is_empty())
         {
@@ -119,12 +119,12 @@ fn jobs(context: &Context) -> Result<Vec<Job>> {
     .map_err(|error| Error::failed(format!("real and generated rows: {error}")))?;
     let joint = Units::of(real.rows()).apply(joint.view());
     let sets = [
-        (means, (0..real.len()).map(|row| tag("latent", of_real, row)).collect::<Vec<_>>()),
+        (means, (0..real.len()).map(|row| tag(Set::Latent, of_real, row)).collect::<Vec<_>>()),
         (
             joint,
             (0..count)
-                .map(|row| tag("real", of_real, row))
-                .chain((0..count).map(|row| tag("generated", of_generated, row)))
+                .map(|row| tag(Set::Real, of_real, row))
+                .chain((0..count).map(|row| tag(Set::Generated, of_generated, row)))
                 .collect(),
         ),
     ];

@@ -20,9 +20,14 @@
   // The palette's black is ink, which is light on a dark page.
   const tone = (color) => (color === "#000000" ? css("--mark") : color);
 
+  // The least and the largest of values.
+  const ends = (values) => values.reduce(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Infinity, -Infinity],
+  );
+
   const scaled = (values) => {
-    const low = values.reduce((a, b) => Math.min(a, b), Infinity);
-    const high = values.reduce((a, b) => Math.max(a, b), -Infinity);
+    const [low, high] = ends(values);
     return values.map((value) => (high > low ? (value - low) / (high - low) : 0));
   };
 
@@ -107,8 +112,6 @@
     dragmode: "pan",
   });
 
-  const span = (values) => values.reduce((a, b) => Math.max(a, b)) - values.reduce((a, b) => Math.min(a, b));
-
   // Real and generated rows, in space where there are three columns to show.
   function rows(options, chart) {
     const inSpace = data.columns.length > 2;
@@ -121,7 +124,10 @@
     const raw = options.get("values") === "raw";
     const at = (points) => shown.map((column) => (raw ? points.columns[column] : scaled(points.columns[column])));
     const placed = sets.map(at);
-    const spans = shown.map((_, i) => span(placed.flatMap((columns) => columns[i])));
+    const spans = shown.map((_, i) => {
+      const [low, high] = ends(placed.flatMap((columns) => columns[i]));
+      return high - low;
+    });
     const longest = Math.max(...spans);
     // Columns that spread alike share a unit, and so a scale.
     const alike = longest <= 5 * Math.min(...spans);
@@ -159,19 +165,15 @@
     return VIRIDIS[low].map((from, i) => from + (place - low) * (VIRIDIS[low + 1][i] - from));
   };
 
-  // What the colours of a map mean.
-  const key = (name, values, blank) => {
-    const known = values.filter((value) => value !== null);
-    const [low, high] = [Math.min(...known), Math.max(...known)]
-      .map((value) => String(Number(value.toPrecision(3))).replace("-", "−"));
+  // What the colours of a map mean that has values between these ends.
+  const key = (name, reach, blank) => {
+    const [low, high] = reach.map((value) => String(Number(value.toPrecision(3))).replace("-", "−"));
     return ` Colour: ${name}, ${low} (dark) to ${high} (light)${blank}.`;
   };
 
   // Values over a square grid as an image behind a chart; nothing is drawn where there is none.
-  function behind([xs, ys], values) {
+  function behind([xs, ys], values, [low, high]) {
     const side = xs.length;
-    const known = values.filter((value) => value !== null);
-    const [low, range] = [Math.min(...known), span(known)];
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = side;
     const context = canvas.getContext("2d");
@@ -179,7 +181,7 @@
     values.forEach((value, index) => {
       // The grid starts at the bottom, an image at the top.
       const pixel = (side - 1 - Math.floor(index / side)) * side + (index % side);
-      const color = value === null ? [0, 0, 0, 0] : [...viridis(range > 0 ? (value - low) / range : 0.5), 255];
+      const color = value === null ? [0, 0, 0, 0] : [...viridis(high > low ? (value - low) / (high - low) : 0.5), 255];
       pixels.data.set(color, 4 * pixel);
     });
     context.putImageData(pixels, 0, 0);
@@ -205,10 +207,11 @@
     const wanted = options.get("map");
     const isRatio = wanted === "ratio";
     const values = map && wanted ? (isRatio ? map.ratio : map.decoded[Number(wanted)]) : null;
-    const images = values ? [behind(map.axes, values)] : [];
+    const reach = values && ends(values.filter((value) => value !== null));
+    const images = values ? [behind(map.axes, values, reach)] : [];
     const meta = !values ? null : isRatio
-      ? key("log₁₀ of posteriors over prior", values, "; blank where neither has mass")
-      : key(data.columns[Number(wanted)], values, "");
+      ? key("log₁₀ of posteriors over prior", reach, "; blank where neither has mass")
+      : key(data.columns[Number(wanted)], reach, "");
     const total = prior.reduce((sum, { weight }) => sum + weight, 0);
     const heaviest = prior.reduce((most, { weight }) => Math.max(most, weight), 0);
     const radii = prior.length === 1 ? [1, 2, 3] : [2];

@@ -11,7 +11,7 @@ thread_local! {
 }
 
 /// What `call` gives, or, where it panics, why. What it was working on is not to be used again.
-pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn panic_as_error<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
         let earlier = take_hook();
@@ -34,9 +34,9 @@ mod tests {
     #[test]
     fn a_panic_is_an_error_and_the_next_call_is_guarded_too() {
         for _ in 0..2 {
-            assert_eq!(guarded::<()>(|| panic!("page {}", 3)), Err("page 3".to_owned()));
+            assert_eq!(panic_as_error::<()>(|| panic!("page {}", 3)), Err("page 3".to_owned()));
         }
-        assert_eq!(guarded(|| guarded(|| 1)), Ok(Ok(1)));
+        assert_eq!(panic_as_error(|| panic_as_error(|| 1)), Ok(Ok(1)));
         assert!(!GUARDED.get());
     }
 }

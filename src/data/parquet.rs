@@ -20,7 +20,7 @@ use parquet::file::properties::WriterProperties;
 
 use self::claims::{footer_holds, pages_hold};
 use super::choice::{Choice, check_width};
-use super::guard::guarded;
+use super::guard::panic_as_error;
 use super::rows::{DAMAGED, Flaw, RowSink, narrow, text_help};
 use crate::error::{Error, Result};
 use crate::input;
@@ -47,9 +47,10 @@ impl ParquetFile {
             return Err(unreadable(path, &"its footer claims more than it has bytes for"));
         }
         // What is behind a damaged footer, or in a damaged page, the library does not expect.
-        let metadata = guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()))
-            .map_err(|what| unreadable(path, &what))?
-            .map_err(|error| unreadable(path, &error))?;
+        let metadata =
+            panic_as_error(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()))
+                .map_err(|what| unreadable(path, &what))?
+                .map_err(|error| unreadable(path, &error))?;
         if !lies_within(metadata.metadata(), length) {
             return Err(unreadable(path, &"its columns reach beyond its end"));
         }
@@ -117,12 +118,12 @@ impl ParquetFile {
             .with_offset(rows.start as usize)
             .with_limit(count as usize)
             .with_batch_size(DECODED_ROWS);
-        let mut batches = guarded(|| builder.build())
+        let mut batches = panic_as_error(|| builder.build())
             .map_err(panicked)?
             .map_err(|error| unreadable(&self.path, &error))?;
         let (double, text) = (Float64Type::DATA_TYPE, StringArray::DATA_TYPE);
         let end = number + count;
-        while let Some(batch) = guarded(|| batches.next()).map_err(panicked)? {
+        while let Some(batch) = panic_as_error(|| batches.next()).map_err(panicked)? {
             let batch = batch.map_err(|error| unreadable(&self.path, &error))?;
             let cast = |column: usize, kind| -> Result<ArrayRef> {
                 // A batch holds the chosen columns in the order of the file.

@@ -96,7 +96,7 @@ fn each_control_does_what_it_says() {
     assert_eq!(rows("[sets, count]"), json!([["real"], 180]));
     assert_eq!(rows("colors"), json!(["#0072B2", "#D55E00"]));
     let template = rows("points[1].hovertemplate");
-    for part in ["real row %{customdata}", "component right", "a: %{x}"] {
+    for part in ["real row %{customdata}", "mode right", "a: %{x}"] {
         assert!(template.as_str().unwrap().contains(part), "{template}");
     }
     let largest = "points.flatMap(({ x }) => x).reduce((a, b) => Math.max(a, b))";

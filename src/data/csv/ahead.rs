@@ -100,6 +100,6 @@ mod tests {
         let mut records = ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
         let mut batch = Batch::default();
         assert!(fill(&mut batch, &mut records).unwrap());
-        assert_eq!((batch.filled, batch.records.len()), (1, 1));
+        assert_eq!((batch.filled, batch.records.len()), (2, 2));
     }
 }

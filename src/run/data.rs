@@ -183,26 +183,18 @@ impl Dataset {
             }
             return Ok(Self::from_mixture(Mixture::read(&truth)?, &plan.settings));
         };
-        let source = plan.decided.source.clone();
-        if folder.join(RunDir::DATA).exists() {
-            let path = folder.join(RunDir::DATA);
-            let copy = Self::from_file(&path, &plan.settings, false, watch)?;
-            let written = RunDir::read_stamp(folder, COPY);
-            return match (&copy.source, written) {
-                (Source::File { hash, .. }, Some(written)) if *hash != written => {
-                    Err(Error::input(format!("{} has changed since the run", path.display()))
-                        .help("put the file back as it was, or run again with --force"))
-                }
-                _ => Ok(Self { source, ..copy }),
-            };
-        }
-        let dataset = Self::from_file(path, &plan.settings, true, watch)?;
-        match &dataset.source {
-            Source::File { hash: found, .. } if found != hash => {
+        let copy = folder.join(RunDir::DATA);
+        let (path, is_original, known) = match copy.exists() {
+            true => (&copy, false, RunDir::read_stamp(folder, COPY)),
+            false => (path, true, Some(hash.clone())),
+        };
+        let dataset = Self::from_file(path, &plan.settings, is_original, watch)?;
+        match (&dataset.source, known) {
+            (Source::File { hash, .. }, Some(known)) if *hash != known => {
                 Err(Error::input(format!("{} has changed since the run", path.display()))
                     .help("put the file back as it was, or run again with --force"))
             }
-            _ => Ok(Self { source, ..dataset }),
+            _ => Ok(Self { source: plan.decided.source.clone(), ..dataset }),
         }
     }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::latent::{LatentDiagnosis, lost_to_the_prior};
-use super::ledger::{Judged, LEAST_TRAINING_ROWS, Mode, Verdict};
+use super::ledger::{Judged, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, Mode, Verdict};
 use crate::data::Gaussian;
 
 /// The share of the last epochs whose held-out bound is compared with that of as many before.
@@ -154,8 +154,9 @@ fn too_few(real: f64, generated: f64) -> Cause {
     Cause {
         kind: CauseKind::TooFewPoints,
         evidence: format!(
-            "about {real:.0} real rows and {generated:.0} generated ones belong to it, and it takes 20 \
-             and 50, and 20 of high quality that other modes do not hide"
+            "about {real:.0} real rows and {generated:.0} generated ones belong to it, and it takes \
+             {LEAST_TRAINING_ROWS} and {LEAST_ROWS}, and {LEAST_EXPECTED} of high quality that other modes do \
+             not hide"
         ),
         remedy: Some(remedy.into()),
     }

@@ -38,6 +38,7 @@ pub use self::judged::{Counts, EligibleCounts, Judged, Mode};
 pub(super) use self::rows::Hidden;
 use self::rows::{Group, Shape};
 pub use self::verdict::Verdict;
+pub(crate) use self::verdict::{CAPTURED, MISSING, OVER_WEIGHTED};
 use self::verdict::{Decision, Figure, Figures};
 pub(super) use self::verdict::{SHIFTED, SHRUNK, SMEARED};
 use super::em::hidden_by_steps;
@@ -55,11 +56,11 @@ const TRUTH_STEP: u64 = u64::MAX;
 /// Probability that a row of a mode is of high quality.
 const HIGH_QUALITY: f64 = 0.9973;
 /// Training rows below which a mode is too small to judge.
-pub(super) const LEAST_TRAINING_ROWS: f64 = 20.0;
+pub(crate) const LEAST_TRAINING_ROWS: f64 = 20.0;
 /// Rows to judge below which a mode is too small to judge.
-const LEAST_ROWS: f64 = 50.0;
+pub(crate) const LEAST_ROWS: f64 = 50.0;
 /// High-quality rows below which, expected to judge, a mode is too small to judge.
-const LEAST_EXPECTED: f64 = 20.0;
+pub(crate) const LEAST_EXPECTED: f64 = 20.0;
 /// The chance that an audit meets an interval that does not hold, at most.
 const ERROR: f64 = 0.05;
 /// Rows that the widths of fitted modes are measured on at most.

@@ -3,7 +3,10 @@
 use super::cause::{Cause, CauseKind};
 use super::estimate::Estimate;
 use super::latent::LatentDiagnosis;
-use super::ledger::{Counts, EligibleCounts, Mode, SHIFTED, SHRUNK, SMEARED, Verdict};
+use super::ledger::{
+    Counts, EligibleCounts, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, Mode, SHIFTED, SHRUNK,
+    SMEARED, Verdict,
+};
 use super::metrics::{FEWEST_ROWS, Metrics};
 use super::reference::Kind;
 use super::samples::{AuditedMode, SamplesAudit};
@@ -27,8 +30,8 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
         let here =
             if modes == 1 { "the one here has".into() } else { format!("the {modes} here have") };
         return format!(
-            "No mode can be judged: each takes 20 real rows and 50 generated ones, 20 of them of high \
-             quality that no other mode hides, and {here} fewer."
+            "No mode can be judged: each takes {LEAST_TRAINING_ROWS} real rows and {LEAST_ROWS} generated \
+             ones, {LEAST_EXPECTED} of them of high quality that no other mode hides, and {here} fewer."
         );
     }
     let collapsed = cause.is_some_and(|cause| cause.kind == CauseKind::Collapse);

@@ -4,7 +4,10 @@ use maud::{Markup, html};
 
 use super::parts::{scrolling, table, terms};
 use super::{Class, Page};
-use crate::audit::ledger::EligibleCounts;
+use crate::audit::ledger::{
+    CAPTURED, EligibleCounts, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, MISSING,
+    OVER_WEIGHTED,
+};
 use crate::audit::samples::{AuditedMode, SamplesAudit};
 use crate::audit::words::{self, Standing};
 
@@ -38,13 +41,18 @@ impl Page {
         let Some(audit) = &self.findings.samples else { return html! {} };
         let causes = words::causes(audit);
         let places = words::places(audit);
+        let too_small = format!(
+            "fewer than {LEAST_TRAINING_ROWS} real rows or {LEAST_ROWS} generated ones are expected, or \
+             fewer than {LEAST_EXPECTED} of high quality that no other mode hides, so a gap could be chance."
+        );
         html! {
             p { (words::reference(audit)) }
             (mode_table(audit))
             p.evidence {
                 "A bar is the number of generated rows near the mode over the number expected of a \
-                 perfect generator, its line the 95% interval. The mark at 1 is as in the data; below \
-                 0.2 a mode is missing, below 0.5 under-weighted, above 2 over-weighted."
+                 perfect generator, its line the 95% interval. The mark at 1 is as in the data; below "
+                (MISSING) " a mode is missing, below " (CAPTURED) " under-weighted, above "
+                (OVER_WEIGHTED) " over-weighted."
             }
             @if !causes.is_empty() {
                 h3 { "Why, and what to try" }
@@ -65,8 +73,7 @@ impl Page {
                 ("Spread", "their variance over that of the mode: below 1 they are too narrow, above 1 too \
                   wide."),
                 ("Borderline", "the interval crosses a threshold, so more samples could change the verdict."),
-                ("Too small to judge", "fewer than 20 real rows or 50 generated ones are expected, or fewer \
-                  than 20 of high quality that no other mode hides, so a gap could be chance."),
+                ("Too small to judge", &too_small),
             ]))
         }
     }
@@ -151,7 +158,7 @@ pub(super) fn bar(audited: &AuditedMode, standing: &str) -> Markup {
     let line = |x: f64, class| html! { line class=(class) x1=(x) x2=(x) y1="0" y2=(height) {} };
     html! {
         svg.bar viewBox={ "0 0 " (width) " " (height) } width=(width) height=(height) aria-hidden="true" {
-            (line(x(0.2), "threshold")) (line(x(0.5), "threshold")) (line(x(2.0), "threshold"))
+            @for threshold in [MISSING, CAPTURED, OVER_WEIGHTED] { (line(x(threshold), "threshold")) }
             rect class=(standing) x="0" y="5" width=(x(ratio)) height=(height - 10.0) {}
             (line(x(1.0), "one"))
             line.interval x1=(x(low)) x2=(x(high)) y1=(middle) y2=(middle) {}

@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Below this ratio a mode is missing.
-const MISSING: f64 = 0.2;
+pub(crate) const MISSING: f64 = 0.2;
 /// Below this ratio it is under-weighted; from it on it is captured.
-pub(super) const CAPTURED: f64 = 0.5;
+pub(crate) const CAPTURED: f64 = 0.5;
 /// Above this ratio it is over-weighted.
-const OVER_WEIGHTED: f64 = 2.0;
+pub(crate) const OVER_WEIGHTED: f64 = 2.0;
 /// Above this share of rows near the border to a neighbour it is merged with it: half of what rows
 /// spread evenly between the two would give.
 const BRIDGED: f64 = 0.25;

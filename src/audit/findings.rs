@@ -172,7 +172,7 @@ impl Preflight {
                          latents ({variances})"
                     ),
                 };
-                let smaller = below("training.beta", beta * share, 0.0);
+                let smaller = below("training.beta", beta * share, 1e-12);
                 let remedy = match (recipe, smaller) {
                     (Some(recipe), Some(smaller)) => {
                         Some(format!("--recipe {recipe}, or {smaller}"))

@@ -46,13 +46,8 @@ impl Settings {
             ("training.batch", "at least 1", training.batch != Some(0)),
             (
                 "training.beta",
-                "at least 0 and finite",
-                training.beta >= 0.0 && training.beta.is_finite(),
-            ),
-            (
-                "training.beta",
-                "above 0 with likelihood mean-squared-error, whose variance it stands for",
-                training.beta > 0.0 || model.likelihood.has_sigma(),
+                "at least 1e-12 and finite",
+                training.beta >= 1e-12 && training.beta.is_finite(),
             ),
             (
                 "training.beta_warm_up",

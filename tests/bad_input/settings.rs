@@ -76,7 +76,11 @@ fn grids() {
             "[grid]\nmixture.rows = [10, 20]\n",
             &["mixture.rows", "share data"],
         ),
-        case("a bad value", "[grid]\ntraining.beta = [1, -1]\n", &["training.beta", "at least 0"]),
+        case(
+            "a bad value",
+            "[grid]\ntraining.beta = [1, -1]\n",
+            &["training.beta", "at least 1e-12"],
+        ),
         case("a list of texts", "[grid]\ntraining.beta = [\"x\"]\n", &["\"x\"", "f64"]),
         case("too many values", rates, &["more than 100000"]),
         case("a thousand layers", wide, &["model.hidden", "at most 100"]),

@@ -24,11 +24,11 @@ use crate::audit::structure::MOST_COMPONENTS;
 use crate::audit::subset::subset;
 use crate::config::Recipe;
 use crate::data::{ReadOptions, read};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::write_bytes;
 use crate::model::SavedModel;
 use crate::train::{EpochRecord, read_history};
-use crate::vae::Model;
+use crate::vae::{Latents, Model};
 
 /// Held-out rows whose likelihood is estimated, by 256 draws each.
 const MOST_HELD_OUT: usize = 2000;
@@ -38,7 +38,7 @@ const EIGENVALUES: usize = 8;
 pub(super) fn stage(context: &Context) -> Result<()> {
     let history = read_history(&context.dir.file(RunDir::HISTORY))?;
     let mut notes = Vec::new();
-    let generated = read_rows(context, RunDir::SAMPLES)?;
+    let generated = read_samples(context)?;
     let mut audited = match check_rows(context.dataset.training.len(), generated.nrows()) {
         Ok(()) => Some(audit_samples(context, generated)?),
         Err(error) => {
@@ -222,18 +222,35 @@ fn held_out_gap(context: &Context, model: &Model, audited: &Audited) -> Result<O
     }))
 }
 
-/// The rows of one of the run's own tables.
-pub(super) fn read_rows(context: &Context, name: &str) -> Result<Array2<f32>> {
-    let loaded = read(&context.dir.file(name), &ReadOptions::default())?;
-    Ok(loaded.table.rows().to_owned())
+/// The run's samples.
+pub(super) fn read_samples(context: &Context) -> Result<Array2<f32>> {
+    let path = context.dir.file(RunDir::SAMPLES);
+    let samples = read(&path, &ReadOptions::default())?.table;
+    match samples.columns() == context.dataset.table.columns() {
+        true => Ok(samples.rows().to_owned()),
+        false => Err(Error::damaged(&path, "its columns are not those of the run's data")),
+    }
 }
 
 /// The latents of the training rows, in their order: means, then log-variances.
 pub(super) fn read_latents(context: &Context) -> Result<Array2<f32>> {
     let labels = context.dataset.table.labels().map(|labels| labels.column.clone());
     let options = ReadOptions { labels, ..ReadOptions::default() };
-    let latents = read(&context.dir.file(RunDir::LATENTS), &options)?.table;
-    match encodes_every_row(context.dataset) {
+    let path = context.dir.file(RunDir::LATENTS);
+    let latents = read(&path, &options)?.table;
+    let every = encodes_every_row(context.dataset);
+    let rows = match every {
+        true => context.dataset.table.len(),
+        false => context.dataset.training.len().min(context.plan.settings.analysis.rows),
+    };
+    if latents.columns() != Latents::columns(context.plan.decided.latent) {
+        return Err(Error::damaged(&path, "its columns are not those of the run's model"));
+    }
+    if latents.len() != rows {
+        let what = format!("it has {} rows, and {rows} were encoded", latents.len());
+        return Err(Error::damaged(&path, what));
+    }
+    match every {
         true => Ok(latents.rows().select(Axis(0), &context.dataset.training_rows)),
         false => Ok(latents.rows().to_owned()),
     }

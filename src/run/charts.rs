@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use ndarray::{Array2, Axis, s};
 
-use super::audit::{read_latents, read_rows};
+use super::audit::{read_latents, read_samples};
 use super::classes::Classes;
 use super::data::first_rows;
 use super::latent_plane::{LatentPlane, components, prior_mixture};
 use super::tsne::coloured_rows;
-use super::{Context, EmbeddingRow, RunDir};
+use super::{Context, EmbeddingRow};
 use crate::error::Result;
 use crate::model::SavedModel;
 use crate::report::{Charts, Class, Embedding, Gaussian, Latents, Map, Points, Set, most_rows};
@@ -21,7 +21,7 @@ pub(super) fn charts(context: &Context) -> Result<(Charts, Option<f64>)> {
     let columns = dataset.table.columns().to_vec();
     let most = most_rows(columns.len());
     let real = dataset.first(most);
-    let samples = read_rows(context, RunDir::SAMPLES)?;
+    let samples = read_samples(context)?;
     let generated = first_rows(&samples, most);
     let classes = Classes::find(context, &real, generated.view())?;
     let names = classes.as_ref().map_or(&[][..], |classes| &classes.names);

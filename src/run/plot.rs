@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ndarray::{Array2, s};
 
-use super::audit::{read_latents, read_rows};
+use super::audit::{read_latents, read_samples};
 use super::classes::Classes;
 use super::data::first_rows;
 use super::latent_plane::{LatentPlane, components, prior_mixture};
@@ -49,7 +49,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
 /// Real and generated rows, as many of each.
 fn rows(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
     let real = context.dataset.first(context.plan.settings.analysis.rows);
-    let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, real.len());
+    let generated = first_rows(&read_samples(context)?, real.len());
     let classes = Classes::find(context, &real, generated.view())?;
     let class_names = names(classes.as_ref());
     let (columns, title) = (real.columns(), "The data");

@@ -7,7 +7,7 @@ use ndarray::{Array2, Axis, concatenate, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::audit::{read_latents, read_rows};
+use super::audit::{read_latents, read_samples};
 use super::classes::Classes;
 use super::data::first_rows;
 use super::{Context, RunDir, interruptible};
@@ -76,7 +76,7 @@ pub(super) fn coloured_rows(context: &Context) -> Result<Vec<EmbeddingRow>> {
         return Ok(rows);
     }
     let most = context.plan.settings.analysis.rows;
-    let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, most);
+    let generated = first_rows(&read_samples(context)?, most);
     let Some(classes) = Classes::find(context, &context.dataset.first(most), generated.view())?
     else {
         return Ok(rows);
@@ -100,7 +100,7 @@ pub(super) fn coloured_rows(context: &Context) -> Result<Vec<EmbeddingRow>> {
 fn jobs(context: &Context) -> Result<Vec<Job>> {
     let rows = context.plan.settings.analysis.rows;
     let real = context.dataset.first(rows);
-    let generated = first_rows(&read_rows(context, RunDir::SAMPLES)?, rows);
+    let generated = first_rows(&read_samples(context)?, rows);
     let latents = first_rows(&read_latents(context)?, rows);
     let means = latents.slice(s![.., ..latents.ncols() / 2]).to_owned();
 

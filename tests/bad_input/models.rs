@@ -197,6 +197,41 @@ fn what_a_report_is_made_of() {
         }
         place.write(format!("run/{file}"), whole);
     }
+    // Tables that are not what the run wrote: a row less, or a column.
+    let narrow = |text: &str| -> String {
+        text.lines().map(|line| format!("{}\n", line.split_once(',').unwrap().1)).collect()
+    };
+    let short = |text: &str| text[..text.trim_end().rfind('\n').unwrap()].to_owned();
+    for (file, content, words) in [
+        (
+            "samples.csv",
+            narrow(&place.read("run/samples.csv")),
+            "columns are not those of the run's data",
+        ),
+        (
+            "latents.csv",
+            narrow(&place.read("run/latents.csv")),
+            "columns are not those of the run's model",
+        ),
+        (
+            "latents.csv",
+            short(&place.read("run/latents.csv")),
+            "it has 29 rows, and 30 were encoded",
+        ),
+    ] {
+        let whole = place.read(format!("run/{file}"));
+        let case = case(file, content, &[file, words]);
+        check_in(&place, &case, "report run", &format!("run/{file}"));
+        std::fs::rename(place.path("run/audit.json"), place.path("audit.json")).unwrap();
+        check_in(&place, &case, "run --resume --out run", &format!("run/{file}"));
+        std::fs::rename(place.path("audit.json"), place.path("run/audit.json")).unwrap();
+        place.write(format!("run/{file}"), whole);
+    }
+    let config = place.read("run/config.toml");
+    let unlabelled: String =
+        config.lines().filter(|l| !l.starts_with("labels = ")).map(|l| format!("{l}\n")).collect();
+    let case = case("no labels", unlabelled, &["run"]);
+    check_in(&place, &case, "report run", "run/config.toml");
 }
 
 #[test]

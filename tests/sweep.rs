@@ -103,6 +103,19 @@ fn a_run_is_not_replaced_by_a_sweep() {
 }
 
 #[test]
+fn what_no_sweep_wrote_is_not_replaced_by_one() {
+    let place = place();
+    for file in ["sweep.csv", "sweep.json", "report.html", "plots/sweep.png"] {
+        let out = file.replace(['.', '/'], "-");
+        place.write(format!("{out}/{file}"), "precious");
+        for option in ["", "--force"] {
+            refused(&place, &sweep(&out, option), &["is there, and no sweep made it", "--out"]);
+        }
+        assert_eq!(place.read(format!("{out}/{file}")), "precious");
+    }
+}
+
+#[test]
 fn what_cannot_be_a_sweep_is_refused() {
     let place = place();
     place.write("bad.toml", "[grid]\ntraining.betta = [1]\n");

@@ -7,10 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::plot;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::input;
 use crate::model::SavedModel;
+use crate::report::Caption;
 use crate::train::Checkpoints;
 
 /// What to do with a folder that already holds a run.
@@ -129,7 +131,8 @@ impl RunDir {
     fn check(path: &Path, existing: Existing) -> Result<()> {
         files::check_folder(path)?;
         let is_run = Self::is_at(path);
-        let held = Self::FILES.into_iter().find(|name| path.join(name).exists());
+        let held =
+            Self::FILES.into_iter().chain([Self::PLOTS]).find(|name| path.join(name).exists());
         let folder = path.display();
         match (existing, held) {
             (Existing::Refuse, Some(name)) => {
@@ -204,12 +207,24 @@ impl RunDir {
     }
 
     fn clear(&self) -> Result<()> {
-        // A folder called plots is ours only where a stage has drawn into it.
-        if self.stamp("plot").exists() {
-            self.remove(Self::PLOTS)?;
-        }
+        self.clear_pictures()?;
         self.clear_checkpoints()?;
         Self::FILES.iter().chain(&[Self::STAMPS]).try_for_each(|name| self.remove(name))
+    }
+
+    /// Removes the pictures of the run's list, and their folder where nothing else is in it.
+    fn clear_pictures(&self) -> Result<()> {
+        // Without a list there is nothing that is known to be ours.
+        let captions: Vec<Caption> = self.read_json(plot::INDEX).unwrap_or_default();
+        let is_name = |name: &str| Path::new(name).file_name().is_some_and(|only| only == name);
+        for Caption { name, .. } in captions.iter().filter(|caption| is_name(&caption.name)) {
+            for ending in ["png", "svg"] {
+                self.remove(&format!("{}/{name}.{ending}", Self::PLOTS))?;
+            }
+        }
+        self.remove(plot::INDEX)?;
+        let _ = fs::remove_dir(self.file(Self::PLOTS));
+        Ok(())
     }
 
     /// Removes every checkpoint, and their folders where nothing else is in them.

@@ -156,16 +156,25 @@ impl SweepDir {
         &self.0
     }
 
-    /// Refuses a folder that is a run, or whose `best` is one that no sweep made.
+    /// Refuses a folder that is a run, and one that no sweep made where it has what a sweep writes.
     ///
     /// # Errors
     /// Such a folder.
     pub fn check(&self) -> Result<()> {
-        let of_sweep = self.ranking().exists();
+        let refused = |what: String| {
+            Err(Error::input(what).help("name another folder for the sweep with --out"))
+        };
+        // The first thing that a sweep makes.
+        let of_sweep = self.shards().is_dir();
         let best = (!of_sweep).then(|| self.best());
-        match [Some(self.0.clone()), best].into_iter().flatten().find(|at| RunDir::is_at(at)) {
-            Some(run) => Err(Error::input(format!("{} holds a run of its own", run.display()))
-                .help("name another folder for the sweep with --out")),
+        if let Some(run) =
+            [Some(self.0.clone()), best].into_iter().flatten().find(|at| RunDir::is_at(at))
+        {
+            return refused(format!("{} holds a run of its own", run.display()));
+        }
+        let written = [self.table(), self.ranking(), self.report(), self.plots()];
+        match written.iter().find(|path| !of_sweep && path.exists()) {
+            Some(path) => refused(format!("{} is there, and no sweep made it", path.display())),
             None => Ok(()),
         }
     }

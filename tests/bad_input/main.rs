@@ -195,6 +195,31 @@ fn a_folder_that_must_not_be_replaced() {
     refused(&place, &line, &["data.csv", "--force"]);
     refused(&place, &format!("run --out blobs --force {QUICK}"), &["no run to replace"]);
     refused(&place, &format!("run --out blobs --resume {QUICK}"), &["already holds data.csv"]);
+    place.write("pictures/plots/data.png", "precious");
+    for option in ["", "--resume"] {
+        let line = format!("run --out pictures {option} {QUICK}");
+        refused(&place, &line, &["pictures already holds plots", "--out"]);
+    }
+    let line = format!("run --out pictures --force {QUICK}");
+    refused(&place, &line, &["pictures holds plots", "no run to replace"]);
+    assert_eq!(place.read("pictures/plots/data.png"), "precious");
+}
+
+#[test]
+fn force_removes_the_pictures_of_a_run_and_no_others() {
+    let place = trained();
+    place.succeed("run --resume --out run");
+    assert!(place.path("run/plots/data.png").exists());
+    place.write("run/plots/mine/figure.png", "precious");
+    place.write("kept.png", "precious");
+    // A list that somebody changed names nothing elsewhere.
+    let list = place.read("run/plots/index.json");
+    place.write("run/plots/index.json", list.replacen("\"losses\"", "\"../../kept\"", 1));
+    place.succeed(&format!("train my.csv --labels kind --out run --force {QUICK}"));
+    assert_eq!(place.read("run/plots/mine/figure.png"), "precious");
+    assert_eq!(place.read("kept.png"), "precious");
+    assert!(!place.path("run/plots/data.png").exists());
+    assert!(!place.path("run/plots/index.json").exists());
 }
 
 #[test]

@@ -204,7 +204,7 @@ mod unix {
     use std::process::{Child, Command, ExitStatus, Stdio};
     use std::time::{Duration, Instant};
 
-    use super::common::{Place, QUICK, assert_same, results, rows, two_groups};
+    use super::common::{HANGS, Place, QUICK, assert_same, results, rows, two_groups};
 
     /// A training run that outlasts every test, ended with the test whatever happens.
     struct Endless(Child);
@@ -241,7 +241,7 @@ mod unix {
             let start = Instant::now();
             while !done() {
                 assert!(self.0.try_wait().unwrap().is_none(), "it ended before {what}");
-                assert!(start.elapsed() < Duration::from_secs(120), "{what} never came");
+                assert!(start.elapsed() < HANGS, "{what} never came");
                 std::thread::sleep(Duration::from_millis(5));
             }
         }

@@ -18,7 +18,7 @@ pub const QUICK: &str = "--set backend=cpu --epochs 3 --set model.hidden=[16,16]
      --set analysis.max_clusters=4 --set analysis.perplexities=[5]";
 
 /// Far above what any command here takes: a program that hangs fails its test.
-const HANGS: Duration = Duration::from_secs(300);
+pub const HANGS: Duration = Duration::from_secs(300);
 
 /// An empty folder that the program runs in, removed at the end of the test.
 pub struct Place {

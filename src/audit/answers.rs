@@ -131,7 +131,7 @@ impl Evidence<'_> {
         let audit = self.samples;
         let with = |wanted: fn(&Verdict) -> bool| {
             let modes = audit.modes.iter().filter(move |mode| wanted(&mode.mode.verdict));
-            list(modes.map(|mode| name(audit, mode.mode.id)))
+            list(modes.map(|mode| format!("mode {}", name(audit, mode.mode.id))))
         };
         let [scaled, _, real] = self.chosen();
         let answer = if audit.reference.doubt.is_some() {

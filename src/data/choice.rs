@@ -1,5 +1,6 @@
 //! Which columns of a file are read.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -85,6 +86,17 @@ pub(super) fn check_width(path: &Path, columns: usize) -> Result<()> {
     }
     Err(Error::input(format!("{}: {columns} columns are more than {MOST_COLUMNS}", path.display()))
         .help("write the columns to model to a file of their own; rows are observations"))
+}
+
+/// A name or label as it is kept. It comes to stand in messages, tables and pictures, so a character that
+/// would break a line or command a terminal is a blank.
+pub(super) fn in_one_line(text: &str) -> Cow<'_, str> {
+    let text = text.trim();
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let parts = text.split(char::is_control).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(" ").into()
 }
 
 /// The names of columns that have none: `x0`, `x1`, …

@@ -17,12 +17,15 @@ use ndarray::ArrayView1;
 use self::number::plain_decimal;
 use self::raw::{Survey, delimiter, line, only_first_line_quoted, survey};
 use super::ReadOptions;
-use super::choice::{Choice, check_width, positional};
+use super::choice::{Choice, check_width, in_one_line, positional};
 use super::rows::{Cell, Flaw, NO_ROWS, Number, Rows, Target};
 use crate::error::{Error, Result};
 
 /// How a missing value may be written, in any case.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "none", "null"];
+/// The remedy for cells that are not told apart.
+const SEPARATORS: &str =
+    "cells are told apart by commas, semicolons or tabs: write one of these between them";
 /// The remedy for commas within numbers.
 const DECIMAL_COMMAS: &str =
     "decimal commas are not read: write decimal points, and nothing between thousands";
@@ -65,7 +68,7 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
     let width = first.len();
     let names = match headless {
         true => positional(width),
-        false => first.iter().map(|name| name.trim().to_owned()).collect(),
+        false => first.iter().map(|name| in_one_line(name).into_owned()).collect(),
     };
     let mut rows = Rows::new(target, names, !headless)?;
     let features = rows.choice().features.clone();
@@ -75,9 +78,9 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
         if record.len() == width {
             let values = features.iter().map(|&column| parse(&record[column]));
             let pushed = rows.push(place, values, label.map(|column| &record[column]));
-            return pushed.map_err(|error| match has_decimal_comma(record, &features) {
-                true => error.help(DECIMAL_COMMAS),
-                false => error,
+            return pushed.map_err(|error| match several_numbers(record, &features) {
+                Some(help) => error.help(help),
+                None => error,
             });
         }
         // A line of white space is as good as an empty one, which is skipped.
@@ -133,14 +136,18 @@ fn is_count_of_columns(first: &StringRecord) -> bool {
     first.len() > 2 && numbers.all(|(number, cell)| cell.trim() == number.to_string())
 }
 
-/// Whether the first feature that is no number is one with a decimal comma, or a piece of such numbers
-/// that were taken apart at their commas.
-fn has_decimal_comma(record: &StringRecord, features: &[usize]) -> bool {
-    let flawed = features.iter().map(|&column| &record[column]).find(|cell| parse(cell).is_err());
-    let numbers_at = |cell: &str, separator: char| {
-        cell.contains(separator) && cell.split(separator).all(|part| parse(part).is_ok())
-    };
-    flawed.is_some_and(|cell| numbers_at(cell, ',') || numbers_at(cell, ';'))
+/// What to do about the first feature that is no number, where it is one with a decimal comma, a piece of
+/// such numbers that were taken apart at their commas, or numbers between separators that are none here.
+fn several_numbers(record: &StringRecord, features: &[usize]) -> Option<&'static str> {
+    let cell = features.iter().map(|&column| &record[column]).find(|cell| parse(cell).is_err())?;
+    let are_numbers =
+        |parts: Vec<&str>| parts.len() > 1 && parts.iter().all(|part| parse(part).is_ok());
+    if are_numbers(cell.split(',').collect()) || are_numbers(cell.split(';').collect()) {
+        return Some(DECIMAL_COMMAS);
+    }
+    let between = |c: char| c == '|' || c.is_whitespace();
+    let parts = cell.split(between).filter(|part| !part.is_empty()).collect();
+    are_numbers(parts).then_some(SEPARATORS)
 }
 
 /// What to do about a line that has not as many cells as the first.

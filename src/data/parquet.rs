@@ -15,11 +15,12 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::basic::Compression;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 
 use self::claims::{footer_holds, pages_hold};
-use super::choice::{Choice, check_width};
+use super::choice::{Choice, check_width, in_one_line};
 use super::guard::panic_as_error;
 use super::rows::{DAMAGED, Flaw, RowSink, narrow, text_help};
 use crate::error::{Error, Result};
@@ -54,6 +55,13 @@ impl ParquetFile {
         if !lies_within(metadata.metadata(), length) {
             return Err(unreadable(path, &"its columns reach beyond its end"));
         }
+        if let Some(codec) = unknown_codec(metadata.metadata()) {
+            return Err(Error::input(format!(
+                "{}: it is compressed with {codec}, which is not read",
+                path.display()
+            ))
+            .help("write it with Snappy, zstd, gzip or LZ4"));
+        }
         let mut groups = metadata.metadata().row_groups().iter().map(|group| group.num_rows());
         let rows = groups.try_fold(0, |sum: i64, rows| {
             let known = (0..=MOST_ROWS).contains(&rows);
@@ -69,7 +77,7 @@ impl ParquetFile {
     /// The names of its columns.
     pub(super) fn names(&self) -> Vec<String> {
         let fields = self.metadata.schema().fields().iter();
-        fields.map(|field| field.name().trim().to_owned()).collect()
+        fields.map(|field| in_one_line(field.name()).into_owned()).collect()
     }
 
     /// The number of rows that each row group claims.
@@ -175,6 +183,16 @@ impl ParquetFile {
 
 fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::input(format!("{}: not a readable Parquet file: {error}", path.display())).help(DAMAGED)
+}
+
+/// How a column is compressed that this build of the library does not know to read.
+fn unknown_codec(metadata: &ParquetMetaData) -> Option<&'static str> {
+    let columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    columns.map(|column| column.compression()).find_map(|compression| match compression {
+        Compression::BROTLI(_) => Some("Brotli"),
+        Compression::LZO => Some("LZO"),
+        _ => None,
+    })
 }
 
 /// Whether every column chunk lies within a file of this length, so that a damaged size cannot make

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ndarray::Array2;
 
-use super::choice::Choice;
+use super::choice::{Choice, in_one_line};
 use super::span::Span;
 use super::table::LabelColumn;
 use super::{ReadOptions, Table};
@@ -68,12 +68,13 @@ pub(super) fn text_help(name: &str) -> String {
     format!("if it is a label, say --labels {name}; else choose the numeric columns with --columns")
 }
 
-/// A cell as a message shows it: its start where it is long.
+/// A cell as a message shows it: in one line, its start where it is long.
 fn shown(cell: &str) -> String {
-    match cell.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &cell[..end]),
-        None => cell.to_owned(),
-    }
+    let (start, more) = match cell.char_indices().nth(SHOWN) {
+        Some((end, _)) => (&cell[..end], "…"),
+        None => (cell, ""),
+    };
+    format!("{}{more}", start.replace(['\n', '\r'], " "))
 }
 
 /// Who takes the rows that a reader finds.
@@ -176,9 +177,9 @@ impl<'a> Rows<'a> {
                 Err(flaw) => return Err(self.flawed(&place(), self.choice.features[i], &flaw)),
             }
         }
-        if let (Some(column), Some(label)) = (self.choice.label, label.map(str::trim)) {
+        if let (Some(column), Some(label)) = (self.choice.label, label.map(in_one_line)) {
             match label.is_empty() {
-                false if complete => self.labels.push(label),
+                false if complete => self.labels.push(&label),
                 false => {}
                 true if self.target.options.drop_missing => complete = false,
                 true => {

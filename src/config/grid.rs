@@ -28,8 +28,7 @@ pub struct Grid {
 }
 
 /// The seeds of a sweep.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Seeds {
     /// So many, made from the run's own seed, which is the first.
     Count(usize),
@@ -37,11 +36,22 @@ pub enum Seeds {
     List(Vec<u64>),
 }
 
+impl Seeds {
+    /// As a file names them; nothing where the value is neither a number nor a list of numbers.
+    fn of(value: &Value) -> Option<Self> {
+        let number = |value: &Value| u64::try_from(value.as_integer()?).ok();
+        match value {
+            Value::Array(list) => Some(Self::List(list.iter().map(number).collect::<Option<_>>()?)),
+            value => Some(Self::Count(usize::try_from(number(value)?).ok()?)),
+        }
+    }
+}
+
 /// A grid as a file holds it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    seeds: Option<Seeds>,
+    seeds: Option<Value>,
     #[serde(default)]
     grid: Table,
 }
@@ -66,7 +76,15 @@ impl Grid {
         let file: File = toml::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
         let mut axes = Vec::new();
         collect_axes("", file.grid, &mut axes).map_err(|what| wrong(&what))?;
-        let grid = Self { seeds: file.seeds.unwrap_or(Seeds::Count(DEFAULT_SEEDS)), axes };
+        let seeds = match file.seeds {
+            Some(value) => Seeds::of(&value).ok_or_else(|| {
+                wrong(&format!(
+                    "seeds must be a number, or a list of numbers from 0 to 2^63 - 1, and is {value}"
+                ))
+            })?,
+            None => Seeds::Count(DEFAULT_SEEDS),
+        };
+        let grid = Self { seeds, axes };
         grid.check().map_err(|what| wrong(&what))?;
         Ok(grid)
     }
@@ -91,9 +109,6 @@ impl Grid {
                 let mut known = HashSet::new();
                 if let Some(seed) = list.iter().find(|&&seed| !known.insert(seed)) {
                     return Err(format!("seed {seed} is listed twice"));
-                }
-                if let Some(seed) = list.iter().find(|&&seed| i64::try_from(seed).is_err()) {
-                    return Err(format!("seed {seed} is above 2^63 - 1"));
                 }
             }
             Seeds::Count(_) => {}

@@ -66,7 +66,8 @@ fn grids() {
             format!("seeds = [{}]\n", list(120_000)),
             &["more than 100000"],
         ),
-        case("seeds in words", "seeds = \"many\"\n", &["line 1"]),
+        case("seeds in words", "seeds = \"many\"\n", &["seeds must be a number", "is \"many\""]),
+        case("a seed below 0", "seeds = [1, -2]\n", &["numbers from 0", "is [1, -2]"]),
         case("an unknown setting", "[grid]\nmodel.sigmo = [1]\n", &["model.sigmo", "model.sigma?"]),
         case("no list", "[grid]\ntraining.beta = 1\n", &["training.beta must be a list"]),
         case("an empty list", "[grid]\ntraining.beta = []\n", &["training.beta has no values"]),
@@ -79,7 +80,7 @@ fn grids() {
         case(
             "a bad value",
             "[grid]\ntraining.beta = [1, -1]\n",
-            &["training.beta", "at least 1e-12"],
+            &["grid grid.toml: ", "training.beta", "at least 1e-12"],
         ),
         case("a list of texts", "[grid]\ntraining.beta = [\"x\"]\n", &["\"x\"", "f64"]),
         case("too many values", rates, &["more than 100000"]),

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
+use clap_mangen::Man;
 use serde_json::json;
 
 use super::Cli;
 use super::output::Output;
 use crate::error::{Error, Result};
-use crate::files::make_folder;
+use crate::files::{make_folder, write_bytes};
 
 /// Write the manual pages, one a command
 #[derive(Args)]
@@ -23,8 +24,15 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
     let folder = &arguments.folder;
     make_folder(folder)?;
-    clap_mangen::generate_to(Cli::command(), folder)
-        .map_err(|error| Error::io("writing", folder, error))?;
+    let mut command = Cli::command().disable_help_subcommand(true);
+    // Gives the commands their full names and what options they share.
+    command.build();
+    for command in command.get_subcommands().chain([&command]) {
+        let page = Man::new(command.clone());
+        let (path, mut text) = (folder.join(page.get_filename()), Vec::new());
+        page.render(&mut text).map_err(|error| Error::io("writing", &path, error))?;
+        write_bytes(&path, &text)?;
+    }
     let text = format!("Manual pages: {}", folder.display());
     output.result(&text, &json!({ "folder": folder }));
     Ok(())

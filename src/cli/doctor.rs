@@ -62,9 +62,8 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
     output.result(&lines.join("\n"), &json!({ "checks": figures }));
     match wrong {
         0 => Ok(()),
-        wrong => Err(Error::failed(format!("{wrong} of {} checks failed", checks.len())).help(
-            "leave those backends out with --backend and --engine, or update the graphics driver",
-        )),
+        wrong => Err(Error::failed(format!("{wrong} of {} checks failed", checks.len()))
+            .help("train with another --backend or --engine, or update the graphics driver")),
     }
 }
 

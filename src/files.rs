@@ -156,7 +156,8 @@ pub fn remove_unfinished(folder: &Path, least_age: Duration) -> Result<()> {
     Ok(())
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file lies in.
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -189,4 +190,15 @@ pub fn check_folder(path: &Path) -> Result<()> {
             .help("give --out the name of a folder")),
         None => Ok(()),
     }
+}
+
+/// Refuses a folder, there or yet to be made, that no file can be written into.
+///
+/// # Errors
+/// As [`check_folder`], or where the operating system refuses to write.
+pub fn check_writable(path: &Path) -> Result<()> {
+    check_folder(path)?;
+    let there = path.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
+    let begun = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(there);
+    begun.map(drop).map_err(|error| Error::io("writing into", there, error))
 }

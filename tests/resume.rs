@@ -55,7 +55,7 @@ fn data_may_lie_elsewhere_and_not_be_others() {
     place.write("moved.csv", text.replacen("left", "right", 1));
     let ran = place.run(&line);
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("run.source.hash is "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("moved.csv has changed since"), "{}", ran.stderr);
 }
 
 #[test]
@@ -97,10 +97,13 @@ fn a_run_is_resumed_from_its_folder_alone() {
 fn a_stage_whose_file_is_missing_is_done_again() {
     let place = Place::new();
     place.succeed(&format!("run --out run {QUICK}"));
-    let samples = place.read("run/samples.csv");
-    std::fs::remove_file(place.path("run/samples.csv")).unwrap();
-    place.succeed("run --resume --out run");
-    assert_eq!(place.read("run/samples.csv"), samples);
+    let before = place.contents();
+    let lost = ["samples.csv", "data.csv", "mixture.json", "plots/data.png", "plots/losses.svg"];
+    for name in lost.map(|name| format!("run/{name}")) {
+        std::fs::remove_file(place.path(&name)).unwrap();
+        place.succeed("run --resume --out run");
+        assert!(place.contents() == before, "{name}");
+    }
 }
 
 #[test]
@@ -127,7 +130,12 @@ fn a_run_is_resumed_with_its_own_settings_and_data_only() {
     assert!(ran.stderr.contains("samples is 300, not 200, seed is 2, not 1"), "{}", ran.stderr);
     let ran = place.run(&format!("run other.csv --labels kind --resume --out run {QUICK}"));
     assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("run.source.hash is "), "{}", ran.stderr);
+    let (other, own) = (place.path("other.csv"), place.path("my.csv"));
+    let words = format!("the data are {}, not {}\n", other.display(), own.display());
+    assert!(ran.stderr.contains(&words), "{}", ran.stderr);
+    // What is decided from a setting is not named beside it.
+    let ran = place.run("run --resume --out run --epochs 4");
+    assert!(ran.stderr.contains("resumed: training.epochs is 4, not 3\n"), "{}", ran.stderr);
     place.succeed("run --resume --out run --set safety.checkpoints_kept=5 --on-divergence retry");
 }
 
@@ -429,12 +437,17 @@ mod unix {
         drop(endless);
         let newest = checkpoints(&place, "run").pop().unwrap();
         let whole = std::fs::read(&newest).unwrap();
-        std::fs::write(&newest, &whole[..whole.len() - 7]).unwrap();
-        let ran = place.run("run --resume --out run");
-        assert_eq!(ran.code, Some(2));
+        let mut changed = whole.clone();
+        // A bit of the last weight or moment that the file holds.
+        *changed.last_mut().unwrap() ^= 1;
         let name = newest.file_name().unwrap().to_str().unwrap();
-        assert!(ran.stderr.contains(name), "{}", ran.stderr);
-        assert!(ran.stderr.contains("help: remove the file"), "{}", ran.stderr);
+        for damaged in [&whole[..whole.len() - 7], &changed] {
+            std::fs::write(&newest, damaged).unwrap();
+            let ran = place.run("run --resume --out run");
+            assert_eq!(ran.code, Some(2));
+            assert!(ran.stderr.contains(name), "{}", ran.stderr);
+            assert!(ran.stderr.contains("help: remove the file"), "{}", ran.stderr);
+        }
         std::fs::remove_file(newest).unwrap();
         let goes_on = "training goes on in epoch ";
         let resumed = Endless::spawn(place.command("run --resume --out run"), goes_on);

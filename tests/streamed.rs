@@ -236,3 +236,20 @@ fn every_mode_of_a_sorted_file_is_captured() {
     let audit: serde_json::Value = serde_json::from_str(&place.read("run/audit.json")).unwrap();
     assert_eq!(audit["counts"]["captured"], 10, "{}", audit["counts"]);
 }
+
+/// The folder of a run on data that are not copied says only where they are.
+#[test]
+fn data_that_were_moved_are_asked_for() {
+    let place = Place::new();
+    write_sorted(&place.path("sorted.parquet"), 4000);
+    place.succeed(&format!("run sorted.parquet {QUICK} --epochs 1 --out run"));
+    let before = results(&place, "run");
+    std::fs::rename(place.path("sorted.parquet"), place.path("moved.parquet")).unwrap();
+    for line in ["report run", "run --resume --out run"] {
+        let words = ["sorted.parquet, the data of run, is not there", "PATH --resume --out run"];
+        refused(&place, line, &words);
+    }
+    place.succeed("run moved.parquet --resume --out run");
+    assert_same(&place, "run", &before);
+    place.succeed("report run");
+}

@@ -220,8 +220,8 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
     let Samples { real, held_out, generated, truth } = samples;
     assert_eq!(real.width(), generated.ncols(), "the same columns");
     check_rows(real.len(), generated.nrows())?;
-    check_values(real.rows(), "real", real.columns())?;
-    check_values(generated, "generated", real.columns())?;
+    check_values(real.rows(), "the real rows", real.columns())?;
+    check_values(generated, "the generated rows", real.columns())?;
     let seed = options.seed;
     let reference = Reference::find(truth, real, held_out, generated.nrows(), seed)?;
     tick();
@@ -308,8 +308,9 @@ pub fn check_values(rows: ArrayView2<f32>, whose: &str, columns: &[String]) -> R
     match rows.indexed_iter().find(|(_, value)| value.is_nan() || value.abs() > LARGEST) {
         None => Ok(()),
         Some(((row, column), value)) => Err(Error::input(format!(
-            "{whose} row {}, column \"{}\": {value:e} is not within ±{LARGEST:e}",
+            "{whose}, row {}, column {} (\"{}\"): {value:e} is not within ±{LARGEST:e}",
             row + 1,
+            column + 1,
             columns[column]
         ))
         .help("give the columns in larger units")),

@@ -14,10 +14,10 @@ use crate::audit::findings::{Findings, OfModel};
 use crate::audit::markdown;
 use crate::audit::samples::{Options, Samples, audit, ticks};
 use crate::config::AnalysisSettings;
-use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note, read};
+use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note};
 use crate::error::{Error, Result};
-use crate::files::{check_folder, make_folder_of, write_bytes};
-use crate::run::{Progress, RunDir, interruptible};
+use crate::files::{check_writable, make_folder_of, write_bytes};
+use crate::run::{Progress, RunDir, interruptible, read_table};
 
 /// Say which modes of real data the samples of any generator hold, and which are lost
 ///
@@ -68,8 +68,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         .map(|folder| check_targets(folder, arguments.force))
         .transpose()?;
     let display = Display::new(output);
-    let real = load(arguments, &arguments.real, false, &display)?;
-    let generated = load(arguments, &arguments.generated, true, &display)?;
+    let real = load(arguments, false, &display, &interrupt)?;
+    let generated = load(arguments, true, &display, &interrupt)?;
     check_labels(arguments, &real.table, &generated.table)?;
     let (real, generated) = match_columns(arguments, real, generated)?;
     let mixture = arguments.mixture.as_deref();
@@ -93,7 +93,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
 
 /// The files to write into `folder`, which must be free unless told otherwise.
 fn check_targets(folder: &Path, force: bool) -> Result<[PathBuf; 2]> {
-    check_folder(folder)?;
+    check_writable(folder)?;
     let targets = [RunDir::AUDIT, RunDir::AUDIT_TEXT].map(|name| folder.join(name));
     match targets.iter().find(|target| target.symlink_metadata().is_ok() && !force) {
         Some(there) => Err(Error::input(format!("{} is already there", there.display()))
@@ -130,7 +130,13 @@ fn findings(
     Ok(Findings::new(Some(audited.audit), OfModel::default(), Vec::new()))
 }
 
-fn load(arguments: &Arguments, path: &Path, generated: bool, display: &Display) -> Result<Loaded> {
+fn load(
+    arguments: &Arguments,
+    generated: bool,
+    display: &Display,
+    interrupt: &AtomicBool,
+) -> Result<Loaded> {
+    let path = if generated { &arguments.generated } else { &arguments.real };
     let options = ReadOptions {
         columns: arguments.columns.clone(),
         labels: arguments.labels.clone(),
@@ -138,7 +144,7 @@ fn load(arguments: &Arguments, path: &Path, generated: bool, display: &Display) 
         drop_missing: arguments.drop_missing,
         check_precision: !generated,
     };
-    let loaded = read(path, &options)?;
+    let loaded = read_table(path, &options, interrupt)?;
     if let Some(note) = dropped_note(loaded.dropped) {
         display.note(&format!("note: {}: {note}", path.display()));
     }

@@ -11,7 +11,7 @@ use crate::config::{Backend, Engine, Layers, OnDivergence, Settings};
 use crate::data::writable;
 use crate::device::{adapters, automatic};
 use crate::error::{Error, Result};
-use crate::files::check_folder;
+use crate::files::{check_writable, folder_of};
 
 /// Parses the whole numbers that a setting can hold: TOML's integers from 0.
 pub fn count() -> RangedI64ValueParser<i64> {
@@ -169,7 +169,7 @@ pub fn check_free(path: &Path, force: bool) -> Result<()> {
         return Err(Error::input(format!("{} is a folder", path.display()))
             .help("give --out the name of a file"));
     }
-    path.parent().map_or(Ok(()), check_folder)?;
+    check_writable(folder_of(path))?;
     // A link counts although nothing is there that it points to.
     if path.symlink_metadata().is_ok() && !force {
         return Err(Error::input(format!("{} is already there", path.display()))

@@ -10,10 +10,10 @@ use serde_json::json;
 use super::output::Output;
 use super::progress::Display;
 use super::shared::{TableArguments, check_target};
-use crate::data::{Loaded, Table, Units, dropped_note, read, write};
+use crate::data::{Loaded, Table, Units, dropped_note, write};
 use crate::error::Result;
 use crate::files::make_folder_of;
-use crate::run::{Progress, interruptible};
+use crate::run::{Progress, interruptible, read_table};
 use crate::tsne::{EPOCHS, embed};
 
 /// Embed any table in the plane by t-SNE
@@ -51,7 +51,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let columns = vec!["x".into(), "y".into()];
     let label = arguments.options.labels.as_deref();
     check_target(&arguments.out, &columns, label, arguments.force)?;
-    let Loaded { table, dropped, .. } = read(&arguments.table, &arguments.options.read_options())?;
+    let options = arguments.options.read_options();
+    let Loaded { table, dropped, .. } = read_table(&arguments.table, &options, &interrupt)?;
     let display = Display::new(output);
     if let Some(note) = dropped_note(dropped) {
         display.note(&format!("note: {note}"));

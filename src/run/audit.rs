@@ -1,12 +1,13 @@
 //! Stage `audit`: modes, distances, clusters and latent units, causes, and the questions answered.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{Array2, Axis, s};
 
 use super::sample::encodes_every_row;
-use super::{Context, RunDir, interruptible};
+use super::{Context, RunDir, interruptible, read_table};
 use crate::audit::bic::choose_components;
 use crate::audit::cause::ModelEvidence;
 use crate::audit::clusters::choose_k;
@@ -23,7 +24,7 @@ use crate::audit::samples::{Audited, Compared, Options, Samples, audit, check_ro
 use crate::audit::structure::MOST_COMPONENTS;
 use crate::audit::subset::subset;
 use crate::config::Recipe;
-use crate::data::{ReadOptions, read};
+use crate::data::{ReadOptions, Table};
 use crate::error::{Error, Result};
 use crate::files::write_bytes;
 use crate::model::SavedModel;
@@ -225,7 +226,7 @@ fn held_out_gap(context: &Context, model: &Model, audited: &Audited) -> Result<O
 /// The run's samples.
 pub(super) fn read_samples(context: &Context) -> Result<Array2<f32>> {
     let path = context.dir.file(RunDir::SAMPLES);
-    let samples = read(&path, &ReadOptions::default())?.table;
+    let samples = read_own(context, &path, &ReadOptions::default())?;
     match samples.columns() == context.dataset.table.columns() {
         true => Ok(samples.rows().to_owned()),
         false => Err(Error::damaged(&path, "its columns are not those of the run's data")),
@@ -237,7 +238,7 @@ pub(super) fn read_latents(context: &Context) -> Result<Array2<f32>> {
     let labels = context.dataset.table.labels().map(|labels| labels.column.clone());
     let options = ReadOptions { labels, ..ReadOptions::default() };
     let path = context.dir.file(RunDir::LATENTS);
-    let latents = read(&path, &options)?.table;
+    let latents = read_own(context, &path, &options)?;
     let every = encodes_every_row(context.dataset);
     let rows = match every {
         true => context.dataset.table.len(),
@@ -253,5 +254,13 @@ pub(super) fn read_latents(context: &Context) -> Result<Array2<f32>> {
     match every {
         true => Ok(latents.rows().select(Axis(0), &context.dataset.training_rows)),
         false => Ok(latents.rows().to_owned()),
+    }
+}
+
+/// A table that the run wrote.
+fn read_own(context: &Context, path: &Path, options: &ReadOptions) -> Result<Table> {
+    match read_table(path, options, &context.interrupt) {
+        Ok(read) => Ok(read.table),
+        Err(error) => Err(error.in_own_file()),
     }
 }

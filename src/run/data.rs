@@ -8,7 +8,7 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::plan::MOST_BLOCKS;
-use super::{Context, Plan, Progress, RunDir, Source};
+use super::{Context, Plan, Progress, RunDir, Source, interruptible};
 use crate::audit::ledger::check_labels;
 use crate::audit::samples::{check_rows, check_values};
 use crate::config::{DataSettings, MOST_VALUES, ScalingKind, Settings};
@@ -143,7 +143,7 @@ impl Dataset {
                 streamed,
             });
         }
-        let Loaded { table, dropped, hash, .. } = read(path, &options)?;
+        let Loaded { table, dropped, hash, .. } = read_table(path, &options, watch.1)?;
         let (training_rows, held_out) = split(table.len(), held_out, seed);
         let training = table.select(&training_rows);
         check_trainable(path, &training, dropped)?;
@@ -188,6 +188,15 @@ impl Dataset {
             true => (&copy, false, RunDir::read_stamp(folder, COPY)),
             false => (path, true, Some(hash.clone())),
         };
+        if is_original && !path.exists() {
+            let (file, folder) = (path.display(), folder.display());
+            return Err(Error::input(format!("{file}, the data of {folder}, is not there")).help(
+                format!(
+                    "put it back, or where it lies elsewhere by now say so: `modescope run PATH --resume \
+                     --out {folder}`"
+                ),
+            ));
+        }
         let dataset = Self::from_file(path, &plan.settings, is_original, watch)?;
         match (&dataset.source, known) {
             (Source::File { hash, .. }, Some(known)) if *hash != known => {
@@ -349,6 +358,15 @@ impl Dataset {
 /// The stamp of the copy of the data: its hash.
 const COPY: &str = RunDir::DATA;
 
+/// [`read`], which an interrupt does not wait for.
+///
+/// # Errors
+/// As [`read`], and an interrupt.
+pub fn read_table(path: &Path, options: &ReadOptions, interrupt: &AtomicBool) -> Result<Loaded> {
+    let (path, options) = (path.to_owned(), options.clone());
+    interruptible(interrupt, move || read(&path, &options))
+}
+
 /// Reads data once that memory is not to hold.
 fn scan(
     path: &Path,
@@ -389,6 +407,15 @@ fn check_trainable(path: &Path, training: &Table, dropped: usize) -> Result<()> 
 /// The first rows of a matrix, at most `rows`.
 pub(super) fn first_rows(matrix: &Array2<f32>, rows: usize) -> Array2<f32> {
     matrix.slice(ndarray::s![..rows.min(matrix.nrows()), ..]).to_owned()
+}
+
+/// The files that [`stage`] leaves.
+pub(super) fn outputs(plan: &Plan, dir: &RunDir) -> Vec<String> {
+    // Only the data tell which of the two it is.
+    let refers = dir.file(RunDir::DATA_REFERENCE).exists();
+    let data = if refers { RunDir::DATA_REFERENCE } else { RunDir::DATA };
+    let truth = (plan.decided.source == Source::Mixture).then_some(RunDir::MIXTURE);
+    [data].into_iter().chain(truth).map(String::from).collect()
 }
 
 pub(super) fn stage(context: &Context) -> Result<()> {

@@ -12,7 +12,6 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::input;
 use crate::model::SavedModel;
-use crate::report::Caption;
 use crate::train::Checkpoints;
 
 /// What to do with a folder that already holds a run.
@@ -214,15 +213,7 @@ impl RunDir {
 
     /// Removes the pictures of the run's list, and their folder where nothing else is in it.
     fn clear_pictures(&self) -> Result<()> {
-        // Without a list there is nothing that is known to be ours.
-        let captions: Vec<Caption> = self.read_json(plot::INDEX).unwrap_or_default();
-        let is_name = |name: &str| Path::new(name).file_name().is_some_and(|only| only == name);
-        for Caption { name, .. } in captions.iter().filter(|caption| is_name(&caption.name)) {
-            for ending in ["png", "svg"] {
-                self.remove(&format!("{}/{name}.{ending}", Self::PLOTS))?;
-            }
-        }
-        self.remove(plot::INDEX)?;
+        plot::outputs(self).iter().try_for_each(|name| self.remove(name))?;
         let _ = fs::remove_dir(self.file(Self::PLOTS));
         Ok(())
     }
@@ -303,7 +294,7 @@ impl RunDir {
     }
 
     /// Whether the stage was finished with this key and its files are there.
-    pub(super) fn is_stamped(&self, stage: &str, key: &str, outputs: &[&str]) -> bool {
+    pub(super) fn is_stamped(&self, stage: &str, key: &str, outputs: &[String]) -> bool {
         Self::read_stamp(&self.path, stage).is_some_and(|found| found == key)
             && outputs.iter().all(|name| self.is_filled(name))
     }

@@ -26,7 +26,7 @@ mod train;
 mod tsne;
 
 pub use compare::compare;
-pub use data::{Dataset, InFiles, Watch};
+pub use data::{Dataset, InFiles, Watch, read_table};
 pub use folder::{Existing, RunDir};
 pub use live::Live;
 pub use plan::{Decided, Facts, Plan, Source};

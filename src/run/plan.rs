@@ -56,6 +56,25 @@ impl Source {
             Self::File { hash, dropped, .. } => serde_json::json!([hash, dropped]),
         }
     }
+
+    /// How it differs from what was there before, in words.
+    fn difference(&self, before: &Self) -> String {
+        let name = |source: &Self| match source {
+            Self::Mixture => "a generated mixture".into(),
+            Self::File { path, .. } => path.display().to_string(),
+        };
+        match (self, before) {
+            (Self::File { hash, dropped, .. }, Self::File { hash: known, dropped: before, .. })
+                if hash == known =>
+            {
+                format!("{dropped} rows are left out for missing values, not {before}")
+            }
+            (Self::File { path, .. }, Self::File { path: known, .. }) if path == known => {
+                format!("{} has changed since", path.display())
+            }
+            _ => format!("the data are {}, not {}", name(self), name(before)),
+        }
+    }
 }
 
 /// What a plan needs to know of data and machine.
@@ -312,17 +331,25 @@ impl Plan {
     /// # Errors
     /// Where a plan cannot be encoded.
     pub fn difference(&self, other: &Self) -> Result<Option<String>> {
-        let matters = |(key, _): &(String, Vec<String>)| {
-            let places = ["backend", "engine", "run.backend", "run.engine", "run.source.path"];
-            let other = places.contains(&key.as_str());
-            !(other || key.starts_with("run.adapter") || key.starts_with("safety."))
+        let matters = |key: &str| {
+            let machine = ["backend", "engine", "run.backend", "run.engine"].contains(&key);
+            !machine
+                && !["safety.", "run.source", "run.adapter"].iter().any(|of| key.starts_with(of))
         };
         let words = |(key, values): (String, Vec<String>)| match values[1].as_str() {
             NOT_SET => format!("{key} is {}, and was not set", values[0]),
             was => format!("{key} is {}, not {was}", values[0]),
         };
-        let all: Vec<String> =
-            Self::differences(&[self, other])?.into_iter().filter(matters).map(words).collect();
+        let (now, before) = (&self.decided.source, &other.decided.source);
+        let data = (now.identity() != before.identity()).then(|| now.difference(before));
+        let mut differing = Self::differences(&[self, other])?;
+        differing.retain(|(key, _)| matters(key));
+        // What is decided follows from settings and data.
+        let is_set = |key: &str| !key.starts_with("run.") || key == "run.modescope";
+        if data.is_some() || differing.iter().any(|(key, _)| is_set(key)) {
+            differing.retain(|(key, _)| is_set(key));
+        }
+        let all: Vec<String> = data.into_iter().chain(differing.into_iter().map(words)).collect();
         Ok((!all.is_empty()).then(|| all.join(", ")))
     }
 

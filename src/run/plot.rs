@@ -29,6 +29,18 @@ use crate::vae::Model;
 /// Name of the list of pictures in the folder of the pictures.
 pub(super) const INDEX: &str = "plots/index.json";
 
+/// The pictures that are listed in a run folder, and their list.
+pub(super) fn outputs(dir: &RunDir) -> Vec<String> {
+    // Where there is no list, none is known to be ours.
+    let captions: Vec<Caption> = dir.read_json(INDEX).unwrap_or_default();
+    let is_name = |name: &str| Path::new(name).file_name().is_some_and(|only| only == name);
+    let files = |Caption { name, .. }: Caption| {
+        ["png", "svg"].map(|ending| format!("{}/{name}.{ending}", RunDir::PLOTS))
+    };
+    let pictures = captions.into_iter().filter(|caption| is_name(&caption.name)).flat_map(files);
+    pictures.chain([INDEX.to_owned()]).collect()
+}
+
 pub(super) fn stage(context: &Context) -> Result<()> {
     let folder = context.dir.make(RunDir::PLOTS)?;
     let task = context.progress.begin("drawing", 1);

@@ -39,8 +39,8 @@ pub struct Stage {
     after: &'static [&'static str],
     /// The decisions that its files depend on, beside those of the stages it comes after.
     settings: fn(&Plan) -> Value,
-    /// Files that are there when it is finished, whatever the plan.
-    outputs: &'static [&'static str],
+    /// Files that are there when it is finished.
+    outputs: fn(&Plan, &RunDir) -> Vec<String>,
     /// Does the work: reads files, writes files.
     work: fn(&Context) -> Result<()>,
 }
@@ -54,14 +54,16 @@ pub const STAGES: &[Stage] = &[
             let settings = &plan.settings;
             json!([settings.seed, settings.data, settings.mixture, plan.decided.source.identity()])
         },
-        outputs: &[],
+        outputs: data::outputs,
         work: data::stage,
     },
     Stage {
         name: "train",
         after: &["data"],
         settings: training_settings,
-        outputs: &[RunDir::PREFLIGHT, SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY],
+        outputs: |_, _| {
+            names(&[RunDir::PREFLIGHT, SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY])
+        },
         work: train::stage,
     },
     Stage {
@@ -71,7 +73,7 @@ pub const STAGES: &[Stage] = &[
             let settings = &plan.settings;
             json!([settings.samples, settings.noise, settings.analysis.rows])
         },
-        outputs: &[RunDir::SAMPLES, RunDir::LATENTS],
+        outputs: |_, _| names(&[RunDir::SAMPLES, RunDir::LATENTS]),
         work: sample::stage,
     },
     Stage {
@@ -82,38 +84,42 @@ pub const STAGES: &[Stage] = &[
             let rows = json!([analysis.full, analysis.more_rows]);
             json!([rows, analysis.max_clusters, plan.settings.noise])
         },
-        outputs: &[],
+        outputs: |_, _| Vec::new(),
         work: more_rows::stage,
     },
     Stage {
         name: "audit",
         after: &["more-rows"],
         settings: |plan| json!(plan.settings.analysis),
-        outputs: &[RunDir::AUDIT, RunDir::AUDIT_TEXT],
+        outputs: |_, _| names(&[RunDir::AUDIT, RunDir::AUDIT_TEXT]),
         work: audit::stage,
     },
     Stage {
         name: "tsne",
         after: &["sample"],
         settings: |plan| json!([plan.settings.analysis, plan.decided.perplexities]),
-        outputs: &[RunDir::TSNE],
+        outputs: |_, _| names(&[RunDir::TSNE]),
         work: tsne::stage,
     },
     Stage {
         name: "plot",
         after: &["audit", "tsne"],
         settings: |_| Value::Null,
-        outputs: &[plot::INDEX],
+        outputs: |_, dir| plot::outputs(dir),
         work: plot::stage,
     },
     Stage {
         name: "report",
         after: &["plot"],
         settings: |_| Value::Null,
-        outputs: &[RunDir::REPORT],
+        outputs: |_, _| names(&[RunDir::REPORT]),
         work: report::stage,
     },
 ];
+
+fn names(files: &[&str]) -> Vec<String> {
+    files.iter().map(|&name| name.into()).collect()
+}
 
 /// What a training depends on. The machine is left out: one that began on a machine may go on on another,
 /// and what one finished another need not do again.
@@ -143,20 +149,26 @@ impl Stage {
 
     /// Does the work unless its stamp says that it is done.
     fn bring_up_to_date(&self, context: &Context) -> Result<()> {
-        let key = self.key(context.plan);
-        if context.dir.is_stamped(self.name, &key, self.outputs) {
-            return Ok(());
+        match self.is_done(context.plan, context.dir) {
+            true => Ok(()),
+            false => self.redo(context),
         }
+    }
+
+    fn is_done(&self, plan: &Plan, dir: &RunDir) -> bool {
+        dir.is_stamped(self.name, &self.key(plan), &(self.outputs)(plan, dir))
+    }
+
+    fn redo(&self, context: &Context) -> Result<()> {
         heed(&context.interrupt)?;
         (self.work)(context)?;
-        context.dir.write_stamp(self.name, &key)
+        context.dir.write_stamp(self.name, &self.key(context.plan))
     }
 }
 
 /// Whether the folder holds what the training of this plan gives.
 pub fn is_trained(dir: &RunDir, plan: &Plan) -> bool {
-    let mut stages = STAGES.iter().filter(|stage| stage.name == "train");
-    stages.any(|stage| dir.is_stamped(stage.name, &stage.key(plan), stage.outputs))
+    STAGES.iter().any(|stage| stage.name == "train" && stage.is_done(plan, dir))
 }
 
 /// Writes the plan and runs the stages up to and with `last`, passing over those whose stamps match.
@@ -186,9 +198,14 @@ pub fn execute(context: &Context, last: &str) -> Result<Plan> {
 }
 
 fn bring_up_to(context: &Context, last: &str) -> Result<()> {
-    // What is trained keeps the record of where that was.
-    if !is_trained(context.dir, context.plan) || !RunDir::is_at(context.dir.path()) {
-        context.plan.write(context.dir.path())?;
+    let (folder, plan) = (context.dir.path(), context.plan);
+    match is_trained(context.dir, plan).then(|| Plan::read(folder)) {
+        // What is trained keeps the record of what did it; its data may lie elsewhere by now.
+        Some(Ok(mut trained)) => {
+            trained.decided.source = plan.decided.source.clone();
+            trained.write(folder)?;
+        }
+        _ => plan.write(folder)?,
     }
     let wanted =
         STAGES.iter().position(|stage| stage.name == last).map_or(STAGES.len(), |at| at + 1);
@@ -219,10 +236,6 @@ fn bring_up_to(context: &Context, last: &str) -> Result<()> {
 /// # Errors
 /// What a stage returns.
 pub fn redo(context: &Context, names: &[&str]) -> Result<()> {
-    for stage in STAGES.iter().filter(|stage| names.contains(&stage.name)) {
-        heed(&context.interrupt)?;
-        (stage.work)(context)?;
-        context.dir.write_stamp(stage.name, &stage.key(context.plan))?;
-    }
-    Ok(())
+    let mut stages = STAGES.iter().filter(|stage| names.contains(&stage.name));
+    stages.try_for_each(|stage| stage.redo(context))
 }

@@ -269,9 +269,10 @@ impl Observer for Watcher<'_> {
 
     fn on_epoch(&mut self, record: &EpochRecord) {
         let EpochRecord { epoch, loss, reconstruction, kl, sigma, active_units, .. } = record;
+        let [loss, reconstruction, kl, sigma] = [*loss, *reconstruction, *kl, *sigma].map(short);
         self.line = format!(
-            "epoch {epoch}  loss {loss:.4}  reconstruction {reconstruction:.4}  KL {kl:.3}  \
-             σ {sigma:.3}  active {active_units}"
+            "epoch {epoch}  loss {loss}  reconstruction {reconstruction}  KL {kl}  σ {sigma}  \
+             active {active_units}"
         );
         self.task.update(self.steps, &self.line);
         self.task.epoch(record);
@@ -287,5 +288,13 @@ impl Observer for Watcher<'_> {
 
     fn on_note(&mut self, note: &str) {
         self.progress.note(note);
+    }
+}
+
+/// Four decimals, or as many digits of what is far larger.
+fn short(value: f64) -> String {
+    match value.abs() < 1e6 {
+        true => format!("{value:.4}"),
+        false => format!("{value:.4e}"),
     }
 }

@@ -66,10 +66,16 @@ fn a_full_disk_leaves_a_run_that_can_be_resumed() {
 #[test]
 fn a_folder_that_cannot_be_written_into() {
     let place = trained();
-    // Nobody, not even root, makes files there.
-    let ran = place.run("sample run --backend cpu -n 10 --out /proc/out.csv");
-    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
-    assert!(ran.stderr.contains("writing /proc/out.csv: "), "{}", ran.stderr);
+    // Nobody, not even root, makes files there, which is found before what would be written is computed.
+    for line in [
+        "sample run --backend cpu -n 10 --out /proc/out.csv",
+        "tsne my.csv --labels kind --epochs 100000000 --out /proc/new/out.csv",
+        "audit --real my.csv --generated my.csv --labels kind --out /proc/new",
+    ] {
+        let ran = place.run(line);
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        assert!(ran.stderr.contains("writing into /proc: "), "{}", ran.stderr);
+    }
     let ran = place.run(&format!("run --out /proc/run {QUICK}"));
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains("making /proc/run: "), "{}", ran.stderr);

@@ -344,7 +344,7 @@ fn what_an_audit_would_refuse_is_refused_before_training() {
     let text = two_groups(&["a", "b"], 30);
     place.write("far.csv", text.replacen(",left", ",left\n1e30,2,left", 1));
     let line = format!("run far.csv --labels kind --out run {QUICK}");
-    refused(&place, &line, &["far.csv row 2, column \"a\": 1e30 is not within ±1e29"]);
+    refused(&place, &line, &["far.csv, row 2, column 1 (\"a\"): 1e30 is not within ±1e29"]);
     let lines = text.lines().enumerate();
     let numbered = |(row, line): (usize, &str)| match row {
         0 => format!("{line},id\n"),

@@ -94,9 +94,11 @@ fn a_plan_survives_its_file_and_differences_are_named() {
     assert_eq!(safer.difference(&read).unwrap(), None);
     let settings = Settings { samples: 7, ..Settings::default() };
     let third = Plan::resolve(settings, facts(900)).unwrap();
+    assert_eq!(third.difference(&read).unwrap().unwrap(), "samples is 7, not 10000");
+    let fewer = Plan::resolve(Settings::default(), facts(900)).unwrap();
     assert_eq!(
-        third.difference(&read).unwrap().unwrap(),
-        "samples is 7, not 10000, run.epochs is 345, not 313, run.training_rows is 900, not 1000"
+        fewer.difference(&read).unwrap().unwrap(),
+        "run.epochs is 345, not 313, run.training_rows is 900, not 1000"
     );
     let differences = Plan::differences(&[&plan, &other, &third]).unwrap();
     let difference = |key: &str, values: [&str; 3]| (key.into(), values.map(String::from).into());

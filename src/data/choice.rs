@@ -89,13 +89,15 @@ pub(super) fn check_width(path: &Path, columns: usize) -> Result<()> {
 }
 
 /// A name or label as it is kept. It comes to stand in messages, tables and pictures, so a character that
-/// would break a line or command a terminal is a blank.
+/// would break a line, turn its direction or command a terminal is a blank.
 pub(super) fn in_one_line(text: &str) -> Cow<'_, str> {
     let text = text.trim();
-    if !text.contains(char::is_control) {
+    let turns = ['\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    let is_command = |c: char| c.is_control() || turns.iter().any(|of| of.contains(&c));
+    if !text.contains(is_command) {
         return text.into();
     }
-    let parts = text.split(char::is_control).filter(|part| !part.is_empty());
+    let parts = text.split(is_command).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join(" ").into()
 }
 

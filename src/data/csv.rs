@@ -21,6 +21,9 @@ use super::choice::{Choice, check_width, in_one_line, positional};
 use super::rows::{Cell, Flaw, NO_ROWS, Number, Rows, Target};
 use crate::error::{Error, Result};
 
+/// How files begin that are taken for CSV, and what they are.
+const ARCHIVES: [(&[u8], &str); 3] =
+    [(b"\x1f\x8b", "gzip"), (b"PK\x03\x04", "zip or Excel"), (b"\x28\xb5\x2f\xfd", "zstd")];
 /// How a missing value may be written, in any case.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "none", "null"];
 /// The remedy for cells that are not told apart.
@@ -35,6 +38,10 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
     let Target { path, options, .. } = target;
     let mut file = BufReader::with_capacity(1 << 16, file);
     let start = file.fill_buf().map_err(|error| Error::io("reading", path, error))?;
+    if let Some((_, what)) = ARCHIVES.iter().find(|(magic, _)| start.starts_with(magic)) {
+        return Err(Error::input(format!("{}: this is a {what} file, not text", path.display()))
+            .help("unpack it, or export it as CSV"));
+    }
     let (delimiter, quoted) = (delimiter(start), only_first_line_quoted(start));
     let Survey { open_quote, widest } = survey(path, delimiter)?;
     // The csv crate takes forty times a record's length for one of many cells.
@@ -109,7 +116,7 @@ fn is_data(
     options: &ReadOptions,
 ) -> bool {
     let named = options.columns.iter().flatten().chain(&options.labels);
-    if named.into_iter().any(|name| first.iter().any(|cell| cell.trim() == name)) {
+    if named.into_iter().any(|name| first.iter().any(|cell| in_one_line(cell) == *name)) {
         return false;
     }
     if is_count_of_columns(first) {

@@ -109,13 +109,13 @@ fn arrow() -> Vec<Case> {
         case("its start missing", &whole[9..], &[unreadable]),
         case("a footer of 4 GiB", claims, &[unreadable]),
         case("CSV", "a,b\n1,2\n3,4\n", &[unreadable]),
-        // By the fuzzer: a page of places in a dictionary that is not there, where the library panics.
         // By pyarrow.parquet.write_table(…, compression="brotli").
         case(
             "Brotli",
             include_bytes!("brotli.parquet"),
             &["my.parquet: it is compressed with Brotli", "zstd"],
         ),
+        // By the fuzzer: a page of places in a dictionary that is not there, where the library panics.
         case("no dictionary", include_bytes!("no_dictionary.parquet"), &[unreadable]),
         // Also: a dictionary for which the library would set gigabytes aside, and a list in whose elements
         // without a byte it would count for minutes.

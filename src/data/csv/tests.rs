@@ -204,6 +204,9 @@ fn every_fault_names_its_place() {
         assert_eq!(found, message);
         assert!(remedy.contains(help), "{remedy}");
     }
+    let (message, help) = refusal(b"\x1f\x8b\x08\x00", &ReadOptions::default());
+    assert_eq!(message, "data.csv: this is a gzip file, not text");
+    assert!(help.contains("unpack it"));
     let (message, help) = refusal(b"a,b\n1,2\n3,\xff\n", &ReadOptions::default());
     assert_eq!(message, "data.csv, line 3, column 2: the text is not UTF-8");
     assert_eq!(help, "save the file as UTF-8");

@@ -186,8 +186,10 @@ pub fn make_folder_of(path: &Path) -> Result<()> {
 /// Where there is something else of the name.
 pub fn check_folder(path: &Path) -> Result<()> {
     match path.ancestors().find(|above| above.exists() && !above.is_dir()) {
-        Some(file) => Err(Error::input(format!("{} is a file", file.display()))
-            .help("give --out the name of a folder")),
+        Some(file) => {
+            Err(Error::input(format!("{} is a file", file.display()))
+                .help("give the name of a folder"))
+        }
         None => Ok(()),
     }
 }

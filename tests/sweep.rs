@@ -105,11 +105,16 @@ fn a_run_is_not_replaced_by_a_sweep() {
 #[test]
 fn what_no_sweep_wrote_is_not_replaced_by_one() {
     let place = place();
-    for file in ["sweep.csv", "sweep.json", "report.html", "plots/sweep.png"] {
+    for file in ["sweep.csv", "sweep.json", "report.html", "plots/sweep.png", "best/data.csv"] {
         let out = file.replace(['.', '/'], "-");
+        place.write(format!("{out}/shards/notes.json"), "mine");
         place.write(format!("{out}/{file}"), "precious");
         for option in ["", "--force"] {
-            refused(&place, &sweep(&out, option), &["is there, and no sweep made it", "--out"]);
+            refused(
+                &place,
+                &sweep(&out, option),
+                &["is there, without the shards of a sweep", "--out"],
+            );
         }
         assert_eq!(place.read(format!("{out}/{file}")), "precious");
     }

@@ -13,6 +13,7 @@ use super::preflight::Certificate;
 use super::samples::SamplesAudit;
 use super::structure::Structure;
 use super::words::{self, Standing};
+use crate::config::LEAST_BETA;
 
 /// Everything that an audit found. `audit.json` holds it, and
 /// `docs/audit.schema.json` describes it.
@@ -172,7 +173,7 @@ impl Preflight {
                          latents ({variances})"
                     ),
                 };
-                let smaller = below("training.beta", beta * share, 1e-12);
+                let smaller = below("training.beta", beta * share, LEAST_BETA);
                 let remedy = match (recipe, smaller) {
                     (Some(recipe), Some(smaller)) => {
                         Some(format!("--recipe {recipe}, or {smaller}"))

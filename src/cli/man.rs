@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Cli;
 use super::output::Output;
 use crate::error::{Error, Result};
-use crate::files::{make_folder, write_bytes};
+use crate::files::{check_folder, make_folder, write_bytes};
 
 /// Write the manual pages, one a command
 #[derive(Args)]
@@ -23,6 +23,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
     let folder = &arguments.folder;
+    check_folder(folder)?;
     make_folder(folder)?;
     let mut command = Cli::command().disable_help_subcommand(true);
     // Gives the commands their full names and what options they share.

@@ -68,13 +68,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     let display = Display::new(output);
     let resolve = |more: Vec<(&str, toml::Value)>| {
-        let of_grid = arguments.grid.as_ref().filter(|_| !more.is_empty());
-        arguments.settings.resolve(Some(&arguments.table), more, None).map_err(
-            |error| match of_grid {
-                Some(grid) => error.within(&format!("grid {}", grid.display())),
-                None => error,
-            },
-        )
+        arguments.settings.resolve(Some(&arguments.table), more, None)
     };
     let settings = resolve(Vec::new())?;
     let grid = arguments.grid.as_deref().map(Grid::read).transpose()?.unwrap_or_default();

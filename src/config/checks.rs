@@ -1,8 +1,8 @@
 //! What settings are allowed.
 
 use super::{
-    BetaSchedule, KlReduction, MOST_LAYERS, MOST_ROWS, MOST_VALUES, MixtureSettings, PriorKind,
-    Settings,
+    BetaSchedule, KlReduction, LEAST_BETA, MOST_LAYERS, MOST_ROWS, MOST_VALUES, MixtureSettings,
+    PriorKind, Settings,
 };
 use crate::error::{Error, Result};
 
@@ -47,7 +47,7 @@ impl Settings {
             (
                 "training.beta",
                 "at least 1e-12 and finite",
-                training.beta >= 1e-12 && training.beta.is_finite(),
+                training.beta >= LEAST_BETA && training.beta.is_finite(),
             ),
             (
                 "training.beta_warm_up",
@@ -196,7 +196,7 @@ impl MixtureSettings {
 fn check(checks: &[(&str, &str, bool)]) -> Result<()> {
     match checks.iter().find(|(.., holds)| !holds) {
         Some((key, rule, _)) => Err(Error::input(format!("setting {key} must be {rule}"))
-            .help(format!("change it with --set {key}=VALUE, or in the file given to --config"))),
+            .help(format!("change it with --set {key}=VALUE, or in the file that sets it"))),
         None => Ok(()),
     }
 }

@@ -11,6 +11,8 @@ use super::{
 pub const MOST_ROWS: usize = 100_000_000;
 /// Most values that are generated in one go: 4 GB.
 pub const MOST_VALUES: usize = 1_000_000_000;
+/// Least weight of the KL divergence: with 0 a mean squared error would stand for no likelihood.
+pub const LEAST_BETA: f64 = 1e-12;
 /// Hidden layers of an encoder or decoder at most.
 pub const MOST_LAYERS: usize = 100;
 

@@ -127,7 +127,7 @@ impl RunDir {
     }
 
     /// Refuses what is no folder, and a folder whose files must not be touched.
-    fn check(path: &Path, existing: Existing) -> Result<()> {
+    pub(super) fn check(path: &Path, existing: Existing) -> Result<()> {
         files::check_folder(path)?;
         let is_run = Self::is_at(path);
         let held =

@@ -16,10 +16,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use toml::Value;
 
-use super::{Dataset, Facts, Plan, RunDir, Source};
+use super::{Dataset, Existing, Facts, Plan, RunDir, Source};
 use crate::config::{Grid, Seeds, Settings};
 use crate::error::{Error, Result};
 use crate::train::restart_seed;
+
+/// Characters of a combination that a message shows.
+const SHOWN: usize = 200;
 
 /// One combination of the grid's settings.
 #[derive(Clone, Debug)]
@@ -63,10 +66,19 @@ impl Sweep {
         let keys: Vec<String> = grid.axes.iter().map(|(key, _)| key.clone()).collect();
         let mut combinations = Vec::new();
         for values in grid.combinations() {
-            let written = values.iter().map(|(_, value)| value.to_string()).collect();
-            let settings = resolve(values.into_iter().map(|(k, v)| (k, v.clone())).collect())?;
-            check(&settings)?;
-            let plan = Plan::resolve(settings, facts.clone())?;
+            let written: Vec<String> = values.iter().map(|(_, value)| value.to_string()).collect();
+            let plan = || {
+                let settings = resolve(values.into_iter().map(|(k, v)| (k, v.clone())).collect())?;
+                check(&settings)?;
+                Plan::resolve(settings, facts.clone())
+            };
+            let plan = plan().map_err(|error| match keys.is_empty() {
+                true => error,
+                false => {
+                    let values: String = pairs(&keys, &written).chars().take(SHOWN).collect();
+                    error.within(&format!("the grid's {values}"))
+                }
+            })?;
             combinations.push(Combination { values: written, plan });
         }
         let seed = combinations.first().map_or(0, |first| first.plan.settings.training_seed());
@@ -100,8 +112,7 @@ impl Sweep {
         if self.keys.is_empty() {
             return "the settings as given".into();
         }
-        let pairs = self.keys.iter().zip(&combination.values);
-        pairs.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
+        pairs(&self.keys, &combination.values)
     }
 
     /// The plan of a normal run that trains this member and does the rest with it.
@@ -114,6 +125,12 @@ impl Sweep {
         settings.training.seed = Some(seed);
         Plan::resolve(settings, self.facts.clone())
     }
+}
+
+/// Settings with their values, as `training.beta=0.5, model.sigma=1.0`.
+fn pairs(keys: &[String], values: &[String]) -> String {
+    let pairs = keys.iter().zip(values);
+    pairs.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The files of a sweep's folder.
@@ -164,17 +181,18 @@ impl SweepDir {
         let refused = |what: String| {
             Err(Error::input(what).help("name another folder for the sweep with --out"))
         };
-        // The first thing that a sweep makes.
-        let of_sweep = self.shards().is_dir();
-        let best = (!of_sweep).then(|| self.best());
-        if let Some(run) =
-            [Some(self.0.clone()), best].into_iter().flatten().find(|at| RunDir::is_at(at))
-        {
+        let (own, best) = (self.path(), self.best());
+        if ShardFile::any_in(self)? && !RunDir::is_at(own) {
+            return RunDir::check(&best, Existing::Replace);
+        }
+        if let Some(run) = [own, &best].into_iter().find(|at| RunDir::is_at(at)) {
             return refused(format!("{} holds a run of its own", run.display()));
         }
-        let written = [self.table(), self.ranking(), self.report(), self.plots()];
-        match written.iter().find(|path| !of_sweep && path.exists()) {
-            Some(path) => refused(format!("{} is there, and no sweep made it", path.display())),
+        let written = [self.table(), self.ranking(), self.report(), self.plots(), best];
+        match written.iter().find(|path| path.exists()) {
+            Some(path) => {
+                refused(format!("{} is there, without the shards of a sweep", path.display()))
+            }
             None => Ok(()),
         }
     }

@@ -80,7 +80,7 @@ fn grids() {
         case(
             "a bad value",
             "[grid]\ntraining.beta = [1, -1]\n",
-            &["grid grid.toml: ", "training.beta", "at least 1e-12"],
+            &["the grid's training.beta=-1: ", "at least 1e-12"],
         ),
         case("a list of texts", "[grid]\ntraining.beta = [\"x\"]\n", &["\"x\"", "f64"]),
         case("too many values", rates, &["more than 100000"]),
@@ -168,7 +168,7 @@ fn names_of_files_to_write() {
         for force in ["", "--force"] {
             refused(&place, &format!("{command} {force} --out folder"), &["folder is a folder"]);
             let line = format!("{command} {force} --out my.csv/out.csv");
-            refused(&place, &line, &["my.csv is a file", "--out"]);
+            refused(&place, &line, &["my.csv is a file", "give the name of a folder"]);
         }
         refused(
             &place,
@@ -186,8 +186,16 @@ fn names_of_files_to_write() {
     let audit = "audit --real my.csv --generated my.csv --labels kind";
     for command in [audit, "mixture --rows 50", &format!("run {QUICK}"), &format!("sweep {QUICK}")]
     {
-        refused(&place, &format!("{command} --out my.csv"), &["my.csv is a file", "--out"]);
-        refused(&place, &format!("{command} --out my.csv/new"), &["my.csv is a file", "--out"]);
+        refused(
+            &place,
+            &format!("{command} --out my.csv"),
+            &["my.csv is a file", "give the name of a folder"],
+        );
+        refused(
+            &place,
+            &format!("{command} --out my.csv/new"),
+            &["my.csv is a file", "give the name of a folder"],
+        );
     }
     #[cfg(unix)]
     {

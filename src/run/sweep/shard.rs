@@ -34,6 +34,12 @@ impl Shard {
     fn path(self, dir: &SweepDir) -> PathBuf {
         dir.shards().join(format!("{}-of-{}.json", self.index, self.of))
     }
+
+    /// The shard that a file is of, by its name.
+    fn of_file(path: &Path) -> Option<Self> {
+        let (index, of) = path.file_stem()?.to_str()?.split_once("-of-")?;
+        format!("{index}/{of}").parse().ok()
+    }
 }
 
 impl FromStr for Shard {
@@ -134,9 +140,18 @@ impl ShardFile {
             .map_err(|error| Error::io("reading the shards in", &folder, error))?
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
             .filter(|path| path.extension().is_some_and(|found| found == ending))
+            .filter(|path| Shard::of_file(path).is_some())
             .collect();
         paths.sort();
         Ok(paths)
+    }
+
+    /// Whether a sweep has begun to train in the folder.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn any_in(dir: &SweepDir) -> Result<bool> {
+        Ok(!Self::paths(dir, "json")?.is_empty() || !Self::paths(dir, "lock")?.is_empty())
     }
 
     /// Removes every shard in the folder; none where another process is training one.

@@ -1,12 +1,15 @@
 //! safetensors files that hold the tensors of models, once or several times over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ndarray::{Array2, ArrayView2};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use super::Architecture;
 use crate::error::{Error, Result};
+
+/// What the metadata call their hash.
+const HASH: &str = "hash";
 
 /// A file being read: each tensor is taken out once, so that what is left is what nobody knows.
 pub struct TensorFile<'a> {
@@ -16,7 +19,8 @@ pub struct TensorFile<'a> {
 
 impl<'a> TensorFile<'a> {
     /// A file of flat values in the layout of `architecture`, each part under a prefix to the names of
-    /// its tensors, with matrices of their own names and pairs of words beside them.
+    /// its tensors, with matrices of their own names. Where there is metadata, it gets a hash of
+    /// everything in the file too.
     ///
     /// # Errors
     /// Where values do not fill the layout.
@@ -24,7 +28,7 @@ impl<'a> TensorFile<'a> {
         architecture: &Architecture,
         parts: &[(&str, &[f32])],
         matrices: &[(&str, ArrayView2<f64>)],
-        metadata: HashMap<String, String>,
+        mut metadata: HashMap<String, String>,
     ) -> Result<Vec<u8>> {
         let failed = |error| Error::failed(format!("encoding tensors: {error}"));
         let to_bytes = |(_, values): &(_, &[f32])| -> Vec<u8> {
@@ -51,7 +55,12 @@ impl<'a> TensorFile<'a> {
                 TensorView::new(Dtype::F64, matrix.shape().to_vec(), bytes).map_err(failed)?;
             views.push(((*name).to_owned(), view));
         }
-        serialize(views, (!metadata.is_empty()).then_some(metadata)).map_err(failed)
+        if metadata.is_empty() {
+            return serialize(views, None).map_err(failed);
+        }
+        let hash = hash(&metadata, views.iter().map(|(name, view)| (name, view)));
+        metadata.insert(HASH.into(), hash);
+        serialize(views, Some(metadata)).map_err(failed)
     }
 
     /// Opens the bytes of a file.
@@ -71,6 +80,11 @@ impl<'a> TensorFile<'a> {
     /// What the file says under a name.
     pub fn metadata(&self, name: &str) -> Option<&str> {
         self.metadata.get(name).map(String::as_str)
+    }
+
+    /// Whether the hash in the metadata is that of what is there. No tensor may have been taken yet.
+    pub fn is_as_written(&self) -> bool {
+        self.metadata(HASH).is_some_and(|written| written == hash(&self.metadata, &self.tensors))
     }
 
     /// Whether there are tensors under this prefix.
@@ -133,4 +147,20 @@ impl<'a> TensorFile<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// The BLAKE3 hash, in hexadecimal, of metadata without its hash, and of tensors with their names, types
+/// and shapes, whatever their order.
+fn hash<'a, 'data: 'a>(
+    metadata: &HashMap<String, String>,
+    tensors: impl IntoIterator<Item = (&'a String, &'a TensorView<'data>)>,
+) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let metadata: BTreeMap<_, _> = metadata.iter().filter(|(name, _)| *name != HASH).collect();
+    hasher.update(format!("{metadata:?}").as_bytes());
+    for (name, tensor) in tensors.into_iter().collect::<BTreeMap<_, _>>() {
+        hasher.update(format!("{name:?} {:?} {:?}", tensor.dtype(), tensor.shape()).as_bytes());
+        hasher.update(tensor.data());
+    }
+    hasher.finalize().to_hex().to_string()
 }

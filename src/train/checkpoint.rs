@@ -71,25 +71,6 @@ impl Checkpoint {
     pub fn seed(&self) -> u64 {
         self.position.seed
     }
-
-    /// The BLAKE3 hash, in hexadecimal, of everything that is here, with what its file says in words: a
-    /// disk that loses bits would otherwise change a result in silence.
-    fn hash(&self, words: &str) -> String {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(words.as_bytes());
-        let Self { state, history, best, .. } = self;
-        let best = best.as_ref().map(|best| &best.parameters.values);
-        let parts = [&state.parameters.values, &state.first_moments, &state.second_moments];
-        for values in parts.into_iter().chain(&state.average).chain(best) {
-            hasher.update(&(values.len() as u64).to_le_bytes());
-            let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            hasher.update(&bytes);
-        }
-        for value in history.iter().flat_map(EpochRecord::to_values) {
-            hasher.update(&value.to_le_bytes());
-        }
-        hasher.finalize().to_hex().to_string()
-    }
 }
 
 /// The checkpoints of one training in a folder of their own.
@@ -179,8 +160,7 @@ impl Checkpoints {
         };
         let text = serde_json::to_string(&metadata)
             .map_err(|error| Error::failed(format!("encoding a checkpoint: {error}")))?;
-        let hash = checkpoint.hash(&text);
-        let pairs = [("format", FORMAT), ("key", &self.key), ("training", &text), ("hash", &hash)];
+        let pairs = [("format", FORMAT), ("key", &self.key), ("training", &text)];
         let metadata = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let parameters = &state.parameters;
         let mut parts: Vec<(&str, &[f32])> = vec![
@@ -251,16 +231,22 @@ impl Checkpoints {
         if entry("format")? != FORMAT {
             return Err(wrong("it is of another version".into()));
         }
+        if !file.is_as_written() {
+            return Err(wrong("some of it has changed since it was written".into()));
+        }
         if entry("key")? != self.key {
             return Ok(None);
         }
-        let (words, hash) = (entry("training")?.to_owned(), entry("hash")?.to_owned());
         let metadata: Metadata =
-            serde_json::from_str(&words).map_err(|error| wrong(error.to_string()))?;
+            serde_json::from_str(entry("training")?).map_err(|error| wrong(error.to_string()))?;
         let mut part = |prefix| file.take(architecture, prefix).map_err(wrong);
         let parameters = |values| Parameters { architecture: architecture.clone(), values };
+        let weights = parameters(part(WEIGHTS)?);
+        if let Some(name) = weights.first_broken_tensor() {
+            return Err(wrong(format!("{name} holds values that are not finite")));
+        }
         let state = TrainingState {
-            parameters: parameters(part(WEIGHTS)?),
+            parameters: weights,
             steps: metadata.steps,
             first_moments: part(FIRST_MOMENTS)?,
             second_moments: part(SECOND_MOMENTS)?,
@@ -285,15 +271,7 @@ impl Checkpoints {
         if history.len() != position.epoch {
             return Err(wrong("its history does not end where it stands".into()));
         }
-        let state = TrainingState { average, ..state };
-        let checkpoint = Checkpoint { state, position, history, best };
-        if checkpoint.hash(&words) != hash {
-            return Err(wrong("it is not what was written: some of it has changed since".into()));
-        }
-        if let Some(name) = checkpoint.state.parameters.first_broken_tensor() {
-            return Err(wrong(format!("{name} holds values that are not finite")));
-        }
-        Ok(Some(checkpoint))
+        Ok(Some(Checkpoint { state: TrainingState { average, ..state }, position, history, best }))
     }
 }
 

@@ -69,7 +69,10 @@ enum Command {
 
 /// Parses the arguments of the process, runs the command, prints the error if there is one.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse_usage(&error),
+    };
     let output = Output::new(&cli.output);
     let done = check_text().and_then(|()| execute(cli.command, &output));
     match done.and_then(|()| output.check()) {
@@ -79,6 +82,17 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+/// Shows help where that was asked for, or else what is wrong with the arguments.
+fn refuse_usage(error: &clap::Error) -> ExitCode {
+    let code = error.exit_code();
+    // Where the reader has gone away there is nobody to tell.
+    let _ = error.print();
+    if code != 0 && std::env::args_os().any(|argument| argument == "--json") {
+        output::write_error(error.to_string().trim_end(), None, code);
+    }
+    ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
 /// Refuses arguments that are no text: settings, reports and JSON could not name such a file.

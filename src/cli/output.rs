@@ -70,12 +70,16 @@ impl Output {
     pub fn error(&self, error: &Error) {
         say(&format!("error: {error}"));
         if self.json && self.written.borrow().is_none() {
-            let code = error.kind().exit_code();
-            let (message, help) = (error.message(), error.remedy());
-            let object = serde_json::json!({ "error": message, "help": help, "exit_code": code });
-            let _ = write_line(&object.to_string());
+            let code = error.kind().exit_code().into();
+            write_error(error.message(), error.remedy(), code);
         }
     }
+}
+
+/// An error as the object on stdout.
+pub fn write_error(message: &str, help: Option<&str>, code: i32) {
+    let object = serde_json::json!({ "error": message, "help": help, "exit_code": code });
+    let _ = write_line(&object.to_string());
 }
 
 fn write_line(line: &str) -> io::Result<()> {

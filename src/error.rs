@@ -36,8 +36,8 @@ impl Kind {
 }
 
 /// The remedy for a file of ours that cannot be used any more.
-const DAMAGED: &str = "the file is damaged or of another version: put back a good copy, or make the run \
-                       again with `modescope run --force`";
+const DAMAGED: &str = "the file is damaged or of another version: put back a good copy, or make it again \
+                       with the command that wrote it";
 
 /// An error as a person reads it: a message that names the place, and a remedy where there is one.
 #[derive(Debug)]
@@ -85,15 +85,6 @@ impl Error {
     /// A file of ours that cannot be used any more.
     pub fn damaged(path: &Path, what: impl fmt::Display) -> Self {
         Self::input(format!("{}: {what}", path.display())).help(DAMAGED)
-    }
-
-    /// What reading a file of ours gave, where it is no longer what we wrote.
-    #[must_use]
-    pub fn in_own_file(self) -> Self {
-        match self.kind {
-            Kind::Input => self.help(DAMAGED),
-            _ => self,
-        }
     }
 
     /// The same with the place that it was found in.

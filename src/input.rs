@@ -43,6 +43,17 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The BLAKE3 hash of a file's bytes, in hexadecimal.
+///
+/// # Errors
+/// As [`bytes`].
+pub fn hash(path: &Path) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let read = hasher.update_reader(open(path)?);
+    read.map_err(|error| Error::io("reading", path, error))?;
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
 /// Reads a whole file of text.
 ///
 /// # Errors

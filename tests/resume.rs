@@ -73,7 +73,7 @@ fn a_trained_model_is_resumed_to_a_report() {
         "model.safetensors",
         "preflight.json",
     ];
-    let own = [".lock", ".stamps/data", ".stamps/data.csv", ".stamps/train"];
+    let own = [".lock", ".stamps/data", ".stamps/preflight", ".stamps/train"];
     let expected = written.iter().chain(&own).map(|name| Path::new("run").join(name));
     assert_eq!(names, expected.chain(["my.csv".into()]).collect());
 
@@ -94,13 +94,21 @@ fn a_run_is_resumed_from_its_folder_alone() {
 }
 
 #[test]
-fn a_stage_whose_file_is_missing_is_done_again() {
+fn a_stage_whose_file_is_missing_or_changed_is_done_again() {
     let place = Place::new();
     place.succeed(&format!("run --out run {QUICK}"));
     let before = place.contents();
-    let lost = ["samples.csv", "data.csv", "mixture.json", "plots/data.png", "plots/losses.svg"];
-    for name in lost.map(|name| format!("run/{name}")) {
-        std::fs::remove_file(place.path(&name)).unwrap();
+    for name in ["preflight.json", "samples.csv", "data.csv", "mixture.json", "plots/data.png"] {
+        std::fs::remove_file(place.path("run").join(name)).unwrap();
+        let ran = place.succeed("run --resume --out run");
+        let note = format!("note: {name} is missing or not as it was left");
+        assert!(ran.stderr.contains(&note), "{}", ran.stderr);
+        assert!(place.contents() == before, "{name}");
+    }
+    for name in ["samples.csv", "data.csv", "plots/losses.svg", "audit.md"] {
+        let name = format!("run/{name}");
+        let whole = place.read(&name);
+        place.write(&name, &whole[..whole.len() / 2]);
         place.succeed("run --resume --out run");
         assert!(place.contents() == before, "{name}");
     }
@@ -131,7 +139,7 @@ fn a_run_is_resumed_with_its_own_settings_and_data_only() {
     let ran = place.run(&format!("run other.csv --labels kind --resume --out run {QUICK}"));
     assert_eq!(ran.code, Some(2));
     let (other, own) = (place.path("other.csv"), place.path("my.csv"));
-    let words = format!("the data are {}, not {}\n", other.display(), own.display());
+    let words = format!("the data of {} are not those of {}\n", other.display(), own.display());
     assert!(ran.stderr.contains(&words), "{}", ran.stderr);
     // What is decided from a setting is not named beside it.
     let ran = place.run("run --resume --out run --epochs 4");

@@ -252,4 +252,8 @@ fn data_that_were_moved_are_asked_for() {
     place.succeed("run moved.parquet --resume --out run");
     assert_same(&place, "run", &before);
     place.succeed("report run");
+    for file in ["config.toml", "data.json", "report.html"] {
+        let text = place.read(format!("run/{file}"));
+        assert!(text.contains("moved.parquet") && !text.contains("sorted.parquet"), "{file}");
+    }
 }

@@ -12,7 +12,7 @@ use super::shared::count;
 use super::verdict;
 use crate::audit::findings::{Findings, OfModel};
 use crate::audit::markdown;
-use crate::audit::samples::{Options, Samples, audit, ticks};
+use crate::audit::samples::{Options, Samples, audit, check_values, ticks};
 use crate::config::AnalysisSettings;
 use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note};
 use crate::error::{Error, Result};
@@ -145,6 +145,7 @@ fn load(
         check_precision: !generated,
     };
     let loaded = read_table(path, &options, interrupt)?;
+    check_values(loaded.table.rows(), &path.display().to_string(), loaded.table.columns())?;
     if let Some(note) = dropped_note(loaded.dropped) {
         display.note(&format!("note: {}: {note}", path.display()));
     }

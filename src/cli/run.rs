@@ -162,7 +162,7 @@ impl Job {
                 "{} cannot be resumed: {difference}",
                 folder.display()
             ))
-            .help("leave the option out, or start afresh with --force"));
+            .help("leave them out, or start afresh with --force"));
         }
 
         display.note(&chosen.to_string());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{Array2, Axis, s};
 
-use super::sample::encodes_every_row;
+use super::sample::{encoded_rows, encodes_every_row};
 use super::{Context, RunDir, interruptible, read_table};
 use crate::audit::bic::choose_components;
 use crate::audit::cause::ModelEvidence;
@@ -25,7 +25,7 @@ use crate::audit::structure::MOST_COMPONENTS;
 use crate::audit::subset::subset;
 use crate::config::Recipe;
 use crate::data::{ReadOptions, Table};
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::files::write_bytes;
 use crate::model::SavedModel;
 use crate::train::{EpochRecord, read_history};
@@ -227,10 +227,16 @@ fn held_out_gap(context: &Context, model: &Model, audited: &Audited) -> Result<O
 pub(super) fn read_samples(context: &Context) -> Result<Array2<f32>> {
     let path = context.dir.file(RunDir::SAMPLES);
     let samples = read_own(context, &path, &ReadOptions::default())?;
-    match samples.columns() == context.dataset.table.columns() {
-        true => Ok(samples.rows().to_owned()),
-        false => Err(Error::damaged(&path, "its columns are not those of the run's data")),
+    if samples.columns() != context.dataset.table.columns() {
+        let what = "its columns are not those of the run's data";
+        return Err(Error::damaged(&path, what).help(made_again(context)));
     }
+    let (rows, drawn) = (samples.len(), context.plan.settings.samples);
+    if rows != drawn {
+        let what = format!("it has {rows} rows, and {drawn} were drawn");
+        return Err(Error::damaged(&path, what).help(made_again(context)));
+    }
+    Ok(samples.rows().to_owned())
 }
 
 /// The latents of the training rows, in their order: means, then log-variances.
@@ -239,19 +245,16 @@ pub(super) fn read_latents(context: &Context) -> Result<Array2<f32>> {
     let options = ReadOptions { labels, ..ReadOptions::default() };
     let path = context.dir.file(RunDir::LATENTS);
     let latents = read_own(context, &path, &options)?;
-    let every = encodes_every_row(context.dataset);
-    let rows = match every {
-        true => context.dataset.table.len(),
-        false => context.dataset.training.len().min(context.plan.settings.analysis.rows),
-    };
     if latents.columns() != Latents::columns(context.plan.decided.latent) {
-        return Err(Error::damaged(&path, "its columns are not those of the run's model"));
+        let what = "its columns are not those of the run's model";
+        return Err(Error::damaged(&path, what).help(made_again(context)));
     }
-    if latents.len() != rows {
-        let what = format!("it has {} rows, and {rows} were encoded", latents.len());
-        return Err(Error::damaged(&path, what));
+    let (rows, encoded) = (latents.len(), encoded_rows(context));
+    if rows != encoded {
+        let what = format!("it has {rows} rows, and {encoded} were encoded");
+        return Err(Error::damaged(&path, what).help(made_again(context)));
     }
-    match every {
+    match encodes_every_row(context.dataset) {
         true => Ok(latents.rows().select(Axis(0), &context.dataset.training_rows)),
         false => Ok(latents.rows().to_owned()),
     }
@@ -259,8 +262,15 @@ pub(super) fn read_latents(context: &Context) -> Result<Array2<f32>> {
 
 /// A table that the run wrote.
 fn read_own(context: &Context, path: &Path, options: &ReadOptions) -> Result<Table> {
-    match read_table(path, options, &context.interrupt) {
-        Ok(read) => Ok(read.table),
-        Err(error) => Err(error.in_own_file()),
-    }
+    let read = read_table(path, options, &context.interrupt);
+    read.map(|read| read.table).map_err(|error| match error.kind() {
+        error::Kind::Input => error.help(made_again(context)),
+        _ => error,
+    })
+}
+
+/// The remedy for a file that is not as the run left it.
+fn made_again(context: &Context) -> String {
+    let folder = context.dir.path().display();
+    format!("`modescope run --resume --out {folder}` makes it again")
 }

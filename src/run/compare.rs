@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Plan, RunDir, Source, plot, report};
 use crate::config::{DataSettings, ScalingKind};
 use crate::error::{Error, Result};
-use crate::report::{Caption, ComparedRun, Comparison, Figure};
+use crate::report::{ComparedRun, Comparison, Figure};
 use crate::train::read_history;
 
 /// The picture of a run that is shown beside those of others.
@@ -75,8 +75,7 @@ fn picture(dir: &RunDir) -> Result<Option<Figure>> {
     if !dir.file(plot::INDEX).is_file() {
         return Ok(None);
     }
-    let captions: Vec<Caption> = dir.read_json(plot::INDEX)?;
-    let caption = captions.into_iter().find(|caption| caption.name == PICTURE);
+    let caption = plot::captions(dir)?.into_iter().find(|caption| caption.name == PICTURE);
     caption.map(|caption| report::figure(dir, caption)).transpose()
 }
 

@@ -16,10 +16,12 @@ use crate::data::{
     Blocks, Loaded, Mixture, ReadOptions, RowDraws, Scaling, Scanned, Streamed, Table,
     blocks_of_pass, dropped_note, mixed_spreads, read, split, write,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::train::Epochs;
 use crate::vae::Latents;
 
+/// What an interrupt says that comes early.
+const STOPPED: &str = "stopped while reading the data";
 /// Fresh rows drawn as held-out rows of a generated mixture.
 const FRESH_ROWS: usize = 1000;
 /// Above so many values the run refers to the data in place of copying them.
@@ -185,7 +187,7 @@ impl Dataset {
         };
         let copy = folder.join(RunDir::DATA);
         let (path, is_original, known) = match copy.exists() {
-            true => (&copy, false, RunDir::read_stamp(folder, COPY)),
+            true => (&copy, false, RunDir::known_hash(folder, "data", RunDir::DATA)),
             false => (path, true, Some(hash.clone())),
         };
         if is_original && !path.exists() {
@@ -355,16 +357,16 @@ impl Dataset {
     }
 }
 
-/// The stamp of the copy of the data: its hash.
-const COPY: &str = RunDir::DATA;
-
 /// [`read`], which an interrupt does not wait for.
 ///
 /// # Errors
 /// As [`read`], and an interrupt.
 pub fn read_table(path: &Path, options: &ReadOptions, interrupt: &AtomicBool) -> Result<Loaded> {
     let (path, options) = (path.to_owned(), options.clone());
-    interruptible(interrupt, move || read(&path, &options))
+    interruptible(interrupt, move || read(&path, &options)).map_err(|error| match error.kind() {
+        Kind::Interrupted => Error::interrupted(STOPPED),
+        _ => error,
+    })
 }
 
 /// Reads data once that memory is not to hold.
@@ -378,7 +380,7 @@ fn scan(
     let on_rows = |done, total| {
         task.get_or_init(|| progress.begin("reading", total)).update(done, "");
         match interrupt.load(Ordering::Relaxed) {
-            true => Err(Error::interrupted("stopped while reading the data")),
+            true => Err(Error::interrupted(STOPPED)),
             false => Ok(()),
         }
     };
@@ -409,15 +411,6 @@ pub(super) fn first_rows(matrix: &Array2<f32>, rows: usize) -> Array2<f32> {
     matrix.slice(ndarray::s![..rows.min(matrix.nrows()), ..]).to_owned()
 }
 
-/// The files that [`stage`] leaves.
-pub(super) fn outputs(plan: &Plan, dir: &RunDir) -> Vec<String> {
-    // Only the data tell which of the two it is.
-    let refers = dir.file(RunDir::DATA_REFERENCE).exists();
-    let data = if refers { RunDir::DATA_REFERENCE } else { RunDir::DATA };
-    let truth = (plan.decided.source == Source::Mixture).then_some(RunDir::MIXTURE);
-    [data].into_iter().chain(truth).map(String::from).collect()
-}
-
 pub(super) fn stage(context: &Context) -> Result<()> {
     let table = &context.dataset.table;
     if let Some(mixture) = &context.dataset.mixture {
@@ -434,11 +427,6 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             let reference = Reference { path, hash, shape, sample };
             context.dir.write_json(RunDir::DATA_REFERENCE, &reference)
         }
-        _ => {
-            let copy = context.dir.file(RunDir::DATA);
-            write(&copy, table)?;
-            let bytes = std::fs::read(&copy).map_err(|e| Error::io("reading", &copy, e))?;
-            context.dir.write_stamp(COPY, blake3::hash(&bytes).to_hex().as_str())
-        }
+        _ => write(&context.dir.file(RunDir::DATA), table),
     }
 }

@@ -1,11 +1,12 @@
 //! The run folder: the names of its files, who may write into it, and the stamps of its stages.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::plot;
 use crate::error::{Error, Result};
@@ -208,12 +209,24 @@ impl RunDir {
     fn clear(&self) -> Result<()> {
         self.clear_pictures()?;
         self.clear_checkpoints()?;
-        Self::FILES.iter().chain(&[Self::STAMPS]).try_for_each(|name| self.remove(name))
+        Self::FILES.iter().try_for_each(|name| self.remove(name))?;
+        // Their folder stays: by it what is left is known for a run.
+        let stamps = fs::read_dir(self.file(Self::STAMPS)).into_iter().flatten().flatten();
+        stamps.map(|stamp| stamp.path()).try_for_each(|path| {
+            fs::remove_file(&path).map_err(|error| Error::io("removing", &path, error))
+        })
     }
 
-    /// Removes the pictures of the run's list, and their folder where nothing else is in it.
+    /// Removes the pictures of the run's list, and their folder where nothing else is in it. A link in
+    /// place of that leads to what is not ours.
     fn clear_pictures(&self) -> Result<()> {
-        plot::outputs(self).iter().try_for_each(|name| self.remove(name))?;
+        if self.file(Self::PLOTS).is_symlink() {
+            return Ok(());
+        }
+        // Of pictures without a list, or with a damaged one, none is known to be ours.
+        let captions = plot::captions(self).unwrap_or_default();
+        let pictures = captions.iter().flat_map(plot::files);
+        pictures.chain([plot::INDEX.into()]).try_for_each(|name| self.remove(&name))?;
         let _ = fs::remove_dir(self.file(Self::PLOTS));
         Ok(())
     }
@@ -227,17 +240,13 @@ impl RunDir {
         folders.iter().try_for_each(|folder| Checkpoints::clear(&self.file(folder)))
     }
 
-    /// Removes one of the run's files or folders, if it is there.
+    /// Removes one of the run's files, if it is there.
     ///
     /// # Errors
     /// Where the operating system refuses.
     pub fn remove(&self, name: &str) -> Result<()> {
         let path = self.file(name);
-        let removed = match path.is_dir() {
-            true => fs::remove_dir_all(&path),
-            false => fs::remove_file(&path),
-        };
-        match removed {
+        match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(Error::io("removing", &path, error))
             }
@@ -293,10 +302,15 @@ impl RunDir {
         serde_json::from_slice(&input::bytes(&path)?).map_err(|error| Error::damaged(&path, error))
     }
 
-    /// Whether the stage was finished with this key and its files are there.
-    pub(super) fn is_stamped(&self, stage: &str, key: &str, outputs: &[String]) -> bool {
-        Self::read_stamp(&self.path, stage).is_some_and(|found| found == key)
-            && outputs.iter().all(|name| self.is_filled(name))
+    /// The files of a stage that are missing or not as it left them; nothing where it was not finished
+    /// with this key.
+    pub(super) fn changed_since(&self, stage: &str, key: &str) -> Option<Vec<String>> {
+        let stamp = Self::read_stamp(&self.path, stage).filter(|stamp| stamp.key == key)?;
+        let is_as_left = |name: &str, known: &str| {
+            input::hash(&self.file(name)).is_ok_and(|found| found == known)
+        };
+        let changed = stamp.files.into_iter().filter(|(name, known)| !is_as_left(name, known));
+        Some(changed.map(|(name, _)| name).collect())
     }
 
     /// Whether there is such a file and something in it.
@@ -304,20 +318,38 @@ impl RunDir {
         self.file(name).metadata().is_ok_and(|file| file.len() > 0)
     }
 
-    /// What the stamp in a run folder says, if it is there.
-    pub(super) fn read_stamp(folder: &Path, name: &str) -> Option<String> {
-        fs::read_to_string(folder.join(Self::STAMPS).join(name)).ok()
+    /// The hash of a file in a run folder as a stage left it, if it is known.
+    pub(super) fn known_hash(folder: &Path, stage: &str, file: &str) -> Option<String> {
+        Self::read_stamp(folder, stage)?.files.remove(file)
     }
 
-    /// Records that the stage is finished.
-    pub(super) fn write_stamp(&self, stage: &str, key: &str) -> Result<()> {
+    fn read_stamp(folder: &Path, stage: &str) -> Option<Stamp> {
+        let text = fs::read(folder.join(Self::STAMPS).join(stage)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Lets the stage be done again.
+    pub(super) fn remove_stamp(&self, stage: &str) -> Result<()> {
+        self.remove(&format!("{}/{stage}", Self::STAMPS))
+    }
+
+    /// Records that the stage is finished, and those of its files that are there.
+    pub(super) fn write_stamp(&self, stage: &str, key: &str, files: &[String]) -> Result<()> {
+        let there = files.iter().filter(|name| self.file(name).exists());
+        let with_hash = |name: &String| Ok((name.clone(), input::hash(&self.file(name))?));
+        let stamp = Stamp { key: key.into(), files: there.map(with_hash).collect::<Result<_>>()? };
         self.make(Self::STAMPS)?;
-        files::write_bytes(&self.stamp(stage), key.as_bytes())
+        self.write_json(&format!("{}/{stage}", Self::STAMPS), &stamp)
     }
+}
 
-    fn stamp(&self, stage: &str) -> PathBuf {
-        self.path.join(Self::STAMPS).join(stage)
-    }
+/// What a stage that is finished leaves in the folder of stamps, under its name.
+#[derive(Serialize, Deserialize)]
+struct Stamp {
+    /// The hash of what its files depend on.
+    key: String,
+    /// The files that it left, with the hash of each.
+    files: BTreeMap<String, String>,
 }
 
 #[cfg(test)]

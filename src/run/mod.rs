@@ -16,6 +16,7 @@ mod live;
 mod more_rows;
 mod plan;
 mod plot;
+mod preflight;
 mod prior;
 mod progress;
 mod report;

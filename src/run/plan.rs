@@ -57,6 +57,13 @@ impl Source {
         }
     }
 
+    fn hash(&self) -> Option<&str> {
+        match self {
+            Self::Mixture => None,
+            Self::File { hash, .. } => Some(hash),
+        }
+    }
+
     /// How it differs from what was there before, in words.
     fn difference(&self, before: &Self) -> String {
         let name = |source: &Self| match source {
@@ -64,15 +71,10 @@ impl Source {
             Self::File { path, .. } => path.display().to_string(),
         };
         match (self, before) {
-            (Self::File { hash, dropped, .. }, Self::File { hash: known, dropped: before, .. })
-                if hash == known =>
-            {
-                format!("{dropped} rows are left out for missing values, not {before}")
-            }
             (Self::File { path, .. }, Self::File { path: known, .. }) if path == known => {
                 format!("{} has changed since", path.display())
             }
-            _ => format!("the data are {}, not {}", name(self), name(before)),
+            _ => format!("the data of {} are not those of {}", name(self), name(before)),
         }
     }
 }
@@ -341,7 +343,7 @@ impl Plan {
             was => format!("{key} is {}, not {was}", values[0]),
         };
         let (now, before) = (&self.decided.source, &other.decided.source);
-        let data = (now.identity() != before.identity()).then(|| now.difference(before));
+        let data = (now.hash() != before.hash()).then(|| now.difference(before));
         let mut differing = Self::differences(&[self, other])?;
         differing.retain(|(key, _)| matters(key));
         // What is decided follows from settings and data.

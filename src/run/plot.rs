@@ -14,7 +14,7 @@ use crate::audit::findings::Findings;
 use crate::audit::structure::Clusters;
 use crate::config::{KlReduction, Likelihood, ScalingKind, Settings};
 use crate::data::Scaling;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::read_records;
 use crate::model::SavedModel;
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
@@ -29,16 +29,32 @@ use crate::vae::Model;
 /// Name of the list of pictures in the folder of the pictures.
 pub(super) const INDEX: &str = "plots/index.json";
 
-/// The pictures that are listed in a run folder, and their list.
-pub(super) fn outputs(dir: &RunDir) -> Vec<String> {
-    // Where there is no list, none is known to be ours.
-    let captions: Vec<Caption> = dir.read_json(INDEX).unwrap_or_default();
+/// The list of a run's pictures.
+///
+/// # Errors
+/// Where it is missing, damaged, or names what is no picture of the folder.
+pub(super) fn captions(dir: &RunDir) -> Result<Vec<Caption>> {
+    let captions: Vec<Caption> = dir.read_json(INDEX)?;
     let is_name = |name: &str| Path::new(name).file_name().is_some_and(|only| only == name);
-    let files = |Caption { name, .. }: Caption| {
-        ["png", "svg"].map(|ending| format!("{}/{name}.{ending}", RunDir::PLOTS))
-    };
-    let pictures = captions.into_iter().filter(|caption| is_name(&caption.name)).flat_map(files);
-    pictures.chain([INDEX.to_owned()]).collect()
+    match captions.iter().find(|caption| !is_name(&caption.name)) {
+        Some(Caption { name, .. }) => {
+            Err(Error::damaged(&dir.file(INDEX), format!("\"{name}\" is no name of a picture")))
+        }
+        None => Ok(captions),
+    }
+}
+
+/// The files of a picture.
+pub(super) fn files(Caption { name, .. }: &Caption) -> [String; 2] {
+    ["png", "svg"].map(|ending| format!("{}/{name}.{ending}", RunDir::PLOTS))
+}
+
+/// The files that [`stage`] leaves.
+///
+/// # Errors
+/// As [`captions`].
+pub(super) fn outputs(dir: &RunDir) -> Result<Vec<String>> {
+    Ok(captions(dir)?.iter().flat_map(files).chain([INDEX.into()]).collect())
 }
 
 pub(super) fn stage(context: &Context) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::charts::charts;
 use super::train::epochs;
-use super::{Context, Plan, RunDir, Source};
+use super::{Context, Plan, RunDir, Source, plot};
 use crate::config::word;
 use crate::error::Result;
 use crate::files;
@@ -11,7 +11,7 @@ use crate::report::{Caption, Figure, Page};
 use crate::train::{EpochRecord, read_history};
 
 pub(super) fn stage(context: &Context) -> Result<()> {
-    let captions: Vec<Caption> = context.dir.read_json(super::plot::INDEX)?;
+    let captions = plot::captions(context.dir)?;
     let (plan, dataset) = (context.plan, context.dataset);
     let history = read_history(&context.dir.file(RunDir::HISTORY))?;
     let (charts, hole_share) = charts(context)?;

@@ -20,7 +20,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let dataset = context.dataset;
     let encoded = match encodes_every_row(dataset) {
         true => dataset.table.clone(),
-        false => dataset.first(settings.analysis.rows),
+        false => dataset.first(encoded_rows(context)),
     };
     let latents = model.encode(encoded.rows(), &context.interrupt)?;
     let latents = latents.to_table(encoded.labels().cloned())?;
@@ -31,4 +31,13 @@ pub(super) fn stage(context: &Context) -> Result<()> {
 /// are analysed.
 pub(super) fn encodes_every_row(dataset: &Dataset) -> bool {
     dataset.table.len() * dataset.table.width() <= LARGEST_LATENTS
+}
+
+/// How many rows the latents are of.
+pub(super) fn encoded_rows(context: &Context) -> usize {
+    let dataset = context.dataset;
+    match encodes_every_row(dataset) {
+        true => dataset.table.len(),
+        false => dataset.training.len().min(context.plan.settings.analysis.rows),
+    }
 }

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use serde_json::{Value, json};
 
 use super::{Dataset, Facts, Plan, Progress, RunDir};
-use super::{audit, data, more_rows, plot, report, sample, train, tsne};
+use super::{audit, data, more_rows, plot, preflight, report, sample, train, tsne};
 use crate::config::Backend;
 use crate::device::guarded;
 use crate::error::{Kind, Result, heed};
@@ -39,8 +39,8 @@ pub struct Stage {
     after: &'static [&'static str],
     /// The decisions that its files depend on, beside those of the stages it comes after.
     settings: fn(&Plan) -> Value,
-    /// Files that are there when it is finished.
-    outputs: fn(&Plan, &RunDir) -> Vec<String>,
+    /// The files that it leaves, or may leave.
+    outputs: fn(&RunDir) -> Result<Vec<String>>,
     /// Does the work: reads files, writes files.
     work: fn(&Context) -> Result<()>,
 }
@@ -54,16 +54,22 @@ pub const STAGES: &[Stage] = &[
             let settings = &plan.settings;
             json!([settings.seed, settings.data, settings.mixture, plan.decided.source.identity()])
         },
-        outputs: data::outputs,
+        outputs: |_| names(&[RunDir::DATA, RunDir::DATA_REFERENCE, RunDir::MIXTURE]),
         work: data::stage,
     },
     Stage {
-        name: "train",
+        name: "preflight",
         after: &["data"],
         settings: training_settings,
-        outputs: |_, _| {
-            names(&[RunDir::PREFLIGHT, SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY])
-        },
+        outputs: |_| names(&[RunDir::PREFLIGHT]),
+        work: preflight::stage,
+    },
+    Stage {
+        name: "train",
+        after: &["preflight"],
+        settings: training_settings,
+        // What it writes for TensorBoard is no reason to train again.
+        outputs: |_| names(&[SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY]),
         work: train::stage,
     },
     Stage {
@@ -73,7 +79,7 @@ pub const STAGES: &[Stage] = &[
             let settings = &plan.settings;
             json!([settings.samples, settings.noise, settings.analysis.rows])
         },
-        outputs: |_, _| names(&[RunDir::SAMPLES, RunDir::LATENTS]),
+        outputs: |_| names(&[RunDir::SAMPLES, RunDir::LATENTS]),
         work: sample::stage,
     },
     Stage {
@@ -84,41 +90,41 @@ pub const STAGES: &[Stage] = &[
             let rows = json!([analysis.full, analysis.more_rows]);
             json!([rows, analysis.max_clusters, plan.settings.noise])
         },
-        outputs: |_, _| Vec::new(),
+        outputs: |_| names(&[RunDir::MORE_ROWS]),
         work: more_rows::stage,
     },
     Stage {
         name: "audit",
         after: &["more-rows"],
         settings: |plan| json!(plan.settings.analysis),
-        outputs: |_, _| names(&[RunDir::AUDIT, RunDir::AUDIT_TEXT]),
+        outputs: |_| names(&[RunDir::AUDIT, RunDir::AUDIT_TEXT, RunDir::REFERENCE]),
         work: audit::stage,
     },
     Stage {
         name: "tsne",
         after: &["sample"],
         settings: |plan| json!([plan.settings.analysis, plan.decided.perplexities]),
-        outputs: |_, _| names(&[RunDir::TSNE]),
+        outputs: |_| names(&[RunDir::TSNE]),
         work: tsne::stage,
     },
     Stage {
         name: "plot",
         after: &["audit", "tsne"],
         settings: |_| Value::Null,
-        outputs: |_, dir| plot::outputs(dir),
+        outputs: plot::outputs,
         work: plot::stage,
     },
     Stage {
         name: "report",
         after: &["plot"],
         settings: |_| Value::Null,
-        outputs: |_, _| names(&[RunDir::REPORT]),
+        outputs: |_| names(&[RunDir::REPORT]),
         work: report::stage,
     },
 ];
 
-fn names(files: &[&str]) -> Vec<String> {
-    files.iter().map(|&name| name.into()).collect()
+fn names(files: &[&str]) -> Result<Vec<String>> {
+    Ok(files.iter().map(|&name| name.into()).collect())
 }
 
 /// What a training depends on. The machine is left out: one that began on a machine may go on on another,
@@ -147,28 +153,34 @@ impl Stage {
         hash(&json!([self.name, version, inputs, (self.settings)(plan)]))
     }
 
-    /// Does the work unless its stamp says that it is done.
+    /// Does the work unless its stamp says that it is done and its files are as it left them.
     fn bring_up_to_date(&self, context: &Context) -> Result<()> {
-        match self.is_done(context.plan, context.dir) {
-            true => Ok(()),
-            false => self.redo(context),
+        match context.dir.changed_since(self.name, &self.key(context.plan)) {
+            Some(changed) if changed.is_empty() => return Ok(()),
+            Some(changed) => context.progress.note(&format!(
+                "note: {} is missing or not as it was left, so stage {} is done again",
+                changed.join(", "),
+                self.name
+            )),
+            None => {}
         }
-    }
-
-    fn is_done(&self, plan: &Plan, dir: &RunDir) -> bool {
-        dir.is_stamped(self.name, &self.key(plan), &(self.outputs)(plan, dir))
+        self.redo(context)
     }
 
     fn redo(&self, context: &Context) -> Result<()> {
         heed(&context.interrupt)?;
         (self.work)(context)?;
-        context.dir.write_stamp(self.name, &self.key(context.plan))
+        let files = (self.outputs)(context.dir)?;
+        context.dir.write_stamp(self.name, &self.key(context.plan), &files)
     }
 }
 
 /// Whether the folder holds what the training of this plan gives.
 pub fn is_trained(dir: &RunDir, plan: &Plan) -> bool {
-    STAGES.iter().any(|stage| stage.name == "train" && stage.is_done(plan, dir))
+    let is_done = |stage: &Stage| {
+        dir.changed_since(stage.name, &stage.key(plan)).is_some_and(|changed| changed.is_empty())
+    };
+    STAGES.iter().any(|stage| stage.name == "train" && is_done(stage))
 }
 
 /// Writes the plan and runs the stages up to and with `last`, passing over those whose stamps match.
@@ -201,11 +213,14 @@ fn bring_up_to(context: &Context, last: &str) -> Result<()> {
     let (folder, plan) = (context.dir.path(), context.plan);
     match is_trained(context.dir, plan).then(|| Plan::read(folder)) {
         // What is trained keeps the record of what did it; its data may lie elsewhere by now.
-        Some(Ok(mut trained)) => {
+        Some(Ok(mut trained)) if trained.decided.source != plan.decided.source => {
+            // Of these stages the files say where the data are.
+            ["data", "report"].iter().try_for_each(|stage| context.dir.remove_stamp(stage))?;
             trained.decided.source = plan.decided.source.clone();
             trained.write(folder)?;
         }
-        _ => plan.write(folder)?,
+        Some(Ok(_)) => {}
+        Some(Err(_)) | None => plan.write(folder)?,
     }
     let wanted =
         STAGES.iter().position(|stage| stage.name == last).map_or(STAGES.len(), |at| at + 1);

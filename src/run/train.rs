@@ -6,10 +6,8 @@ use burn::tensor::Device;
 use ndarray::{Array2, ArrayView2};
 
 use super::stage::training_key;
-use super::{Context, Plan, Progress, RunDir, Task, interruptible, prior};
-use crate::audit::findings::Preflight;
-use crate::audit::preflight::certify;
-use crate::config::{Recipe, Settings, TrainingSettings};
+use super::{Context, Plan, Progress, RunDir, Task, prior};
+use crate::config::{Settings, TrainingSettings};
 use crate::data::{Scaling, Table};
 use crate::error::Result;
 use crate::fused::Member;
@@ -22,7 +20,6 @@ use crate::vae::{Model, Vae};
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let (training, held_out) = (&context.dataset.training, context.dataset.held_out.rows());
-    preflight(context)?;
     refuse_wrong_adapter(
         context.plan.decided.backend,
         context.plan.decided.engine,
@@ -48,29 +45,6 @@ pub(super) fn epochs(context: &Context) -> Epochs {
     let Context { plan, dataset, .. } = context;
     let scaling = Scaling::fit(plan.settings.data.scaling, dataset.training.rows());
     dataset.epochs(&scaling, plan.rows_to_visit(), plan.settings.seed)
-}
-
-/// Says whether training is to be expected to collapse, before its first step.
-fn preflight(context: &Context) -> Result<()> {
-    let settings = &context.plan.settings;
-    let training = &context.dataset.training;
-    let card = model_card(context.plan, settings.training_seed(), training);
-    let rows = card.scaling.apply(training.rows());
-    let starting = vec![settings.model.sigma.ln() as f32; card.architecture.learned_sigmas()];
-    let variance = card.implied_variance(card.architecture.mean_variance(&starting));
-    let mut certificate =
-        interruptible(&context.interrupt, move || certify(rows.view(), 0.5 / variance))?;
-    // The certificate is of a loss in which all of the KL divergence has its price.
-    certificate.proved &= settings.training.free_bits == 0.0 || !certificate.collapse_is_optimal;
-    let preflight = Preflight::new(
-        certificate,
-        card.architecture.learned_sigmas() > 0,
-        settings.training.beta,
-        settings.model.sigma,
-        Recipe::better_than(&settings.recipe),
-    );
-    context.progress.note(&preflight.to_string());
-    context.dir.write_json(RunDir::PREFLIGHT, &preflight)
 }
 
 /// The seed of the training, among the run's restarts, that ends with the best held-out ELBO.
@@ -269,7 +243,8 @@ impl Observer for Watcher<'_> {
 
     fn on_epoch(&mut self, record: &EpochRecord) {
         let EpochRecord { epoch, loss, reconstruction, kl, sigma, active_units, .. } = record;
-        let [loss, reconstruction, kl, sigma] = [*loss, *reconstruction, *kl, *sigma].map(short);
+        let [loss, reconstruction, kl, sigma] =
+            [(*loss, 4), (*reconstruction, 4), (*kl, 3), (*sigma, 3)].map(short);
         self.line = format!(
             "epoch {epoch}  loss {loss}  reconstruction {reconstruction}  KL {kl}  σ {sigma}  \
              active {active_units}"
@@ -291,10 +266,10 @@ impl Observer for Watcher<'_> {
     }
 }
 
-/// Four decimals, or as many digits of what is far larger.
-fn short(value: f64) -> String {
+/// A value with so many decimals, or as many digits of what is far larger.
+fn short((value, decimals): (f64, usize)) -> String {
     match value.abs() < 1e6 {
-        true => format!("{value:.4}"),
-        false => format!("{value:.4e}"),
+        true => format!("{value:.decimals$}"),
+        false => format!("{value:.decimals$e}"),
     }
 }

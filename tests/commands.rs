@@ -185,6 +185,13 @@ fn json_is_one_object_on_stdout() {
     assert_eq!((ran.code, &value["exit_code"]), (Some(2), &Value::from(2)));
     assert!(value["error"].as_str().unwrap().contains("absent"), "{value}");
     assert!(value["help"].is_string(), "{value}");
+    // Arguments that are none too.
+    for line in ["run --bogus --json", "--json run --epochs -1", "man --json"] {
+        let ran = place.run(line);
+        let value: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!((ran.code, &value["exit_code"]), (Some(2), &Value::from(2)));
+        assert!(value["error"].as_str().unwrap().contains("Usage"), "{value}");
+    }
 }
 
 #[test]

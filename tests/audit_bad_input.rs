@@ -112,7 +112,11 @@ fn files_that_are_not_there_or_not_tables() {
     }
     let line = "audit --real a.csv --generated a.csv";
     refused(&place, &format!("{line} --mixture absent.json"), &["absent.json"]);
-    refused(&place, &format!("{line} --out b.csv"), &["b.csv is a file", "--out"]);
+    refused(
+        &place,
+        &format!("{line} --out b.csv"),
+        &["b.csv is a file", "give the name of a folder"],
+    );
 }
 
 #[test]
@@ -184,8 +188,8 @@ fn values_that_are_not_numbers_or_too_large() {
         assert!(ran.stderr.contains("a.csv: 1 row with missing values was dropped"), "{ran:?}");
     }
     let large = unlabelled(&moved(&groups(40, 2), |value| value * 2e37));
-    refused_rows(&large, &rows, &["real row 1, column \"x0\"", "not within", "units"]);
-    refused_rows(&rows, &large, &["generated row 1, column \"x0\"", "not within", "units"]);
+    refused_rows(&large, &rows, &["a.csv, row 1, column 1 (\"x0\")", "not within", "units"]);
+    refused_rows(&rows, &large, &["b.csv, row 1, column 1 (\"x0\")", "not within", "units"]);
 }
 
 #[test]

@@ -11,6 +11,12 @@ use crate::error::{Error, Result};
 /// its length in memory.
 const LONGEST_TOML: u64 = 1 << 20;
 
+/// Whether a character of a name would break a line, turn its direction or command a terminal.
+pub fn is_command(character: char) -> bool {
+    let turns = ['\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    character.is_control() || turns.iter().any(|of| of.contains(&character))
+}
+
 /// Opens a file for reading.
 ///
 /// # Errors

@@ -87,10 +87,12 @@ pub fn main() -> ExitCode {
 /// Shows help where that was asked for, or else what is wrong with the arguments.
 fn refuse_usage(error: &clap::Error) -> ExitCode {
     let code = error.exit_code();
-    // Where the reader has gone away there is nobody to tell.
-    let _ = error.print();
-    if code != 0 && std::env::args_os().any(|argument| argument == "--json") {
-        output::write_error(error.to_string().trim_end(), None, code);
+    output::usage(error);
+    let mut options = std::env::args_os().take_while(|argument| argument != "--");
+    if code != 0 && options.any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let text = text.trim_end();
+        output::write_error(text.strip_prefix("error: ").unwrap_or(text), None, code);
     }
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }

@@ -8,6 +8,7 @@ use console::AnsiCodeIterator;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::input::is_command;
 
 /// Characters of a line that are shown.
 const LONGEST_LINE: usize = 2000;
@@ -93,6 +94,21 @@ pub fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{}", plain(line, false));
 }
 
+/// What is wrong with the arguments, or the help that they ask for.
+pub fn usage(error: &clap::Error) {
+    let text = error.render();
+    match (error.use_stderr(), console::colors_enabled_stderr()) {
+        // Where the reader has gone away there is nobody to tell.
+        (false, _) => drop(error.print()),
+        (true, true) => {
+            let _ = write!(io::stderr(), "{}", plain(&text.ansi().to_string(), true));
+        }
+        (true, false) => {
+            let _ = write!(io::stderr(), "{}", plain(&text.to_string(), false));
+        }
+    }
+}
+
 /// Text as a terminal may show it: names and cells of a file are part of it, so control characters
 /// are written out, and a line that would fill the screen is cut.
 fn plain(text: &str, colours: bool) -> String {
@@ -118,7 +134,7 @@ fn push_plain(plain: &mut String, text: &str, room: &mut usize) {
         match *room {
             0 => return,
             1 => plain.push('…'),
-            _ if character.is_control() && character != '\t' => {
+            _ if is_command(character) && character != '\t' => {
                 plain.extend(character.escape_default());
             }
             _ => plain.push(character),

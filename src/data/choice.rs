@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::ReadOptions;
 use crate::error::{Error, Result, nearest};
+use crate::input::is_command;
 
 /// Most columns of a file. The covariances of an audit have the square of their number.
 const MOST_COLUMNS: usize = 10_000;
@@ -92,8 +93,6 @@ pub(super) fn check_width(path: &Path, columns: usize) -> Result<()> {
 /// would break a line, turn its direction or command a terminal is a blank.
 pub(super) fn in_one_line(text: &str) -> Cow<'_, str> {
     let text = text.trim();
-    let turns = ['\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
-    let is_command = |c: char| c.is_control() || turns.iter().any(|of| of.contains(&c));
     if !text.contains(is_command) {
         return text.into();
     }

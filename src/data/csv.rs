@@ -22,8 +22,13 @@ use super::rows::{Cell, Flaw, NO_ROWS, Number, Rows, Target};
 use crate::error::{Error, Result};
 
 /// How files begin that are taken for CSV, and what they are.
-const ARCHIVES: [(&[u8], &str); 3] =
-    [(b"\x1f\x8b", "gzip"), (b"PK\x03\x04", "zip or Excel"), (b"\x28\xb5\x2f\xfd", "zstd")];
+const ARCHIVES: [(&[u8], &str); 5] = [
+    (b"\x1f\x8b", "gzip"),
+    (b"PK\x03\x04", "zip or Excel"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ", "xz"),
+];
 /// How a missing value may be written, in any case.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "none", "null"];
 /// The remedy for cells that are not told apart.

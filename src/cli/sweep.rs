@@ -140,6 +140,9 @@ impl Job<'_> {
         if self.arguments.force && self.arguments.shard.is_none() {
             ShardFile::remove_all(self.dir)?;
         }
+        if self.arguments.shard.is_none() {
+            ShardFile::check_all(self.sweep, self.dir)?;
+        }
         let file = match self.arguments.force {
             true => ShardFile::new(self.sweep, shard),
             false => ShardFile::open(self.sweep, shard, self.dir)?,

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 use crate::files::{self, write_bytes};
 use crate::input;
 
+/// The remedy for a damaged file.
+const AFRESH: &str = "remove it, or train the shard afresh by the same command with --force";
+
 /// A share of a sweep's members: number `index`, from 1, of `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
@@ -94,7 +97,7 @@ impl ShardFile {
 
     fn read(path: &Path, sweep: &Sweep) -> Result<Self> {
         let file: Self = serde_json::from_slice(&input::bytes(path)?)
-            .map_err(|error| Error::damaged(path, error))?;
+            .map_err(|error| Error::damaged(path, error).help(AFRESH))?;
         if file.sweep != sweep.identity {
             return Err(Error::input(format!(
                 "{} is of a sweep with other data, settings or version",
@@ -105,7 +108,8 @@ impl ShardFile {
         let places = 0..sweep.members();
         match file.members.iter().find(|record| !places.contains(&record.member)) {
             Some(record) => {
-                Err(Error::damaged(path, format!("there is no member {}", record.member)))
+                let what = format!("there is no member {}", record.member);
+                Err(Error::damaged(path, what).help(AFRESH))
             }
             None => Ok(file),
         }
@@ -168,6 +172,14 @@ impl ShardFile {
         Self::paths(dir, "json")?.iter().try_for_each(|path| {
             fs::remove_file(path).map_err(|error| Error::io("removing", path, error))
         })
+    }
+
+    /// Checks that every shard in the folder can be merged.
+    ///
+    /// # Errors
+    /// A file that is damaged or of another sweep.
+    pub fn check_all(sweep: &Sweep, dir: &SweepDir) -> Result<()> {
+        Self::paths(dir, "json")?.iter().try_for_each(|path| Self::read(path, sweep).map(drop))
     }
 
     /// Every member's record, from all shards in the folder, in the members' order.

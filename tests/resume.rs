@@ -105,7 +105,7 @@ fn a_stage_whose_file_is_missing_or_changed_is_done_again() {
         assert!(ran.stderr.contains(&note), "{}", ran.stderr);
         assert!(place.contents() == before, "{name}");
     }
-    for name in ["samples.csv", "data.csv", "plots/losses.svg", "audit.md"] {
+    for name in ["samples.csv", "data.csv", "mixture.json", "plots/losses.svg", "audit.md"] {
         let name = format!("run/{name}");
         let whole = place.read(&name);
         place.write(&name, &whole[..whole.len() / 2]);

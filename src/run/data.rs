@@ -17,6 +17,7 @@ use crate::data::{
     blocks_of_pass, dropped_note, mixed_spreads, read, split, write,
 };
 use crate::error::{Error, Kind, Result};
+use crate::input;
 use crate::train::Epochs;
 use crate::vae::Latents;
 
@@ -180,7 +181,9 @@ impl Dataset {
     fn find(folder: &Path, plan: &Plan, watch: Watch) -> Result<Self> {
         let Source::File { path, hash, .. } = &plan.decided.source else {
             let truth = folder.join(RunDir::MIXTURE);
-            if !truth.exists() {
+            let known = RunDir::known_hash(folder, "data", RunDir::MIXTURE);
+            // One that is gone or was changed is made again.
+            if known.is_none() || known != input::hash(&truth).ok() {
                 return Self::prepare(None, &plan.settings, watch);
             }
             return Ok(Self::from_mixture(Mixture::read(&truth)?, &plan.settings));

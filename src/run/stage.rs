@@ -12,7 +12,7 @@ use super::{Dataset, Facts, Plan, Progress, RunDir};
 use super::{audit, data, more_rows, plot, preflight, report, sample, train, tsne};
 use crate::config::Backend;
 use crate::device::guarded;
-use crate::error::{Kind, Result, heed};
+use crate::error::{Error, Kind, Result, heed};
 use crate::model::SavedModel;
 
 /// What every stage works with.
@@ -249,8 +249,16 @@ fn bring_up_to(context: &Context, last: &str) -> Result<()> {
 /// Runs the named stages whatever their stamps say.
 ///
 /// # Errors
-/// What a stage returns.
+/// What a stage returns, or a file of another stage that is not as that left it.
 pub fn redo(context: &Context, names: &[&str]) -> Result<()> {
-    let mut stages = STAGES.iter().filter(|stage| names.contains(&stage.name));
-    stages.try_for_each(|stage| stage.redo(context))
+    let (again, others): (Vec<&Stage>, Vec<&Stage>) =
+        STAGES.iter().partition(|stage| names.contains(&stage.name));
+    let changed = |stage: &Stage| context.dir.changed_since(stage.name, &stage.key(context.plan));
+    if let Some(name) = others.into_iter().filter_map(changed).flatten().next() {
+        let folder = context.dir.path().display();
+        let what = format!("{folder}: {name} is missing or not as the run left it");
+        return Err(Error::input(what)
+            .help(format!("`modescope run --resume --out {folder}` makes it again")));
+    }
+    again.into_iter().try_for_each(|stage| stage.redo(context))
 }

@@ -221,7 +221,7 @@ impl Checkpoints {
     fn read(&self, path: &Path, architecture: &Architecture) -> Result<Option<Checkpoint>> {
         let wrong = |what: String| {
             Error::input(format!("{}: {what}", path.display()))
-                .help("remove the file: training then goes on from the checkpoint before it")
+                .help("remove the file: training then goes on from the checkpoint before it, if there is one")
         };
         let bytes = input::bytes(path)?;
         let mut file = TensorFile::parse(&bytes).map_err(wrong)?;

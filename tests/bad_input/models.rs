@@ -225,8 +225,14 @@ fn what_a_report_is_made_of() {
         ),
     ] {
         let whole = place.read(format!("run/{file}"));
+        // Where the hashes of files are not known too.
+        let (stamps, aside) = (place.path("run/.stamps"), place.path("stamps"));
+        std::fs::rename(&stamps, &aside).unwrap();
         let case = case(file, content, &[file, words, "--resume --out run"]);
         check_in(&place, &case, "report run", &format!("run/{file}"));
+        std::fs::rename(&aside, &stamps).unwrap();
+        let words = format!("run: {file} is missing or not as the run left it");
+        refused(&place, "report run", &[&words, "--resume --out run"]);
         place.succeed("run --resume --out run");
         assert!(place.read(format!("run/{file}")) == whole, "{file}");
     }

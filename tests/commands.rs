@@ -190,7 +190,7 @@ fn json_is_one_object_on_stdout() {
         let ran = place.run(line);
         let value: Value = serde_json::from_str(&ran.stdout).unwrap();
         assert_eq!((ran.code, &value["exit_code"]), (Some(2), &Value::from(2)));
-        assert!(value["error"].as_str().unwrap().contains("Usage"), "{value}");
+        assert!(value["help"].as_str().unwrap().contains("Usage: "), "{value}");
     }
 }
 

@@ -92,7 +92,9 @@ fn refuse_usage(error: &clap::Error) -> ExitCode {
     if code != 0 && options.any(|argument| argument == "--json") {
         let text = error.to_string();
         let text = text.trim_end();
-        output::write_error(text.strip_prefix("error: ").unwrap_or(text), None, code);
+        let text = text.strip_prefix("error: ").unwrap_or(text);
+        let (message, help) = text.split_once("\n\n").unwrap_or((text, ""));
+        output::write_error(message, Some(help.trim_start()), code);
     }
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }

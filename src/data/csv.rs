@@ -22,11 +22,10 @@ use super::rows::{Cell, Flaw, NO_ROWS, Number, Rows, Target};
 use crate::error::{Error, Result};
 
 /// How files begin that are taken for CSV, and what they are.
-const ARCHIVES: [(&[u8], &str); 5] = [
+const ARCHIVES: [(&[u8], &str); 4] = [
     (b"\x1f\x8b", "gzip"),
     (b"PK\x03\x04", "zip or Excel"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"BZh", "bzip2"),
     (b"\xfd7zXZ", "xz"),
 ];
 /// How a missing value may be written, in any case.

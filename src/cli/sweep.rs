@@ -137,11 +137,10 @@ impl Job<'_> {
         let shard = self.arguments.shard.unwrap_or(Shard::WHOLE);
         let _lock = ShardFile::lock(shard, self.dir)?;
         heed(interrupt)?;
-        if self.arguments.force && self.arguments.shard.is_none() {
-            ShardFile::remove_all(self.dir)?;
-        }
-        if self.arguments.shard.is_none() {
-            ShardFile::check_all(self.sweep, self.dir)?;
+        match (self.arguments.shard, self.arguments.force) {
+            (None, true) => ShardFile::remove_all(self.dir)?,
+            (None, false) => ShardFile::check_all(self.sweep, self.dir)?,
+            (Some(_), _) => {}
         }
         let file = match self.arguments.force {
             true => ShardFile::new(self.sweep, shard),

@@ -14,7 +14,7 @@ use crate::files::{self, write_bytes};
 use crate::input;
 
 /// The remedy for a damaged file.
-const AFRESH: &str = "remove it, or train the shard afresh by the same command with --force";
+const AFRESH: &str = "remove it, and start what trained it again";
 
 /// A share of a sweep's members: number `index`, from 1, of `of`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

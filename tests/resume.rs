@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use common::{Place, QUICK, file_names, modified, two_groups};
+use common::{Place, QUICK, assert_same, file_names, modified, results, two_groups};
 
 #[test]
 fn resuming_a_finished_run_changes_nothing() {
@@ -112,6 +112,17 @@ fn a_stage_whose_file_is_missing_or_changed_is_done_again() {
         place.succeed("run --resume --out run");
         assert!(place.contents() == before, "{name}");
     }
+}
+
+/// Weights that are trained again elsewhere are others, and so are the samples of them.
+#[test]
+fn what_was_made_from_a_file_that_is_another_now_is_made_again() {
+    let place = Place::new();
+    place.succeed(&format!("run --out run {QUICK} --engine fused"));
+    place.succeed(&format!("run --out other {QUICK} --engine autodiff"));
+    std::fs::remove_file(place.path("run/model.safetensors")).unwrap();
+    place.succeed("run --resume --out run --engine autodiff");
+    assert_same(&place, "run", &results(&place, "other"));
 }
 
 #[test]
@@ -344,9 +355,15 @@ mod unix {
         assert!(ran.stderr.contains("training.epochs is 3, not 100000"), "{}", ran.stderr);
         let data = place.read("run/data.csv");
         place.write("run/data.csv", data.replacen("\n1", "\n2", 1).replacen("\n0", "\n1", 1));
+        let again = Endless::spawn(place.command("train --resume --out run"), "stage data is done");
+        assert_eq!(again.stop("-TERM").code(), Some(130));
+        place.write("run/data.csv", "a,b,kind\n");
+        std::fs::remove_file(place.path("my.csv")).unwrap();
         let ran = place.run("train --resume --out run");
         assert_eq!(ran.code, Some(2));
-        assert!(ran.stderr.contains("data.csv has changed since the run"), "{}", ran.stderr);
+        let words = "run/data.csv is not as the run left it, and ";
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+        assert!(ran.stderr.contains("my.csv, the data of run, is not there"), "{}", ran.stderr);
     }
 
     #[test]

@@ -254,8 +254,16 @@ fn data_that_were_moved_are_asked_for() {
     place.succeed("run moved.parquet --resume --out run");
     assert_same(&place, "run", &before);
     place.succeed("report run");
-    for file in ["config.toml", "data.json", "report.html"] {
-        let text = place.read(format!("run/{file}"));
-        assert!(text.contains("moved.parquet") && !text.contains("sorted.parquet"), "{file}");
-    }
+    let says = |name: &str| {
+        for file in ["config.toml", "data.json", "report.html"] {
+            let text = place.read(format!("run/{file}"));
+            assert!(text.contains(name) && !text.contains("sorted.parquet"), "{file}");
+        }
+    };
+    says("moved.parquet");
+    // Where training is not done too.
+    std::fs::remove_file(place.path("run/.stamps/train")).unwrap();
+    std::fs::rename(place.path("moved.parquet"), place.path("again.parquet")).unwrap();
+    place.succeed("run again.parquet --resume --out run");
+    says("again.parquet");
 }

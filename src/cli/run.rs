@@ -162,7 +162,7 @@ impl Job {
                 "{} cannot be resumed: {difference}",
                 folder.display()
             ))
-            .help("leave them out, or start afresh with --force"));
+            .help("go on with the settings and data of the run, or start afresh with --force"));
         }
 
         display.note(&chosen.to_string());

@@ -17,7 +17,6 @@ use crate::data::{
     blocks_of_pass, dropped_note, mixed_spreads, read, split, write,
 };
 use crate::error::{Error, Kind, Result};
-use crate::input;
 use crate::train::Epochs;
 use crate::vae::Latents;
 
@@ -179,36 +178,41 @@ impl Dataset {
     }
 
     fn find(folder: &Path, plan: &Plan, watch: Watch) -> Result<Self> {
-        let Source::File { path, hash, .. } = &plan.decided.source else {
-            let truth = folder.join(RunDir::MIXTURE);
-            let known = RunDir::known_hash(folder, "data", RunDir::MIXTURE);
+        let Source::File { path, .. } = &plan.decided.source else {
             // One that is gone or was changed is made again.
-            if known.is_none() || known != input::hash(&truth).ok() {
-                return Self::prepare(None, &plan.settings, watch);
-            }
-            return Ok(Self::from_mixture(Mixture::read(&truth)?, &plan.settings));
+            return match RunDir::is_as_left(folder, "data", RunDir::MIXTURE) {
+                true => {
+                    let mixture = Mixture::read(&folder.join(RunDir::MIXTURE))?;
+                    Ok(Self::from_mixture(mixture, &plan.settings))
+                }
+                false => Self::prepare(None, &plan.settings, watch),
+            };
         };
-        let copy = folder.join(RunDir::DATA);
-        let (path, is_original, known) = match copy.exists() {
-            true => (&copy, false, RunDir::known_hash(folder, "data", RunDir::DATA)),
-            false => (path, true, Some(hash.clone())),
-        };
-        if is_original && !path.exists() {
-            let (file, folder) = (path.display(), folder.display());
-            return Err(Error::input(format!("{file}, the data of {folder}, is not there")).help(
+        let source = plan.decided.source.clone();
+        if RunDir::is_as_left(folder, "data", RunDir::DATA) {
+            let copy = folder.join(RunDir::DATA);
+            return Ok(Self { source, ..Self::from_file(&copy, &plan.settings, false, watch)? });
+        }
+        if !path.exists() {
+            let (copy, file, folder) =
+                (folder.join(RunDir::DATA), path.display(), folder.display());
+            let changed = match copy.exists() {
+                true => format!("{} is not as the run left it, and ", copy.display()),
+                false => String::new(),
+            };
+            let what = format!("{changed}{file}, the data of {folder}, is not there");
+            return Err(Error::input(what).help(
                 format!(
                     "put it back, or where it lies elsewhere by now say so: `modescope run PATH --resume \
                      --out {folder}`"
                 ),
             ));
         }
-        let dataset = Self::from_file(path, &plan.settings, is_original, watch)?;
-        match (&dataset.source, known) {
-            (Source::File { hash, .. }, Some(known)) if *hash != known => {
-                Err(Error::input(format!("{} has changed since the run", path.display()))
-                    .help("put the file back as it was, or run again with --force"))
-            }
-            _ => Ok(Self { source: plan.decided.source.clone(), ..dataset }),
+        let dataset = Self::from_file(path, &plan.settings, true, watch)?;
+        match dataset.source.identity() == source.identity() {
+            true => Ok(Self { source, ..dataset }),
+            false => Err(Error::input(format!("{} has changed since the run", path.display()))
+                .help("put the file back as it was, or run again with --force")),
         }
     }
 

@@ -22,7 +22,7 @@ pub enum Existing {
     Refuse,
     /// Remove the run's files, and only those, and start afresh.
     Replace,
-    /// Go on where stamps are missing.
+    /// Go on with what is not done.
     Resume,
 }
 
@@ -305,7 +305,7 @@ impl RunDir {
     /// The files of a stage that are missing or not as it left them; nothing where it was not finished
     /// with this key.
     pub(super) fn changed_since(&self, stage: &str, key: &str) -> Option<Vec<String>> {
-        let stamp = Self::read_stamp(&self.path, stage).filter(|stamp| stamp.key == key)?;
+        let stamp = self.read_stamp(stage).filter(|stamp| stamp.key == key)?;
         let is_as_left = |name: &str, known: &str| {
             input::hash(&self.file(name)).is_ok_and(|found| found == known)
         };
@@ -318,12 +318,19 @@ impl RunDir {
         self.file(name).metadata().is_ok_and(|file| file.len() > 0)
     }
 
-    /// The hash of a file in a run folder as a stage left it, if it is known.
-    pub(super) fn known_hash(folder: &Path, stage: &str, file: &str) -> Option<String> {
-        Self::read_stamp(folder, stage)?.files.remove(file)
+    /// Whether a file in a run folder is as a stage left it.
+    pub(super) fn is_as_left(folder: &Path, stage: &str, file: &str) -> bool {
+        let stamp = Self::stamp_at(folder, stage);
+        let known = stamp.and_then(|mut stamp| stamp.files.remove(file));
+        known.is_some() && known == input::hash(&folder.join(file)).ok()
     }
 
-    fn read_stamp(folder: &Path, stage: &str) -> Option<Stamp> {
+    /// What a stage that was finished left.
+    pub(super) fn read_stamp(&self, stage: &str) -> Option<Stamp> {
+        Self::stamp_at(&self.path, stage)
+    }
+
+    fn stamp_at(folder: &Path, stage: &str) -> Option<Stamp> {
         let text = fs::read(folder.join(Self::STAMPS).join(stage)).ok()?;
         serde_json::from_slice(&text).ok()
     }
@@ -333,23 +340,27 @@ impl RunDir {
         self.remove(&format!("{}/{stage}", Self::STAMPS))
     }
 
-    /// Records that the stage is finished, and those of its files that are there.
-    pub(super) fn write_stamp(&self, stage: &str, key: &str, files: &[String]) -> Result<()> {
+    /// The stamp of a stage with this key, with those of its files that are there.
+    pub(super) fn stamp_of(&self, key: String, files: &[String]) -> Result<Stamp> {
         let there = files.iter().filter(|name| self.file(name).exists());
         let with_hash = |name: &String| Ok((name.clone(), input::hash(&self.file(name))?));
-        let stamp = Stamp { key: key.into(), files: there.map(with_hash).collect::<Result<_>>()? };
+        Ok(Stamp { key, files: there.map(with_hash).collect::<Result<_>>()? })
+    }
+
+    /// Records that the stage is finished.
+    pub(super) fn write_stamp(&self, stage: &str, stamp: &Stamp) -> Result<()> {
         self.make(Self::STAMPS)?;
-        self.write_json(&format!("{}/{stage}", Self::STAMPS), &stamp)
+        self.write_json(&format!("{}/{stage}", Self::STAMPS), stamp)
     }
 }
 
 /// What a stage that is finished leaves in the folder of stamps, under its name.
 #[derive(Serialize, Deserialize)]
-struct Stamp {
+pub(super) struct Stamp {
     /// The hash of what its files depend on.
     key: String,
     /// The files that it left, with the hash of each.
-    files: BTreeMap<String, String>,
+    pub(super) files: BTreeMap<String, String>,
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The pipeline: from data to a report, as stages that each write their files into one run folder
 //! and then a stamp.
 //!
-//! [`Plan`] decides everything once, before anything is written. A stage whose stamp matches the
-//! plan is not run again, so an interrupted run goes on where it stopped.
+//! [`Plan`] decides everything once, before anything is written. A stage that is done, as its stamp says,
+//! and whose files are as it left them is not run again: an interrupted run goes on where it stopped.
 
 mod audit;
 mod charts;

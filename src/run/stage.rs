@@ -35,7 +35,7 @@ pub struct Context<'a> {
 pub struct Stage {
     /// Its name, also of its stamp.
     pub name: &'static str,
-    /// The stages whose files it reads.
+    /// The stages that come first: it reads their files, or says less than they do.
     after: &'static [&'static str],
     /// The decisions that its files depend on, beside those of the stages it comes after.
     settings: fn(&Plan) -> Value,
@@ -171,19 +171,29 @@ impl Stage {
         heed(&context.interrupt)?;
         (self.work)(context)?;
         let files = (self.outputs)(context.dir)?;
-        context.dir.write_stamp(self.name, &self.key(context.plan), &files)
+        let stamp = context.dir.stamp_of(self.key(context.plan), &files)?;
+        if context.dir.read_stamp(self.name).is_some_and(|before| before.files != stamp.files) {
+            // What comes later was made from other files.
+            let later = STAGES.iter().filter(|stage| stage.comes_after(self));
+            later.map(|stage| stage.name).try_for_each(|name| context.dir.remove_stamp(name))?;
+        }
+        context.dir.write_stamp(self.name, &stamp)
+    }
+
+    fn comes_after(&self, other: &Self) -> bool {
+        let mut before = STAGES.iter().filter(|stage| self.after.contains(&stage.name));
+        before.any(|stage| stage.name == other.name || stage.comes_after(other))
     }
 }
 
 /// Whether the folder holds what the training of this plan gives.
 pub fn is_trained(dir: &RunDir, plan: &Plan) -> bool {
-    let is_done = |stage: &Stage| {
-        dir.changed_since(stage.name, &stage.key(plan)).is_some_and(|changed| changed.is_empty())
-    };
-    STAGES.iter().any(|stage| stage.name == "train" && is_done(stage))
+    let train = STAGES.iter().find(|stage| stage.name == "train");
+    let changed = train.and_then(|stage| dir.changed_since(stage.name, &stage.key(plan)));
+    changed.is_some_and(|changed| changed.is_empty())
 }
 
-/// Writes the plan and runs the stages up to and with `last`, passing over those whose stamps match.
+/// Writes the plan and runs the stages up to and with `last`, passing over those that are done.
 /// Stages that do not wait for each other run side by side.
 ///
 /// Where a graphics device fails that `--backend auto` had chosen, what is left is done on the
@@ -210,17 +220,19 @@ pub fn execute(context: &Context, last: &str) -> Result<Plan> {
 }
 
 fn bring_up_to(context: &Context, last: &str) -> Result<()> {
-    let (folder, plan) = (context.dir.path(), context.plan);
-    match is_trained(context.dir, plan).then(|| Plan::read(folder)) {
-        // What is trained keeps the record of what did it; its data may lie elsewhere by now.
-        Some(Ok(mut trained)) if trained.decided.source != plan.decided.source => {
-            // Of these stages the files say where the data are.
-            ["data", "report"].iter().try_for_each(|stage| context.dir.remove_stamp(stage))?;
+    let (dir, plan) = (context.dir, context.plan);
+    let earlier = if RunDir::is_at(dir.path()) { Plan::read(dir.path()).ok() } else { None };
+    if earlier.as_ref().is_some_and(|earlier| earlier.decided.source != plan.decided.source) {
+        // Of these stages the files say where the data are.
+        ["data", "report"].iter().try_for_each(|stage| dir.remove_stamp(stage))?;
+    }
+    match earlier.filter(|_| is_trained(dir, plan)) {
+        // What is trained keeps the record of what did it.
+        Some(mut trained) => {
             trained.decided.source = plan.decided.source.clone();
-            trained.write(folder)?;
+            trained.write(dir.path())?;
         }
-        Some(Ok(_)) => {}
-        Some(Err(_)) | None => plan.write(folder)?,
+        None => plan.write(dir.path())?,
     }
     let wanted =
         STAGES.iter().position(|stage| stage.name == last).map_or(STAGES.len(), |at| at + 1);

@@ -195,8 +195,9 @@ impl MixtureSettings {
 /// Each check is a setting, the rule it must follow, and whether it does.
 fn check(checks: &[(&str, &str, bool)]) -> Result<()> {
     match checks.iter().find(|(.., holds)| !holds) {
-        Some((key, rule, _)) => Err(Error::input(format!("setting {key} must be {rule}"))
-            .help(format!("change it with --set {key}=VALUE, or in the file that sets it"))),
+        Some((key, rule, _)) => Err(Error::input(format!("setting {key} must be {rule}")).help(
+            format!("change it with --set {key}=VALUE, or in the file or grid that sets it"),
+        )),
         None => Ok(()),
     }
 }

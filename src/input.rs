@@ -3,13 +3,17 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, heed};
 
 /// Longest TOML file that is read. Settings take a few kilobytes, and TOML takes about a hundred times
 /// its length in memory.
 const LONGEST_TOML: u64 = 1 << 20;
+
+/// Bytes that are hashed between two looks at whether to stop.
+const HASHED_AT_ONCE: u64 = 1 << 26;
 
 /// Whether a character of a name would break a line, turn its direction or command a terminal.
 pub fn is_command(character: char) -> bool {
@@ -49,14 +53,24 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The BLAKE3 hash of a file's bytes, in hexadecimal.
+/// The BLAKE3 hash of the bytes of files one after another, in hexadecimal.
 ///
 /// # Errors
-/// As [`bytes`].
-pub fn hash(path: &Path) -> Result<String> {
+/// As [`bytes`], or where `stop` is set.
+pub fn hash(files: &[PathBuf], stop: &AtomicBool) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
-    let read = hasher.update_reader(open(path)?);
-    read.map_err(|error| Error::io("reading", path, error))?;
+    for path in files {
+        let mut file = open(path)?;
+        let mut left = true;
+        while left {
+            heed(stop)?;
+            let before = hasher.count();
+            hasher
+                .update_reader(file.by_ref().take(HASHED_AT_ONCE))
+                .map_err(|error| Error::io("reading", path, error))?;
+            left = hasher.count() > before;
+        }
+    }
     Ok(hasher.finalize().to_hex().to_string())
 }
 

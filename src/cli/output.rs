@@ -96,17 +96,15 @@ pub fn say(line: &str) {
 
 /// What is wrong with the arguments, or the help that they ask for.
 pub fn usage(error: &clap::Error) {
-    let text = error.render();
-    match (error.use_stderr(), console::colors_enabled_stderr()) {
-        // Where the reader has gone away there is nobody to tell.
-        (false, _) => drop(error.print()),
-        (true, true) => {
-            let _ = write!(io::stderr(), "{}", plain(&text.ansi().to_string(), true));
-        }
-        (true, false) => {
-            let _ = write!(io::stderr(), "{}", plain(&text.to_string(), false));
-        }
+    // Where the reader has gone away there is nobody to tell.
+    if !error.use_stderr() {
+        let _ = error.print();
+        return;
     }
+    let colours = console::colors_enabled_stderr();
+    let text = error.render();
+    let text = if colours { text.ansi().to_string() } else { text.to_string() };
+    let _ = write!(io::stderr(), "{}", plain(&text, colours));
 }
 
 /// Text as a terminal may show it: names and cells of a file are part of it, so control characters

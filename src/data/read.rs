@@ -1,17 +1,14 @@
 //! Reading a table, whole or in chunks: the format by the file's ending.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::rows::{Rows, Target};
 use super::source::{Source, files, open};
 use super::{Table, csv};
 use crate::config::MOST_VALUES;
 use crate::error::{Error, Result};
-
-/// Bytes that are hashed between two looks at whether to stop.
-const HASHED_AT_ONCE: u64 = 1 << 26;
+use crate::input::hash;
 
 /// Which columns to read and what to do about missing values.
 #[derive(Clone, Debug, Default)]
@@ -87,24 +84,6 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Loaded> {
 /// No such file, one that is no regular file or is empty, or a folder without `.parquet` files.
 pub fn check_table(path: &Path) -> Result<()> {
     files(path)?.iter().try_for_each(|path| open(path).map(|_| ()))
-}
-
-/// The BLAKE3 hash of the bytes of files one after another, in hexadecimal; of what was read when `stop`
-/// was set.
-pub(super) fn hash(files: &[PathBuf], stop: &AtomicBool) -> Result<String> {
-    let mut hasher = blake3::Hasher::new();
-    for path in files {
-        let mut file = open(path)?;
-        let mut left = true;
-        while left && !stop.load(Ordering::Relaxed) {
-            let before = hasher.count();
-            hasher
-                .update_reader(file.by_ref().take(HASHED_AT_ONCE))
-                .map_err(|error| Error::io("reading", path, error))?;
-            left = hasher.count() > before;
-        }
-    }
-    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Reads a file or folder as [`read`] does, but holds 65 536 rows of it at a time at most, which it

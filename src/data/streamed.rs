@@ -9,12 +9,12 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 
 use self::uses::{Draw, Sorting, Training};
-use super::read::hash;
 use super::rows::{Rows, Target};
 use super::source::{Piece, Source, files, open};
 use super::span::Span;
 use super::{ReadOptions, Table};
 use crate::error::{Error, Result};
+use crate::input::hash;
 
 /// A block has one of so many parts of the values that memory is to hold: one is trained on, by a
 /// trainer that may have it twice, while the next is read.

@@ -1,4 +1,4 @@
-//! What a model is, without burn: its shapes, the layout of its parameters in one flat vector, and
+//! What a model is, whoever computes it: its shapes, the layout of its parameters in one flat vector, and
 //! how it is written and read.
 //!
 //! Everything that trains or evaluates a model reads this room; it knows nothing of how.

@@ -229,12 +229,12 @@ pub(super) fn read_samples(context: &Context) -> Result<Array2<f32>> {
     let samples = read_own(context, &path, &ReadOptions::default())?;
     if samples.columns() != context.dataset.table.columns() {
         let what = "its columns are not those of the run's data";
-        return Err(Error::damaged(&path, what).help(made_again(context)));
+        return Err(Error::damaged(&path, what).help(context.dir.remedy()));
     }
     let (rows, drawn) = (samples.len(), context.plan.settings.samples);
     if rows != drawn {
         let what = format!("it has {rows} rows, and {drawn} were drawn");
-        return Err(Error::damaged(&path, what).help(made_again(context)));
+        return Err(Error::damaged(&path, what).help(context.dir.remedy()));
     }
     Ok(samples.rows().to_owned())
 }
@@ -247,12 +247,12 @@ pub(super) fn read_latents(context: &Context) -> Result<Array2<f32>> {
     let latents = read_own(context, &path, &options)?;
     if latents.columns() != Latents::columns(context.plan.decided.latent) {
         let what = "its columns are not those of the run's model";
-        return Err(Error::damaged(&path, what).help(made_again(context)));
+        return Err(Error::damaged(&path, what).help(context.dir.remedy()));
     }
     let (rows, encoded) = (latents.len(), encoded_rows(context));
     if rows != encoded {
         let what = format!("it has {rows} rows, and {encoded} were encoded");
-        return Err(Error::damaged(&path, what).help(made_again(context)));
+        return Err(Error::damaged(&path, what).help(context.dir.remedy()));
     }
     match encodes_every_row(context.dataset) {
         true => Ok(latents.rows().select(Axis(0), &context.dataset.training_rows)),
@@ -264,13 +264,7 @@ pub(super) fn read_latents(context: &Context) -> Result<Array2<f32>> {
 fn read_own(context: &Context, path: &Path, options: &ReadOptions) -> Result<Table> {
     let read = read_table(path, options, &context.interrupt);
     read.map(|read| read.table).map_err(|error| match error.kind() {
-        error::Kind::Input => error.help(made_again(context)),
+        error::Kind::Input => error.help(context.dir.remedy()),
         _ => error,
     })
-}
-
-/// The remedy for a file that is not as the run left it.
-fn made_again(context: &Context) -> String {
-    let folder = context.dir.path().display();
-    format!("`modescope run --resume --out {folder}` makes it again")
 }

@@ -178,9 +178,11 @@ impl Dataset {
     }
 
     fn find(folder: &Path, plan: &Plan, watch: Watch) -> Result<Self> {
+        let stamp = RunDir::read_stamp(folder, "data");
+        let is_as_left = |file| stamp.as_ref().is_some_and(|stamp| stamp.vouches_for(folder, file));
         let Source::File { path, .. } = &plan.decided.source else {
             // One that is gone or was changed is made again.
-            return match RunDir::is_as_left(folder, "data", RunDir::MIXTURE) {
+            return match is_as_left(RunDir::MIXTURE) {
                 true => {
                     let mixture = Mixture::read(&folder.join(RunDir::MIXTURE))?;
                     Ok(Self::from_mixture(mixture, &plan.settings))
@@ -189,7 +191,7 @@ impl Dataset {
             };
         };
         let source = plan.decided.source.clone();
-        if RunDir::is_as_left(folder, "data", RunDir::DATA) {
+        if is_as_left(RunDir::DATA) {
             let copy = folder.join(RunDir::DATA);
             return Ok(Self { source, ..Self::from_file(&copy, &plan.settings, false, watch)? });
         }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::plot;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::input;
@@ -217,17 +217,21 @@ impl RunDir {
         })
     }
 
-    /// Removes the pictures of the run's list, and their folder where nothing else is in it. A link in
+    /// Removes the pictures that the run drew, and their folder where nothing else is in it. A link in
     /// place of that leads to what is not ours.
     fn clear_pictures(&self) -> Result<()> {
-        if self.file(Self::PLOTS).is_symlink() {
+        let folder = self.file(Self::PLOTS);
+        if folder.is_symlink() {
             return Ok(());
         }
-        // Of pictures without a list, or with a damaged one, none is known to be ours.
-        let captions = plot::captions(self).unwrap_or_default();
-        let pictures = captions.iter().flat_map(plot::files);
-        pictures.chain([plot::INDEX.into()]).try_for_each(|name| self.remove(&name))?;
-        let _ = fs::remove_dir(self.file(Self::PLOTS));
+        let drawn = Self::read_stamp(&self.path, "plot").map(|stamp| stamp.files);
+        let lies_there = |name: &String| Path::new(name).parent() == Some(Path::new(Self::PLOTS));
+        drawn
+            .unwrap_or_default()
+            .into_keys()
+            .filter(lies_there)
+            .try_for_each(|n| self.remove(&n))?;
+        let _ = fs::remove_dir(folder);
         Ok(())
     }
 
@@ -257,6 +261,11 @@ impl RunDir {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What to do where a file in it is not as the run left it.
+    pub(super) fn remedy(&self) -> String {
+        format!("`modescope run --resume --out {}` makes it again", self.path.display())
     }
 
     /// The path of a file in it.
@@ -305,12 +314,9 @@ impl RunDir {
     /// The files of a stage that are missing or not as it left them; nothing where it was not finished
     /// with this key.
     pub(super) fn changed_since(&self, stage: &str, key: &str) -> Option<Vec<String>> {
-        let stamp = self.read_stamp(stage).filter(|stamp| stamp.key == key)?;
-        let is_as_left = |name: &str, known: &str| {
-            input::hash(&self.file(name)).is_ok_and(|found| found == known)
-        };
-        let changed = stamp.files.into_iter().filter(|(name, known)| !is_as_left(name, known));
-        Some(changed.map(|(name, _)| name).collect())
+        let stamp = Self::read_stamp(&self.path, stage).filter(|stamp| stamp.key == key)?;
+        let changed = stamp.files.keys().filter(|name| !stamp.vouches_for(&self.path, name));
+        Some(changed.cloned().collect())
     }
 
     /// Whether there is such a file and something in it.
@@ -318,19 +324,8 @@ impl RunDir {
         self.file(name).metadata().is_ok_and(|file| file.len() > 0)
     }
 
-    /// Whether a file in a run folder is as a stage left it.
-    pub(super) fn is_as_left(folder: &Path, stage: &str, file: &str) -> bool {
-        let stamp = Self::stamp_at(folder, stage);
-        let known = stamp.and_then(|mut stamp| stamp.files.remove(file));
-        known.is_some() && known == input::hash(&folder.join(file)).ok()
-    }
-
-    /// What a stage that was finished left.
-    pub(super) fn read_stamp(&self, stage: &str) -> Option<Stamp> {
-        Self::stamp_at(&self.path, stage)
-    }
-
-    fn stamp_at(folder: &Path, stage: &str) -> Option<Stamp> {
+    /// What a stage that was finished left in a run folder.
+    pub(super) fn read_stamp(folder: &Path, stage: &str) -> Option<Stamp> {
         let text = fs::read(folder.join(Self::STAMPS).join(stage)).ok()?;
         serde_json::from_slice(&text).ok()
     }
@@ -341,9 +336,15 @@ impl RunDir {
     }
 
     /// The stamp of a stage with this key, with those of its files that are there.
-    pub(super) fn stamp_of(&self, key: String, files: &[String]) -> Result<Stamp> {
+    pub(super) fn stamp_of(
+        &self,
+        key: String,
+        files: &[String],
+        interrupt: &AtomicBool,
+    ) -> Result<Stamp> {
         let there = files.iter().filter(|name| self.file(name).exists());
-        let with_hash = |name: &String| Ok((name.clone(), input::hash(&self.file(name))?));
+        let with_hash =
+            |name: &String| Ok((name.clone(), input::hash(&[self.file(name)], interrupt)?));
         Ok(Stamp { key, files: there.map(with_hash).collect::<Result<_>>()? })
     }
 
@@ -361,6 +362,14 @@ pub(super) struct Stamp {
     key: String,
     /// The files that it left, with the hash of each.
     pub(super) files: BTreeMap<String, String>,
+}
+
+impl Stamp {
+    /// Whether a file of a run folder is as the stage left it.
+    pub(super) fn vouches_for(&self, folder: &Path, file: &str) -> bool {
+        let found = || input::hash(&[folder.join(file)], &AtomicBool::new(false));
+        self.files.get(file).is_some_and(|known| found().is_ok_and(|found| found == *known))
+    }
 }
 
 #[cfg(test)]

@@ -44,17 +44,15 @@ pub(super) fn captions(dir: &RunDir) -> Result<Vec<Caption>> {
     }
 }
 
-/// The files of a picture.
-pub(super) fn files(Caption { name, .. }: &Caption) -> [String; 2] {
-    ["png", "svg"].map(|ending| format!("{}/{name}.{ending}", RunDir::PLOTS))
-}
-
 /// The files that [`stage`] leaves.
 ///
 /// # Errors
 /// As [`captions`].
 pub(super) fn outputs(dir: &RunDir) -> Result<Vec<String>> {
-    Ok(captions(dir)?.iter().flat_map(files).chain([INDEX.into()]).collect())
+    let files = |Caption { name, .. }: Caption| {
+        ["png", "svg"].map(|ending| format!("{}/{name}.{ending}", RunDir::PLOTS))
+    };
+    Ok(captions(dir)?.into_iter().flat_map(files).chain([INDEX.into()]).collect())
 }
 
 pub(super) fn stage(context: &Context) -> Result<()> {

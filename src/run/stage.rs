@@ -171,8 +171,10 @@ impl Stage {
         heed(&context.interrupt)?;
         (self.work)(context)?;
         let files = (self.outputs)(context.dir)?;
-        let stamp = context.dir.stamp_of(self.key(context.plan), &files)?;
-        if context.dir.read_stamp(self.name).is_some_and(|before| before.files != stamp.files) {
+        let key = self.key(context.plan);
+        let stamp = context.dir.stamp_of(key, &files, &context.interrupt)?;
+        let before = RunDir::read_stamp(context.dir.path(), self.name);
+        if before.is_some_and(|before| before.files != stamp.files) {
             // What comes later was made from other files.
             let later = STAGES.iter().filter(|stage| stage.comes_after(self));
             later.map(|stage| stage.name).try_for_each(|name| context.dir.remove_stamp(name))?;
@@ -269,8 +271,7 @@ pub fn redo(context: &Context, names: &[&str]) -> Result<()> {
     if let Some(name) = others.into_iter().filter_map(changed).flatten().next() {
         let folder = context.dir.path().display();
         let what = format!("{folder}: {name} is missing or not as the run left it");
-        return Err(Error::input(what)
-            .help(format!("`modescope run --resume --out {folder}` makes it again")));
+        return Err(Error::input(what).help(context.dir.remedy()));
     }
     again.into_iter().try_for_each(|stage| stage.redo(context))
 }

@@ -75,7 +75,10 @@ impl Sweep {
             let plan = plan().map_err(|error| match keys.is_empty() {
                 true => error,
                 false => {
-                    let values: String = pairs(&keys, &written).chars().take(SHOWN).collect();
+                    let mut values = pairs(&keys, &written);
+                    if let Some((end, _)) = values.char_indices().nth(SHOWN) {
+                        values.replace_range(end.., "…");
+                    }
                     error.within(&format!("the grid's {values}"))
                 }
             })?;

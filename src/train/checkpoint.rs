@@ -220,8 +220,9 @@ impl Checkpoints {
     /// The checkpoint in a file; nothing where it is of another training.
     fn read(&self, path: &Path, architecture: &Architecture) -> Result<Option<Checkpoint>> {
         let wrong = |what: String| {
-            Error::input(format!("{}: {what}", path.display()))
-                .help("remove the file: training then goes on from the checkpoint before it, if there is one")
+            Error::input(format!("{}: {what}", path.display())).help(
+                "remove the file: training then goes on from the checkpoint before it, if there is one",
+            )
         };
         let bytes = input::bytes(path)?;
         let mut file = TensorFile::parse(&bytes).map_err(wrong)?;

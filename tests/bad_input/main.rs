@@ -216,12 +216,15 @@ fn force_removes_the_pictures_of_a_run_and_no_others() {
     assert_eq!(place.read("run/plots/mine/figure.png"), "precious");
     assert!(!place.path("run/plots/data.png").exists());
     assert!(!place.path("run/plots/index.json").exists());
-    // A list that somebody changed leads nowhere else.
-    place.write("kept.png", "precious");
-    let list = r#"[{"name": "../../kept", "title": "", "alt": ""}]"#;
-    place.write("run/plots/index.json", list);
-    place.succeed(&again);
-    assert_eq!(place.read("kept.png"), "precious");
+    // A stamp that somebody changed leads nowhere else.
+    for name in ["kept.png", "../kept.png", "plots/../../kept.png"] {
+        place.write("kept.png", "precious");
+        place.write("run/kept.png", "precious");
+        let stamp = format!("{{\"key\": \"\", \"files\": {{\"{name}\": \"\"}}}}");
+        place.write("run/.stamps/plot", stamp);
+        place.succeed(&again);
+        assert_eq!(place.read("kept.png") + &place.read("run/kept.png"), "preciousprecious");
+    }
 }
 
 #[test]

@@ -239,7 +239,8 @@ fn what_a_report_is_made_of() {
     let config = place.read("run/config.toml");
     let unlabelled: String =
         config.lines().filter(|l| !l.starts_with("labels = ")).map(|l| format!("{l}\n")).collect();
-    let case = case("no labels", unlabelled, &["run"]);
+    // Then the labels are a column of text.
+    let case = case("no labels", unlabelled, &["run/data.csv, line 2", "is not a number"]);
     check_in(&place, &case, "report run", "run/config.toml");
 }
 

@@ -169,6 +169,11 @@ impl Tree {
         Self { arch, columns: points.columns, tiles, order, boxes }
     }
 
+    /// The rows' numbers so that near rows follow one another.
+    pub fn into_order(self) -> Vec<usize> {
+        self.order
+    }
+
     /// The rows of one leaf.
     fn leaf(&self, leaf: usize) -> Leaf<'_> {
         let rows = &self.order[leaf * LANES..];

@@ -89,7 +89,9 @@ impl Point {
     fn step(&mut self, axis: usize, gradient: f32, phase: Phase) -> f32 {
         let (velocity, gain) = (&mut self.velocity[axis], &mut self.gains[axis]);
         let uphill = (gradient > 0.0) == (*velocity > 0.0);
-        *gain = if uphill { *gain * GAIN_DECAY } else { *gain + GAIN_STEP }.max(LEAST_GAIN);
+        // A coin that a processor cannot foresee, so both are computed.
+        let (shrunk, grown) = ((*gain * GAIN_DECAY).max(LEAST_GAIN), *gain + GAIN_STEP);
+        *gain = std::hint::select_unpredictable(uphill, shrunk, grown);
         *velocity = phase.momentum * *velocity - phase.rate * *gain * gradient;
         *velocity
     }

@@ -4,12 +4,13 @@ mod affinities;
 mod descent;
 mod repulsion;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, aview1};
 
 use self::affinities::Affinities;
 use self::descent::descend;
 use crate::data::Scaled;
 use crate::error::{Error, Result};
+use crate::knn::{Points, Tree};
 
 pub use self::descent::EPOCHS;
 
@@ -56,12 +57,15 @@ pub fn embed(
 ) -> Result<Embedding> {
     check(rows.nrows(), perplexity)?;
     let rows = Scaled::new(rows)?.rows;
-    let start = start(&rows);
+    // Near rows one after the other: what the descent reads of them is then mostly in the cache.
+    let order = Tree::new(&Points::new(rows.view())).into_order();
+    let rows = rows.select(Axis(0), &order);
     let affinities = Affinities::new(&rows, perplexity)?;
-    let (points, kl_divergence) = descend(&affinities, start, epochs, progress);
-    let points = points.into_flattened();
-    let points = Array2::from_shape_vec((rows.nrows(), 2), points)
-        .map_err(|error| Error::failed(format!("t-SNE: {error}")))?;
+    let (layout, kl_divergence) = descend(&affinities, start(&rows), epochs, progress);
+    let mut points = Array2::zeros((rows.nrows(), 2));
+    for (row, place) in order.into_iter().zip(layout) {
+        points.row_mut(row).assign(&aview1(&place));
+    }
     Ok(Embedding { points, kl_divergence, perplexity })
 }
 

@@ -2,84 +2,109 @@
 //! JMLR 15, 2014, for t-SNE), each for a group of near points at once (Barnes, Journal of
 //! Computational Physics 87, 1990).
 //!
-//! Points lie in buckets of [`LANES`], the leaves of a balanced tree. A bucket walks the tree once and
-//! its points then meet what was found side by side, in SIMD lanes. Distances count from the box
-//! around the bucket, so that the sums are at least as accurate as those of a walk for each point.
+//! Points lie in buckets of [`LANES`], the leaves of a balanced tree, and those of a bucket meet what is
+//! around them side by side, in SIMD lanes. Distances count from the box around the bucket, so that the
+//! sums are at least as accurate as those of a walk for each point. What is so for all buckets below
+//! a node is found out once.
 
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
-use super::kernel;
 use crate::knn::{LANES, Node};
+
+/// Leaves whose points are repelled on one thread, at most.
+const TOGETHER: usize = 32;
 
 /// A value of each point of a bucket.
 type Lanes = [f32; LANES];
 
-/// A part of the layout: a node of the tree.
+/// A point of the layout.
 #[derive(Clone, Copy)]
-struct Cell {
-    low: [f32; 2],
-    high: [f32; 2],
-    centre: [f32; 2],
-    count: f32,
+struct Point {
+    place: [f32; 2],
+    number: u32,
 }
 
-impl Cell {
+/// The box around the points of a node.
+#[derive(Clone, Copy)]
+struct Bounds {
+    low: [f32; 2],
+    high: [f32; 2],
+}
+
+impl Bounds {
     /// Around points, at least one.
-    fn around(points: &[[f32; 2]]) -> Self {
-        let (mut low, mut high, mut sum) = (points[0], points[0], [0.0; 2]);
+    fn around(points: &[Point]) -> Self {
+        let (mut low, mut high) = (points[0].place, points[0].place);
         for point in points {
-            for axis in 0..2 {
-                low[axis] = low[axis].min(point[axis]);
-                high[axis] = high[axis].max(point[axis]);
-                sum[axis] += point[axis];
+            for (axis, &value) in point.place.iter().enumerate() {
+                low[axis] = lesser(value, low[axis]);
+                high[axis] = greater(value, high[axis]);
             }
         }
-        let count = points.len() as f32;
-        Self { low, high, centre: sum.map(|sum| sum / count), count }
+        Self { low, high }
     }
 
     fn joined(self, other: Self) -> Self {
-        let count = self.count + other.count;
-        let axis = |axis: usize| {
-            let sum = self.centre[axis] * self.count + other.centre[axis] * other.count;
-            (
-                self.low[axis].min(other.low[axis]),
-                self.high[axis].max(other.high[axis]),
-                sum / count,
-            )
-        };
-        let (x, y) = (axis(0), axis(1));
-        Self { low: [x.0, y.0], high: [x.1, y.1], centre: [x.2, y.2], count }
+        Self {
+            low: [0, 1].map(|axis| lesser(self.low[axis], other.low[axis])),
+            high: [0, 1].map(|axis| greater(self.high[axis], other.high[axis])),
+        }
     }
 
-    /// The longer side of the box.
-    fn width(&self) -> f32 {
-        (self.high[0] - self.low[0]).max(self.high[1] - self.low[1])
+    fn widths(&self) -> [f32; 2] {
+        [0, 1].map(|axis| self.high[axis] - self.low[axis])
     }
 
-    /// The squared distance from the box to a point.
-    fn squared_gap(&self, point: [f32; 2]) -> f32 {
-        let gap = |axis: usize| {
-            (self.low[axis] - point[axis]).max(point[axis] - self.high[axis]).max(0.0)
-        };
-        gap(0) * gap(0) + gap(1) * gap(1)
+    /// The squared distances from a point to the nearest and the farthest place in the box.
+    fn squared_distances(&self, point: [f32; 2]) -> [f32; 2] {
+        let [x, y] = [0, 1].map(|axis| {
+            let (left, right) = (point[axis] - self.low[axis], self.high[axis] - point[axis]);
+            [lesser(lesser(left, right), 0.0), greater(left, right)]
+        });
+        [0, 1].map(|place| x[place] * x[place] + y[place] * y[place])
     }
+}
+
+/// `f32::min` for numbers, in one instruction.
+fn lesser(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// `f32::max` for numbers, in one instruction.
+fn greater(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// The points of a node as one.
+#[derive(Clone, Copy, Default)]
+struct Cell {
+    centre: [f32; 2],
+    count: f32,
+    /// The squared distance beyond which they count as one.
+    reach: f32,
 }
 
 /// What a point meets: where, and how many points stand there.
 type Source = [f32; 3];
 
+/// What the points of a node meet.
+struct Met {
+    /// What all of them meet.
+    sources: Vec<Source>,
+    /// The cells that are far from some of them and near to others.
+    open: Vec<Node>,
+}
+
 /// The repulsive half of t-SNE's gradient.
 pub(super) struct Repulsion {
     theta: f32,
-    /// The points' numbers, bucket after bucket.
-    order: Vec<usize>,
+    /// Bucket after bucket.
+    points: Vec<Point>,
     /// Where a point stands in that order.
-    places: Vec<usize>,
-    /// The points in that order.
-    points: Vec<[f32; 2]>,
+    ranks: Vec<u32>,
+    bounds: Vec<Bounds>,
     cells: Vec<Cell>,
+    /// In the order of the points.
     forces: Vec<[f32; 2]>,
     arch: Arch,
 }
@@ -88,13 +113,13 @@ impl Repulsion {
     /// For so many points, at least one. A cell counts as one point where the longer side of the
     /// box around its points over its distance is below `theta`.
     pub(super) fn new(count: usize, theta: f32) -> Self {
-        let empty = Cell::around(&[[0.0; 2]]);
+        let nodes = 2 * count.div_ceil(LANES) - 1;
         Self {
             theta,
-            order: (0..count).collect(),
-            places: vec![0; count],
-            points: vec![[0.0; 2]; count],
-            cells: vec![empty; 2 * count.div_ceil(LANES) - 1],
+            points: (0..count as u32).map(|number| Point { place: [0.0; 2], number }).collect(),
+            ranks: vec![0; count],
+            bounds: vec![Bounds { low: [0.0; 2], high: [0.0; 2] }; nodes],
+            cells: vec![Cell::default(); nodes],
             forces: vec![[0.0; 2]; count],
             arch: Arch::new(),
         }
@@ -103,77 +128,117 @@ impl Repulsion {
     /// Computes Σⱼ k² (yᵢ − yⱼ) of each point i, with k = 1 / (1 + |yᵢ − yⱼ|²), and gives Σ k over all
     /// pairs i ≠ j.
     pub(super) fn update(&mut self, layout: &[[f32; 2]]) -> f64 {
-        arrange(layout, &mut self.order);
-        for (place, &point) in self.order.iter().enumerate() {
-            self.places[point] = place;
+        for point in &mut self.points {
+            point.place = layout[point.number as usize];
         }
-        for (point, &number) in self.points.iter_mut().zip(&self.order) {
-            *point = layout[number];
+        arrange(&mut self.points);
+        for (rank, point) in self.points.iter().enumerate() {
+            self.ranks[point.number as usize] = rank as u32;
         }
-        self.fit(Node::root(self.order.len()));
+        self.fit(Node::root(self.points.len()));
 
         let mut forces = std::mem::take(&mut self.forces);
-        let walk = |sources: &mut Vec<Source>, (bucket, forces): (usize, &mut [[f32; 2]])| {
-            let targets = &self.points[bucket * LANES..][..forces.len()];
-            sources.clear();
-            self.collect(Node::root(self.order.len()), &Cell::around(targets), sources);
-            let [xs, ys, kernels] = self.arch.dispatch(Meeting { targets, sources });
-            for (lane, force) in forces.iter_mut().enumerate() {
-                *force = [xs[lane], ys[lane]];
-            }
-            // Each point also met itself, with a kernel of 1.
-            kernels[..targets.len()].iter().map(|&kernel| f64::from(kernel) - 1.0).sum::<f64>()
-        };
-        let buckets = forces.par_chunks_mut(LANES).enumerate().with_min_len(8);
-        // Summed in order, so that the number of threads changes nothing.
-        let kernels: Vec<f64> = buckets.map_init(Vec::new, walk).collect();
+        let kernels = self.repel(Node::root(self.points.len()), &mut forces);
         self.forces = forces;
-        kernels.iter().sum()
+        kernels
     }
 
     /// The last update's sum for a point.
     pub(super) fn force(&self, point: usize) -> [f32; 2] {
-        self.forces[self.places[point]]
+        self.forces[self.ranks[point] as usize]
     }
 
-    /// The points of a leaf.
-    fn bucket(&self, leaf: usize) -> &[[f32; 2]] {
-        let start = leaf * LANES;
-        &self.points[start..self.points.len().min(start + LANES)]
+    /// The points of a node.
+    fn points_of(&self, node: Node) -> &[Point] {
+        let end = (node.first + node.leaves) * LANES;
+        &self.points[node.first * LANES..end.min(self.points.len())]
     }
 
-    /// Brings the cells of a node up to date.
-    fn fit(&mut self, node: Node) -> Cell {
-        let cell = match node.leaves {
-            1 => Cell::around(self.bucket(node.first)),
-            _ => {
-                let [left, right] = node.halves().map(|half| self.fit(half));
-                left.joined(right)
-            }
+    /// Brings a node and what is below it up to date; gives the sum of the places of its points.
+    fn fit(&mut self, node: Node) -> [f32; 2] {
+        let points = self.points_of(node);
+        let count = points.len() as f32;
+        let (bounds, sum) = if node.leaves == 1 {
+            let sum = points.iter().fold([0.0; 2], |sum, point| added(sum, point.place));
+            (Bounds::around(points), sum)
+        } else {
+            let halves = node.halves();
+            let [left, right] = halves.map(|half| self.fit(half));
+            let [of_left, of_right] = halves.map(|half| self.bounds[half.index]);
+            (of_left.joined(of_right), added(left, right))
         };
-        self.cells[node.index] = cell;
-        cell
+        let [x, y] = bounds.widths();
+        let reach = (greater(x, y) / self.theta).powi(2);
+        self.bounds[node.index] = bounds;
+        self.cells[node.index] = Cell { centre: sum.map(|sum| sum / count), count, reach };
+        sum
     }
 
-    /// What the points in `targets` meet of a node: cells that are far, points that are near.
-    fn collect(&self, node: Node, targets: &Cell, sources: &mut Vec<Source>) {
-        let cell = &self.cells[node.index];
-        let width = cell.width();
-        if width * width < self.theta * self.theta * targets.squared_gap(cell.centre) {
-            sources.push([cell.centre[0], cell.centre[1], cell.count]);
+    /// Sets the forces on the points of a node, and gives the sum of their kernels. Sums are those of
+    /// the halves of nodes, so that the number of threads changes nothing.
+    fn repel(&self, node: Node, forces: &mut [[f32; 2]]) -> f64 {
+        if node.leaves <= TOGETHER {
+            let open = vec![Node::root(self.points.len())];
+            return self.meet(node, &mut Met { sources: vec![], open }, 0, forces);
+        }
+        let [left, right] = node.halves();
+        let (of_left, of_right) = forces.split_at_mut(left.leaves * LANES);
+        let sums = rayon::join(|| self.repel(left, of_left), || self.repel(right, of_right));
+        sums.0 + sums.1
+    }
+
+    /// [`Self::repel`] on one thread, where `met` is what the points of the parent meet: the cells that
+    /// are open there are those from `open` on.
+    fn meet(&self, node: Node, met: &mut Met, open: usize, forces: &mut [[f32; 2]]) -> f64 {
+        let (sources, end) = (met.sources.len(), met.open.len());
+        for cell in open..end {
+            self.look(met.open[cell], node, met);
+        }
+        let kernels = if node.leaves == 1 {
+            let targets = self.points_of(node);
+            let meeting = Meeting { targets, sources: &met.sources };
+            let [xs, ys, kernels] = self.arch.dispatch(meeting);
+            for (lane, force) in forces.iter_mut().enumerate() {
+                *force = [xs[lane], ys[lane]];
+            }
+            // Each point also met itself, with a kernel of 1.
+            kernels[..targets.len()].iter().map(|&kernel| f64::from(kernel) - 1.0).sum()
+        } else {
+            let [left, right] = node.halves();
+            let (of_left, of_right) = forces.split_at_mut(left.leaves * LANES);
+            self.meet(left, met, end, of_left) + self.meet(right, met, end, of_right)
+        };
+        met.sources.truncate(sources);
+        met.open.truncate(end);
+        kernels
+    }
+
+    /// Adds to what the points of `targets` meet what is in the cell of `node`.
+    fn look(&self, node: Node, targets: Node, met: &mut Met) {
+        let Cell { centre: [x, y], count, reach } = self.cells[node.index];
+        let [nearest, farthest] = self.bounds[targets.index].squared_distances([x, y]);
+        if reach < nearest {
+            met.sources.push([x, y, count]);
+        } else if targets.leaves > 1 && reach < farthest {
+            met.open.push(node);
         } else if node.leaves == 1 {
-            sources.extend(self.bucket(node.first).iter().map(|&[x, y]| [x, y, 1.0]));
+            let points = self.points_of(node).iter();
+            met.sources.extend(points.map(|&Point { place: [x, y], .. }| [x, y, 1.0]));
         } else {
             for half in node.halves() {
-                self.collect(half, targets, sources);
+                self.look(half, targets, met);
             }
         }
     }
 }
 
+fn added(a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+    [a[0] + b[0], a[1] + b[1]]
+}
+
 /// Up to [`LANES`] points that meet all sources: the sums of k² · (difference along x and y) and of k.
 struct Meeting<'a> {
-    targets: &'a [[f32; 2]],
+    targets: &'a [Point],
     sources: &'a [Source],
 }
 
@@ -184,19 +249,30 @@ impl WithSimd for Meeting<'_> {
     fn with_simd<S: Simd>(self, _: S) -> [Lanes; 3] {
         let mut axes = [[0.0; LANES]; 2];
         for (lane, target) in self.targets.iter().enumerate() {
-            (axes[0][lane], axes[1][lane]) = (target[0], target[1]);
+            [axes[0][lane], axes[1][lane]] = target.place;
         }
         let [xs, ys] = axes;
         let mut sums = [[0.0; LANES]; 3];
-        for &[x, y, count] in self.sources {
+        let mut meet = |sources: &[Source; 2]| {
             for lane in 0..LANES {
-                let (kernel, [dx, dy]) = kernel([xs[lane], ys[lane]], [x, y]);
-                let weighted = count * kernel;
-                let force = weighted * kernel;
-                sums[0][lane] += force * dx;
-                sums[1][lane] += force * dy;
-                sums[2][lane] += weighted;
+                let differences = sources.map(|[x, y, _]| [xs[lane] - x, ys[lane] - y]);
+                let [a, b] = differences.map(|[dx, dy]| 1.0 + dx * dx + dy * dy);
+                // One division for two kernels.
+                let inverse = 1.0 / (a * b);
+                for (which, kernel) in [b * inverse, a * inverse].into_iter().enumerate() {
+                    let ([dx, dy], [_, _, count]) = (differences[which], sources[which]);
+                    let weighted = count * kernel;
+                    let force = weighted * kernel;
+                    sums[0][lane] += force * dx;
+                    sums[1][lane] += force * dy;
+                    sums[2][lane] += weighted;
+                }
             }
+        };
+        let (pairs, last) = self.sources.as_chunks::<2>();
+        pairs.iter().for_each(&mut meet);
+        if let [source] = last {
+            meet(&[*source, [0.0; 3]]);
         }
         sums
     }
@@ -204,24 +280,19 @@ impl WithSimd for Meeting<'_> {
 
 /// Orders points so that the left half of a node comes before its right half, along the longer side
 /// of its box, and so on down to the leaves.
-fn arrange(layout: &[[f32; 2]], order: &mut [usize]) {
-    let root = Node::root(order.len());
+fn arrange(points: &mut [Point]) {
+    let root = Node::root(points.len());
     if root.leaves == 1 {
         return;
     }
-    let range = |axis: usize| {
-        let values = order.iter().map(|&point| layout[point][axis]);
-        let (low, high) = values
-            .fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(value), high.max(value)));
-        high - low
-    };
-    let longer = usize::from(range(1) > range(0));
+    let [x, y] = Bounds::around(points).widths();
+    let longer = usize::from(y > x);
     let middle = root.halves()[1].first * LANES;
-    order.select_nth_unstable_by(middle, |&a, &b| {
-        layout[a][longer].total_cmp(&layout[b][longer]).then(a.cmp(&b))
+    points.select_nth_unstable_by(middle, |a, b| {
+        a.place[longer].total_cmp(&b.place[longer]).then(a.number.cmp(&b.number))
     });
-    let (left, right) = order.split_at_mut(middle);
-    rayon::join(|| arrange(layout, left), || arrange(layout, right));
+    let (left, right) = points.split_at_mut(middle);
+    rayon::join(|| arrange(left), || arrange(right));
 }
 
 #[cfg(test)]

@@ -40,8 +40,87 @@ impl Panels {
 pub(crate) enum Left<'a> {
     /// Rows of A one after the other, this far apart.
     Rows(&'a [f32], usize),
+    /// Rows of A without a gap, of which these columns alone are read.
+    Sparse(&'a [f32], &'a Nonzero),
     /// Columns of A one after the other, this far apart: the transpose of what lies there.
     Columns(&'a [f32], usize),
+}
+
+/// Rows that share a list of columns.
+const GROUP: usize = 8;
+
+/// The columns that are not zero in all of a few rows: of rectified values often the smaller part, and
+/// the smaller the more alike the rows are.
+pub(crate) struct Nonzero {
+    /// Group after group, room for all columns.
+    columns: Vec<u32>,
+    /// How many of them there are.
+    counts: Vec<usize>,
+    depth: usize,
+}
+
+impl Nonzero {
+    /// Of `values`, rows of `depth` one after the other.
+    pub(crate) fn new(arch: Arch, values: &[f32], depth: usize) -> Self {
+        let groups = values.len().div_ceil(GROUP * depth);
+        let (mut columns, mut counts) = (vec![0; groups * depth], vec![0; groups]);
+        let lists = columns.chunks_exact_mut(depth).zip(&mut counts);
+        for ((columns, count), rows) in lists.zip(values.chunks(GROUP * depth)) {
+            *count = arch.dispatch(ListNonzero { rows, columns });
+        }
+        Self { columns, counts, depth }
+    }
+
+    /// The columns of the group that a row is in.
+    fn of_row(&self, row: usize) -> &[u32] {
+        let group = row / GROUP;
+        &self.columns[group * self.depth..][..self.counts[group]]
+    }
+}
+
+/// Lists the columns in which one of a few rows is not zero.
+struct ListNonzero<'a> {
+    rows: &'a [f32],
+    /// As many as a row has values; what is beyond the list is anything.
+    columns: &'a mut [u32],
+}
+
+impl WithSimd for ListNonzero<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> usize {
+        let depth = self.columns.len();
+        let mut count = 0;
+        // No branch in it: which columns these are is not to be foreseen.
+        let mut list = |first: usize, any: &[u32]| {
+            for (lane, any) in any.iter().enumerate() {
+                self.columns[count] = (first + lane) as u32;
+                count += usize::from(*any != 0);
+            }
+        };
+        let whole = depth - depth % LINE;
+        for first in (0..whole).step_by(LINE) {
+            let mut any = [0; LINE];
+            for row in self.rows.chunks_exact(depth) {
+                let values: &[f32; LINE] = row[first..].first_chunk().expect("a whole line");
+                for (any, value) in any.iter_mut().zip(values) {
+                    *any |= bits_but_sign(*value);
+                }
+            }
+            list(first, &any);
+        }
+        for column in whole..depth {
+            let values = self.rows.chunks_exact(depth).map(|row| bits_but_sign(row[column]));
+            list(column, &[values.fold(0, |any, bits| any | bits)]);
+        }
+        count
+    }
+}
+
+/// Zero for both zeros alone.
+fn bits_but_sign(value: f32) -> u32 {
+    value.to_bits() << 1
 }
 
 /// What the product is added to.
@@ -117,12 +196,22 @@ impl Product<'_> {
         let right = self.right[column..].chunks(self.right_stride).take(self.depth);
         match self.left {
             Left::Rows(values, stride) => {
-                let mut left = [&values[..0]; M];
-                for (m, left) in left.iter_mut().enumerate() {
-                    *left = &values[(row + m) * stride..][..self.depth];
-                }
+                let left = rows_from::<M>(values, row, stride, self.depth);
                 for (k, right) in right.enumerate() {
                     let right = load::<S, N>(simd, right);
+                    for m in 0..M {
+                        let left = simd.splat_f32s(left[m][k]);
+                        for n in 0..N {
+                            sums[m][n] = simd.mul_add_e_f32s(left, right[n], sums[m][n]);
+                        }
+                    }
+                }
+            }
+            Left::Sparse(values, nonzero) => {
+                let left = rows_from::<M>(values, row, self.depth, self.depth);
+                for &k in nonzero.of_row(row) {
+                    let k = k as usize;
+                    let right = load::<S, N>(simd, &self.right[k * self.right_stride + column..]);
                     for m in 0..M {
                         let left = simd.splat_f32s(left[m][k]);
                         for n in 0..N {
@@ -148,6 +237,17 @@ impl Product<'_> {
             S::as_mut_simd_f32s(out).0.copy_from_slice(sums);
         }
     }
+}
+
+/// M rows of this many values from `row` on.
+#[inline(always)]
+fn rows_from<const M: usize>(
+    values: &[f32],
+    row: usize,
+    stride: usize,
+    depth: usize,
+) -> [&[f32]; M] {
+    std::array::from_fn(|m| &values[(row + m) * stride..][..depth])
 }
 
 /// The first N registers of values.
@@ -180,18 +280,33 @@ mod tests {
     use super::*;
     use crate::random::{Generator, Stream};
 
+    #[test]
+    fn columns_that_are_zero_in_a_few_rows_are_left_out() {
+        let mut values = vec![0.0; 10 * 20];
+        for (row, column, value) in [(0, 3, 1.0), (7, 19, f32::NAN), (8, 0, -2.0), (9, 3, -0.0)] {
+            values[row * 20 + column] = value;
+        }
+        let nonzero = Nonzero::new(Arch::new(), &values, 20);
+        assert_eq!((nonzero.of_row(0), nonzero.of_row(7)), (&[3, 19][..], &[3, 19][..]));
+        assert_eq!((nonzero.of_row(8), nonzero.of_row(9)), (&[0][..], &[0][..]));
+    }
+
     /// Every tail of every loop, against the definition.
     #[test]
     fn a_product_is_the_sum_over_the_inner_dimension() {
         let mut values = vec![0.0; 4096];
         Generator::new(1, Stream::MixtureRows, 0).normal(&mut values);
+        // Of A about half is zero, of either sign.
+        values[..2000].iter_mut().for_each(|value| *value *= f32::from(*value > 0.0));
         let (a, b) = (&values[..2000], &values[2000..]);
         for (rows, depth, width) in
-            [(1, 1, 16), (7, 3, 16), (8, 5, 32), (13, 20, 32), (32, 40, 16), (4, 0, 32)]
+            [(1, 1, 16), (7, 3, 16), (8, 5, 32), (13, 20, 32), (32, 40, 16), (4, 1, 32)]
         {
             let (a_stride, b_stride, c_stride) = (45, 33, 35);
+            let nonzero = Nonzero::new(Arch::new(), &a[..rows * depth], depth);
             for (left, at) in [
                 (Left::Rows(a, a_stride), [a_stride, 1]),
+                (Left::Sparse(a, &nonzero), [depth, 1]),
                 (Left::Columns(a, a_stride), [1, a_stride]),
             ] {
                 for start in [Start::Zero, Start::Bias(a), Start::Sum] {

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::Kernels;
 use super::dense::{Function, Layer, activate};
-use crate::product::{Left, Panels, Product, Start};
+use crate::product::{Left, Nonzero, Panels, Product, Start};
 
 /// Rows that a thread computes at a time, so that all panels find them in its cache.
 const ROWS: usize = 256;
@@ -21,9 +21,8 @@ impl Kernels for Flex {
     fn dense_alone(layer: Layer<Self>) -> FloatTensor<Self> {
         let Layer { x, weight, bias, function } = layer;
         let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.to_contiguous());
-        let outputs = values(&bias).len();
-        let inputs = values(&weight).len() / outputs;
-        let weights = Weights::new(values(&weight), values(&bias), inputs);
+        let weights = Weights::new(values(&weight), values(&bias));
+        let Weights { inputs, outputs, .. } = weights;
         let mut y = vec![0.0; values(&x).len() / inputs * outputs];
         y.par_chunks_mut(ROWS * outputs)
             .zip(values(&x).par_chunks(ROWS * inputs))
@@ -46,66 +45,59 @@ fn values(tensor: &FloatTensor<Flex>) -> &[f32] {
     &tensor.storage()[start..end]
 }
 
-/// A layer's weights and biases in panels of its outputs.
-struct Weights {
+/// A layer's weights and biases.
+struct Weights<'a> {
     arch: Arch,
-    panels: Panels,
     inputs: usize,
     outputs: usize,
-    /// Panel after panel, each inputs × width.
-    weights: Vec<f32>,
-    biases: Vec<f32>,
+    /// inputs × outputs.
+    weights: &'a [f32],
+    biases: &'a [f32],
+    /// The columns that fill no panel, filled up with zeros: inputs × width, and their biases.
+    last: (Vec<f32>, Vec<f32>),
+    width: usize,
 }
 
-impl Weights {
-    /// From `weight`, inputs × outputs, and the biases of the outputs.
-    fn new(weight: &[f32], bias: &[f32], inputs: usize) -> Self {
-        let (outputs, panels) = (bias.len(), Panels::new(bias.len()));
-        let mut weights = vec![0.0; inputs * panels.columns()];
-        for (panel, weights) in weights.chunks_exact_mut(inputs * panels.width).enumerate() {
-            let columns = panel * panels.width..outputs.min((panel + 1) * panels.width);
-            let rows = weight.chunks_exact(outputs).map(|row| &row[columns.clone()]);
-            for (to, from) in weights.chunks_exact_mut(panels.width).zip(rows) {
-                to[..from.len()].copy_from_slice(from);
+impl<'a> Weights<'a> {
+    /// From `weights`, inputs × outputs, and the `biases` of the outputs.
+    fn new(weights: &'a [f32], biases: &'a [f32]) -> Self {
+        let outputs = biases.len();
+        let (inputs, Panels { width, .. }) = (weights.len() / outputs, Panels::new(outputs));
+        let rest = outputs % width;
+        let filled = |rows: &[f32]| {
+            let mut filled = vec![0.0; rows.len() / outputs * width];
+            for (to, from) in filled.chunks_exact_mut(width).zip(rows.chunks_exact(outputs)) {
+                to[..rest].copy_from_slice(&from[outputs - rest..]);
             }
-        }
-        let mut biases = vec![0.0; panels.columns()];
-        biases[..outputs].copy_from_slice(bias);
-        Self { arch: Arch::new(), panels, inputs, outputs, weights, biases }
+            filled
+        };
+        let last = if rest > 0 { (filled(weights), filled(biases)) } else { Default::default() };
+        Self { arch: Arch::new(), inputs, outputs, weights, biases, last, width }
     }
 
     /// Sets `y` (n × outputs) to xW + b for `x` (n × inputs), or to what relu makes of it.
     fn layer(&self, x: &[f32], relu: bool, y: &mut [f32]) {
-        let Self { arch, panels: Panels { width, .. }, inputs, outputs, .. } = *self;
+        let Self { arch, inputs, outputs, width, .. } = *self;
         let rows = x.len() / inputs;
-        // Where the last panel's columns go that are no outputs.
-        let mut filled = Vec::new();
-        for (panel, weights) in self.weights.chunks_exact(inputs * width).enumerate() {
-            let first = panel * width;
-            let whole = first + width <= outputs;
-            let (out, out_stride) = match whole {
-                true => (&mut y[first..], outputs),
-                false => {
-                    filled.resize(rows * width, 0.0);
-                    (&mut filled[..], width)
-                }
-            };
-            Product {
-                left: Left::Rows(x, inputs),
-                right: weights,
-                right_stride: width,
-                start: Start::Bias(&self.biases[first..first + width]),
-                out,
-                out_stride,
-                rows,
-                depth: inputs,
-                width,
-            }
-            .compute(arch);
+        let nonzero = Nonzero::new(arch, x, inputs);
+        let panel = |right: &[f32], right_stride, bias: &[f32], out: &mut [f32], out_stride| {
+            let (left, start) = (Left::Sparse(x, &nonzero), Start::Bias(bias));
+            let depth = inputs;
+            Product { left, right, right_stride, start, out, out_stride, rows, depth, width }
+                .compute(arch);
+        };
+        let rest = outputs % width;
+        for first in (0..outputs - rest).step_by(width) {
+            let bias = &self.biases[first..first + width];
+            panel(&self.weights[first..], outputs, bias, &mut y[first..], outputs);
         }
-        for (y, filled) in y.chunks_exact_mut(outputs).zip(filled.chunks_exact(width)) {
-            let y = &mut y[outputs - outputs % width..];
-            y.copy_from_slice(&filled[..y.len()]);
+        if rest > 0 {
+            let (weights, biases) = &self.last;
+            let mut filled = vec![0.0; rows * width];
+            panel(weights, width, biases, &mut filled, width);
+            for (y, filled) in y.chunks_exact_mut(outputs).zip(filled.chunks_exact(width)) {
+                y[outputs - rest..].copy_from_slice(&filled[..rest]);
+            }
         }
         if relu {
             arch.dispatch(

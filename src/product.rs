@@ -2,7 +2,8 @@
 //!
 //! A tile of rows × one panel of columns stays in registers while the inner dimension is walked: the
 //! classic outer-product kernel (Goto and van de Geijn, "Anatomy of High-Performance Matrix
-//! Multiplication", ACM TOMS 2008), without packing, as our panels lie packed in memory.
+//! Multiplication", ACM TOMS 2008), without packing, as our panels lie packed in memory. Columns of A that
+//! are zero in all of eight rows, as rectified units often are, are left out: no sum changes.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -38,41 +39,46 @@ impl Panels {
 /// The left factor A.
 #[derive(Clone, Copy)]
 pub(crate) enum Left<'a> {
-    /// Rows of A one after the other, this far apart.
-    Rows(&'a [f32], usize),
-    /// Rows of A without a gap, of which these columns alone are read.
-    Sparse(&'a [f32], &'a Nonzero),
-    /// Columns of A one after the other, this far apart: the transpose of what lies there.
+    Rows(&'a Rows<'a>),
+    /// All columns of A one after the other, this far apart: the transpose of what lies there.
     Columns(&'a [f32], usize),
 }
 
 /// Rows that share a list of columns.
 const GROUP: usize = 8;
 
-/// The columns that are not zero in all of a few rows: of rectified values often the smaller part, and
-/// the smaller the more alike the rows are.
-pub(crate) struct Nonzero {
-    /// Group after group, room for all columns.
-    columns: Vec<u32>,
-    /// How many of them there are.
-    counts: Vec<usize>,
+/// Rows of A one after the other, and of a few of them at a time the columns that are not zero in all.
+/// Of rectified values those are often the smaller part, and the smaller the more alike the rows are.
+pub(crate) struct Rows<'a> {
+    values: &'a [f32],
+    stride: usize,
     depth: usize,
+    /// The lists of all groups, each with room for all columns.
+    columns: Vec<u32>,
+    /// How many columns are in each list.
+    counts: Vec<usize>,
 }
 
-impl Nonzero {
-    /// Of `values`, rows of `depth` one after the other.
-    pub(crate) fn new(arch: Arch, values: &[f32], depth: usize) -> Self {
-        let groups = values.len().div_ceil(GROUP * depth);
+impl<'a> Rows<'a> {
+    /// Of `depth` values, at least one, each row `stride` after the one before it.
+    pub(crate) fn new(arch: Arch, values: &'a [f32], stride: usize, depth: usize) -> Self {
+        let groups = values.len().div_ceil(GROUP * stride);
         let (mut columns, mut counts) = (vec![0; groups * depth], vec![0; groups]);
         let lists = columns.chunks_exact_mut(depth).zip(&mut counts);
-        for ((columns, count), rows) in lists.zip(values.chunks(GROUP * depth)) {
-            *count = arch.dispatch(ListNonzero { rows, columns });
+        for ((columns, count), rows) in lists.zip(values.chunks(GROUP * stride)) {
+            *count = arch.dispatch(ListNonzero { rows, stride, columns });
         }
-        Self { columns, counts, depth }
+        Self { values, stride, depth, columns, counts }
     }
 
-    /// The columns of the group that a row is in.
-    fn of_row(&self, row: usize) -> &[u32] {
+    /// M rows from `row` on.
+    #[inline(always)]
+    fn some<const M: usize>(&self, row: usize) -> [&[f32]; M] {
+        std::array::from_fn(|m| &self.values[(row + m) * self.stride..][..self.depth])
+    }
+
+    /// The columns that count in the rows of a group from `row` on.
+    fn columns(&self, row: usize) -> &[u32] {
         let group = row / GROUP;
         &self.columns[group * self.depth..][..self.counts[group]]
     }
@@ -81,6 +87,7 @@ impl Nonzero {
 /// Lists the columns in which one of a few rows is not zero.
 struct ListNonzero<'a> {
     rows: &'a [f32],
+    stride: usize,
     /// As many as a row has values; what is beyond the list is anything.
     columns: &'a mut [u32],
 }
@@ -90,19 +97,21 @@ impl WithSimd for ListNonzero<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> usize {
-        let depth = self.columns.len();
+        let Self { rows, stride, columns } = self;
+        let depth = columns.len();
+        let rows = || rows.chunks(stride).map(|row| &row[..depth]);
         let mut count = 0;
         // No branch in it: which columns these are is not to be foreseen.
         let mut list = |first: usize, any: &[u32]| {
             for (lane, any) in any.iter().enumerate() {
-                self.columns[count] = (first + lane) as u32;
+                columns[count] = (first + lane) as u32;
                 count += usize::from(*any != 0);
             }
         };
         let whole = depth - depth % LINE;
         for first in (0..whole).step_by(LINE) {
             let mut any = [0; LINE];
-            for row in self.rows.chunks_exact(depth) {
+            for row in rows() {
                 let values: &[f32; LINE] = row[first..].first_chunk().expect("a whole line");
                 for (any, value) in any.iter_mut().zip(values) {
                     *any |= bits_but_sign(*value);
@@ -111,8 +120,7 @@ impl WithSimd for ListNonzero<'_> {
             list(first, &any);
         }
         for column in whole..depth {
-            let values = self.rows.chunks_exact(depth).map(|row| bits_but_sign(row[column]));
-            list(column, &[values.fold(0, |any, bits| any | bits)]);
+            list(column, &[rows().fold(0, |any, row| any | bits_but_sign(row[column]))]);
         }
         count
     }
@@ -135,9 +143,8 @@ pub(crate) enum Start<'a> {
 
 /// C = start + A·B for one panel of columns.
 pub(crate) struct Product<'a> {
-    /// rows × depth.
     pub(crate) left: Left<'a>,
-    /// depth × width, rows `right_stride` apart.
+    /// As many rows as A has columns, `right_stride` apart, of `width` values.
     pub(crate) right: &'a [f32],
     pub(crate) right_stride: usize,
     pub(crate) start: Start<'a>,
@@ -145,7 +152,6 @@ pub(crate) struct Product<'a> {
     pub(crate) out: &'a mut [f32],
     pub(crate) out_stride: usize,
     pub(crate) rows: usize,
-    pub(crate) depth: usize,
     /// Columns of the panel, of a width of [`Panels`].
     pub(crate) width: usize,
 }
@@ -193,23 +199,10 @@ impl Product<'_> {
                 }
             }
         }
-        let right = self.right[column..].chunks(self.right_stride).take(self.depth);
         match self.left {
-            Left::Rows(values, stride) => {
-                let left = rows_from::<M>(values, row, stride, self.depth);
-                for (k, right) in right.enumerate() {
-                    let right = load::<S, N>(simd, right);
-                    for m in 0..M {
-                        let left = simd.splat_f32s(left[m][k]);
-                        for n in 0..N {
-                            sums[m][n] = simd.mul_add_e_f32s(left, right[n], sums[m][n]);
-                        }
-                    }
-                }
-            }
-            Left::Sparse(values, nonzero) => {
-                let left = rows_from::<M>(values, row, self.depth, self.depth);
-                for &k in nonzero.of_row(row) {
+            Left::Rows(rows) => {
+                let left = rows.some::<M>(row);
+                for &k in rows.columns(row) {
                     let k = k as usize;
                     let right = load::<S, N>(simd, &self.right[k * self.right_stride + column..]);
                     for m in 0..M {
@@ -221,6 +214,7 @@ impl Product<'_> {
                 }
             }
             Left::Columns(values, stride) => {
+                let right = self.right[column..].chunks(self.right_stride);
                 for (left, right) in values[row..].chunks(stride).zip(right) {
                     let (left, right) = (&left[..M], load::<S, N>(simd, right));
                     for m in 0..M {
@@ -237,17 +231,6 @@ impl Product<'_> {
             S::as_mut_simd_f32s(out).0.copy_from_slice(sums);
         }
     }
-}
-
-/// M rows of this many values from `row` on.
-#[inline(always)]
-fn rows_from<const M: usize>(
-    values: &[f32],
-    row: usize,
-    stride: usize,
-    depth: usize,
-) -> [&[f32]; M] {
-    std::array::from_fn(|m| &values[(row + m) * stride..][..depth])
 }
 
 /// The first N registers of values.
@@ -286,9 +269,10 @@ mod tests {
         for (row, column, value) in [(0, 3, 1.0), (7, 19, f32::NAN), (8, 0, -2.0), (9, 3, -0.0)] {
             values[row * 20 + column] = value;
         }
-        let nonzero = Nonzero::new(Arch::new(), &values, 20);
-        assert_eq!((nonzero.of_row(0), nonzero.of_row(7)), (&[3, 19][..], &[3, 19][..]));
-        assert_eq!((nonzero.of_row(8), nonzero.of_row(9)), (&[0][..], &[0][..]));
+        let rows = Rows::new(Arch::new(), &values, 20, 20);
+        assert_eq!((rows.columns(0), rows.columns(7)), (&[3, 19][..], &[3, 19][..]));
+        assert_eq!((rows.columns(8), rows.columns(9)), (&[0][..], &[0][..]));
+        assert_eq!(Rows::new(Arch::new(), &values, 20, 18).columns(0), [3]);
     }
 
     /// Every tail of every loop, against the definition.
@@ -303,11 +287,10 @@ mod tests {
             [(1, 1, 16), (7, 3, 16), (8, 5, 32), (13, 20, 32), (32, 40, 16), (4, 1, 32)]
         {
             let (a_stride, b_stride, c_stride) = (45, 33, 35);
-            let nonzero = Nonzero::new(Arch::new(), &a[..rows * depth], depth);
+            let of_a = Rows::new(Arch::new(), &a[..rows * a_stride], a_stride, depth);
             for (left, at) in [
-                (Left::Rows(a, a_stride), [a_stride, 1]),
-                (Left::Sparse(a, &nonzero), [depth, 1]),
-                (Left::Columns(a, a_stride), [1, a_stride]),
+                (Left::Rows(&of_a), [a_stride, 1]),
+                (Left::Columns(&a[..depth * a_stride], a_stride), [1, a_stride]),
             ] {
                 for start in [Start::Zero, Start::Bias(a), Start::Sum] {
                     let mut out = vec![0.5; rows * c_stride];
@@ -319,7 +302,6 @@ mod tests {
                         out: &mut out,
                         out_stride: c_stride,
                         rows,
-                        depth,
                         width,
                     }
                     .compute(Arch::new());

@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::buffer::Matrix;
 use super::layout::PanelLayer;
-use crate::product::{Left, Panels, Product, Start};
+use crate::product::{Left, Panels, Product, Rows, Start};
 
 /// Sets `out` to Wᵀ in panels over the layer's inputs, which are then columns to run along.
 pub(super) fn transpose(placed: &PanelLayer, parameters: &[f32], out: &mut [f32]) {
@@ -45,17 +45,17 @@ pub(super) fn dense_backward(
     out: &mut Matrix,
 ) {
     let (panels, outputs) = (out.panels, placed.panels.columns());
+    let delta = Rows::new(arch, delta.rows(rows), delta.stride, placed.layer.outputs);
     for panel in 0..panels.count {
         let out_stride = out.stride;
         Product {
-            left: Left::Rows(delta.rows(rows), delta.stride),
+            left: Left::Rows(&delta),
             right: &transposed[panel * outputs * panels.width..],
             right_stride: panels.width,
             start: Start::Zero,
             out: &mut out.rows_mut(rows)[panel * panels.width..],
             out_stride,
             rows,
-            depth: placed.layer.outputs,
             width: panels.width,
         }
         .compute(arch);

@@ -7,7 +7,7 @@ use super::buffer::Matrix;
 use super::layout::PanelLayer;
 use super::math::{exp, sigmoid};
 use crate::config::Activation;
-use crate::product::{Left, Product, Start};
+use crate::product::{Left, Product, Rows, Start};
 
 /// y = f(xW + b) and f′ for the first `rows` rows of `x`.
 pub(super) fn dense_forward(
@@ -21,19 +21,19 @@ pub(super) fn dense_forward(
 ) {
     let width = placed.panels.width;
     let biases = &parameters[placed.biases()];
+    let x = Rows::new(arch, x.rows(rows), x.stride, placed.layer.inputs);
     let panels = parameters[placed.weights()].chunks_exact(placed.panel_len());
     for (panel, weights) in panels.enumerate() {
         let first = panel * width;
         let out_stride = out.output.stride;
         Product {
-            left: Left::Rows(x.rows(rows), x.stride),
+            left: Left::Rows(&x),
             right: weights,
             right_stride: width,
             start: Start::Bias(&biases[first..first + width]),
             out: &mut out.output.rows_mut(rows)[first..],
             out_stride,
             rows,
-            depth: placed.layer.inputs,
             width,
         }
         .compute(arch);

@@ -47,7 +47,6 @@ fn layer(arch: Arch, placed: &PanelLayer, blocks: &[Rows], gradient: &mut Buffer
                     out,
                     out_stride: width,
                     rows: placed.layer.inputs,
-                    depth: *rows,
                     width,
                 }
                 .compute(arch);

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::Kernels;
 use super::dense::{Function, Layer, activate};
-use crate::product::{Left, Nonzero, Panels, Product, Start};
+use crate::product::{Left, Panels, Product, Rows, Start};
 
 /// Rows that a thread computes at a time, so that all panels find them in its cache.
 const ROWS: usize = 256;
@@ -79,11 +79,10 @@ impl<'a> Weights<'a> {
     fn layer(&self, x: &[f32], relu: bool, y: &mut [f32]) {
         let Self { arch, inputs, outputs, width, .. } = *self;
         let rows = x.len() / inputs;
-        let nonzero = Nonzero::new(arch, x, inputs);
+        let x = Rows::new(arch, x, inputs, inputs);
         let panel = |right: &[f32], right_stride, bias: &[f32], out: &mut [f32], out_stride| {
-            let (left, start) = (Left::Sparse(x, &nonzero), Start::Bias(bias));
-            let depth = inputs;
-            Product { left, right, right_stride, start, out, out_stride, rows, depth, width }
+            let (left, start) = (Left::Rows(&x), Start::Bias(bias));
+            Product { left, right, right_stride, start, out, out_stride, rows, width }
                 .compute(arch);
         };
         let rest = outputs % width;

@@ -222,7 +222,7 @@ fn arrange(points: &Points, order: &mut [usize], boxes: &mut Vec<[f64; 2]>) {
     let widest = (0..points.columns).max_by(|a, b| width(a).total_cmp(&width(b))).unwrap_or(0);
     let middle = root.halves()[1].first * LANES;
     let value = |row: usize| points.row(row)[widest];
-    order.select_nth_unstable_by(middle, |&a, &b| value(a).total_cmp(&value(b)));
+    order.select_nth_unstable_by(middle, |&a, &b| value(a).total_cmp(&value(b)).then(a.cmp(&b)));
     let (left, right) = order.split_at_mut(middle);
     arrange(points, left, boxes);
     arrange(points, right, boxes);

@@ -56,10 +56,13 @@ pub fn embed(
     progress: impl FnMut(usize),
 ) -> Result<Embedding> {
     check(rows.nrows(), perplexity)?;
-    let rows = Scaled::new(rows)?.rows;
     // Near rows one after the other: what the descent reads of them is then mostly in the cache.
-    let order = Tree::new(&Points::new(rows.view())).into_order();
-    let rows = rows.select(Axis(0), &order);
+    let (order, rows) = {
+        let rows = Scaled::new(rows)?.rows;
+        let order = Tree::new(&Points::new(rows.view())).into_order();
+        let rows = rows.select(Axis(0), &order);
+        (order, rows)
+    };
     let affinities = Affinities::new(&rows, perplexity)?;
     let (layout, kl_divergence) = descend(&affinities, start(&rows), epochs, progress);
     let mut points = Array2::zeros((rows.nrows(), 2));

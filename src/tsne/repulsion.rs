@@ -201,7 +201,7 @@ impl Repulsion {
             for (lane, force) in forces.iter_mut().enumerate() {
                 *force = [xs[lane], ys[lane]];
             }
-            // Each point also met itself, with a kernel of 1.
+            // Each point also met itself, with a kernel of 1, give or take a rounding.
             kernels[..targets.len()].iter().map(|&kernel| f64::from(kernel) - 1.0).sum()
         } else {
             let [left, right] = node.halves();
@@ -257,7 +257,7 @@ impl WithSimd for Meeting<'_> {
             for lane in 0..LANES {
                 let differences = sources.map(|[x, y, _]| [xs[lane] - x, ys[lane] - y]);
                 let [a, b] = differences.map(|[dx, dy]| 1.0 + dx * dx + dy * dy);
-                // One division for two kernels.
+                // One division for two kernels. Layouts are far from the 10⁹ across at which it overflows.
                 let inverse = 1.0 / (a * b);
                 for (which, kernel) in [b * inverse, a * inverse].into_iter().enumerate() {
                     let ([dx, dy], [_, _, count]) = (differences[which], sources[which]);
@@ -272,7 +272,8 @@ impl WithSimd for Meeting<'_> {
         let (pairs, last) = self.sources.as_chunks::<2>();
         pairs.iter().for_each(&mut meet);
         if let [source] = last {
-            meet(&[*source, [0.0; 3]]);
+            // Beside it no point at all.
+            meet(&[*source, [source[0], source[1], 0.0]]);
         }
         sums
     }

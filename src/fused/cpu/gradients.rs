@@ -11,7 +11,7 @@ use crate::fused::{BatchLosses, Network};
 use crate::product::{Left, Product, Start};
 
 /// The input and what is known of the output of one layer in one block.
-type Rows<'a> = (usize, &'a Matrix, &'a LayerRows);
+type OfBlock<'a> = (usize, &'a Matrix, &'a LayerRows);
 
 /// Sets the gradient of every layer.
 pub(super) fn layers(arch: Arch, layout: &Layout, blocks: &[Block], gradient: &mut Buffer) {
@@ -32,7 +32,7 @@ pub(super) fn layers(arch: Arch, layout: &Layout, blocks: &[Block], gradient: &m
 }
 
 /// Of W: xᵀ·∂loss/∂y; of b: the sum of ∂loss/∂y over the rows.
-fn layer(arch: Arch, placed: &PanelLayer, blocks: &[Rows], gradient: &mut Buffer) {
+fn layer(arch: Arch, placed: &PanelLayer, blocks: &[OfBlock], gradient: &mut Buffer) {
     let width = placed.panels.width;
     let weights = &mut gradient[placed.weights()];
     let some_panels = |(first, panels): (usize, &mut [f32])| {

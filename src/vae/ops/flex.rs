@@ -53,9 +53,13 @@ struct Weights<'a> {
     /// inputs × outputs.
     weights: &'a [f32],
     biases: &'a [f32],
-    /// The columns that fill no panel, filled up with zeros: inputs × width, and their biases.
-    last: (Vec<f32>, Vec<f32>),
     width: usize,
+    /// Outputs that fill no panel.
+    rest: usize,
+    /// Their columns, filled up with zeros: inputs × width. None where there is no rest.
+    rest_weights: Vec<f32>,
+    /// Their biases: width.
+    rest_biases: Vec<f32>,
 }
 
 impl<'a> Weights<'a> {
@@ -71,13 +75,17 @@ impl<'a> Weights<'a> {
             }
             filled
         };
-        let last = if rest > 0 { (filled(weights), filled(biases)) } else { Default::default() };
-        Self { arch: Arch::new(), inputs, outputs, weights, biases, last, width }
+        let (rest_weights, rest_biases) = match rest {
+            0 => Default::default(),
+            _ => (filled(weights), filled(biases)),
+        };
+        let arch = Arch::new();
+        Self { arch, inputs, outputs, weights, biases, width, rest, rest_weights, rest_biases }
     }
 
     /// Sets `y` (n × outputs) to xW + b for `x` (n × inputs), or to what relu makes of it.
     fn layer(&self, x: &[f32], relu: bool, y: &mut [f32]) {
-        let Self { arch, inputs, outputs, width, .. } = *self;
+        let Self { arch, inputs, outputs, width, rest, .. } = *self;
         let rows = x.len() / inputs;
         let x = Rows::new(arch, x, inputs, inputs);
         let panel = |right: &[f32], right_stride, bias: &[f32], out: &mut [f32], out_stride| {
@@ -85,15 +93,13 @@ impl<'a> Weights<'a> {
             Product { left, right, right_stride, start, out, out_stride, rows, width }
                 .compute(arch);
         };
-        let rest = outputs % width;
         for first in (0..outputs - rest).step_by(width) {
             let bias = &self.biases[first..first + width];
             panel(&self.weights[first..], outputs, bias, &mut y[first..], outputs);
         }
         if rest > 0 {
-            let (weights, biases) = &self.last;
             let mut filled = vec![0.0; rows * width];
-            panel(weights, width, biases, &mut filled, width);
+            panel(&self.rest_weights, width, &self.rest_biases, &mut filled, width);
             for (y, filled) in y.chunks_exact_mut(outputs).zip(filled.chunks_exact(width)) {
                 y[outputs - rest..].copy_from_slice(&filled[..rest]);
             }

@@ -107,7 +107,7 @@ def sample(folder):
     run = folder / "trained"
     modescope("mixture", "--seed", 1, "--out", folder / "given")
     data = folder / "given" / "data.csv"
-    modescope("train", data, "--labels", "component", "--epochs", 20, "--backend", "cpu", "--out", run)
+    modescope("train", data, "--labels", "component", "--backend", "cpu", "--out", run)
     out = folder / "samples.parquet"
     work = lambda: modescope("sample", run, "-n", SAMPLES, "--backend", "cpu", "--out", out, "--force")
     ours, _ = timed(work)

@@ -1,6 +1,6 @@
 //! Scaling of columns before training, and its inverse.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::config::ScalingKind;
@@ -88,12 +88,14 @@ impl Scaling {
     /// Maps each value in f64, with its column's shift and scale, so that only the result is rounded.
     fn map(&self, rows: ArrayView2<f32>, f: impl Fn(f64, f64, f64) -> f64) -> Array2<f32> {
         assert_eq!(rows.ncols(), self.scale.len(), "columns of the rows and of the scaling");
-        let shift = ArrayView1::from(&self.shift);
-        let scale = ArrayView1::from(&self.scale);
-        Zip::from(rows)
-            .and_broadcast(shift)
-            .and_broadcast(scale)
-            .map_collect(|&x, &shift, &scale| f(x.into(), shift.into(), scale.into()) as f32)
+        let mut rows = rows.as_standard_layout().into_owned();
+        let values = rows.as_slice_mut().expect("rows one after the other");
+        for row in values.chunks_exact_mut(self.scale.len()) {
+            for ((value, &shift), &scale) in row.iter_mut().zip(&self.shift).zip(&self.scale) {
+                *value = f((*value).into(), shift.into(), scale.into()) as f32;
+            }
+        }
+        rows
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! A tile of rows × one panel of columns stays in registers while the inner dimension is walked: the
 //! classic outer-product kernel (Goto and van de Geijn, "Anatomy of High-Performance Matrix
-//! Multiplication", ACM TOMS 2008), without packing, as our panels mostly lie packed in memory. Columns of A that
-//! are zero in all of eight rows, as rectified units often are, are left out: no sum of finite values changes.
+//! Multiplication", ACM TOMS 2008), without packing, as our panels mostly lie packed in memory. Columns
+//! of A that are zero in all of eight rows, as rectified units often are, are left out: no sum of
+//! finite values changes.
 
 use pulp::{Arch, Simd, WithSimd};
 

@@ -5,6 +5,7 @@
 
 mod generate;
 mod likelihood;
+mod near;
 mod network;
 mod objective;
 mod ops;

@@ -1,8 +1,5 @@
 // ∂loss/∂x = (∂loss/∂y) Wᵀ ⊙ f' of one layer, f' being the slope of the activation that made x.
 
-// Whether an activation made x; its slope then stands where the gradient goes.
-override ACTIVATED: bool;
-
 const LEFT_ALONG_DEPTH: bool = true;
 const RIGHT_ALONG_DEPTH: bool = true;
 
@@ -14,13 +11,16 @@ fn right(member: u32, k: u32, column: u32) -> f32 {
     return parameters[member * PARAMETERS + WEIGHT + column * OUTPUTS + k];
 }
 
-fn finish(member: u32, row: u32, column: u32, value: f32) {
-    let place = member * WORKSPACE + X_GRADIENT + row * INPUTS + column;
-    if ACTIVATED {
-        workspace[place] *= value;
-    } else {
-        workspace[place] = value;
+// The slope of what made x.
+fn needed(member: u32, row: u32, column: u32) -> f32 {
+    if ACTIVATED == 1u {
+        return workspace[member * WORKSPACE + X_GRADIENT + row * INPUTS + column];
     }
+    return 1.0;
+}
+
+fn finish_one(member: u32, row: u32, column: u32, value: f32, slope: f32) {
+    workspace[member * WORKSPACE + X_GRADIENT + row * INPUTS + column] = slope * value;
 }
 
 @compute @workgroup_size(LANES)

@@ -10,10 +10,14 @@ const LOSSES: u32 = 2u;
 const COLUMN_SIGMAS: u32 = 3u;
 const PRIOR_GAUSSIANS: u32 = 4u;
 const PRIOR_WEIGHTS: u32 = 5u;
+const ELEMENTS: u32 = 6u;
 
 // The entries that this pass computes.
 override FIRST_TILE: u32;
 override TILES: u32;
+// Whether layers, and a σ that all columns share, take Adam's step here: what is neither divided nor
+// clipped, and read by no other workgroup.
+override DESCENDS: bool;
 
 const LEFT_ALONG_DEPTH: bool = false;
 const RIGHT_ALONG_DEPTH: bool = false;
@@ -22,16 +26,82 @@ const RIGHT_ALONG_DEPTH: bool = false;
 var<private> tile: Tile;
 
 fn left(member: u32, row: u32, k: u32) -> f32 {
-    return workspace[member * WORKSPACE + tile.x + k * tile.inputs + row];
+    return workspace[member * WORKSPACE + tile.layer.x + k * tile.layer.inputs + row];
 }
 
 fn right(member: u32, k: u32, column: u32) -> f32 {
-    return workspace[member * WORKSPACE + tile.y_gradient + k * tile.outputs + column];
+    return workspace[member * WORKSPACE + tile.layer.y_gradient + k * tile.layer.outputs + column];
 }
 
-fn finish(member: u32, row: u32, column: u32, value: f32) {
-    let place = gradients_of(member, tile.slice) + tile.weight;
-    gradients[place + row * tile.outputs + column] = value;
+// What four of the weights need from memory.
+struct Brought {
+    state: State,
+}
+
+fn places_of(rows: vec4<u32>, columns: vec4<u32>) -> vec4<u32> {
+    return tile.layer.weight + rows * tile.layer.outputs + columns;
+}
+
+fn bring(member: u32, rows: vec4<u32>, columns: vec4<u32>, size: vec2<u32>) -> Brought {
+    var brought: Brought;
+    if DESCENDS {
+        let inside = rows < vec4(size.x) & columns < vec4(size.y);
+        brought.state = state_of(member, places_of(rows, columns), inside);
+    }
+    return brought;
+}
+
+fn finish(
+    member: u32,
+    rows: vec4<u32>,
+    columns: vec4<u32>,
+    size: vec2<u32>,
+    sums: vec4<f32>,
+    brought: Brought,
+) {
+    let inside = rows < vec4(size.x) & columns < vec4(size.y);
+    keep_gradients(member, places_of(rows, columns), inside, sums, brought.state);
+}
+
+const FIRST_OF_FOUR: vec4<bool> = vec4(true, false, false, false);
+
+// Takes the step of four parameters, those that are `inside`, where nothing else has to be known for
+// it, and keeps their gradients where somebody may ask for them.
+fn keep_gradients(
+    member: u32,
+    at: vec4<u32>,
+    inside: vec4<bool>,
+    values: vec4<f32>,
+    before: State,
+) {
+    if DESCENDS {
+        descend(member, at, inside, values, before);
+        if step.keeps_gradients == 0u {
+            return;
+        }
+    }
+    let place = gradients_of(member, tile.slice) + at;
+    if inside.x {
+        gradients[place.x] = values.x;
+    }
+    if inside.y {
+        gradients[place.y] = values.y;
+    }
+    if inside.z {
+        gradients[place.z] = values.z;
+    }
+    if inside.w {
+        gradients[place.w] = values.w;
+    }
+}
+
+// As `keep_gradients`, of one.
+fn keep_gradient(member: u32, at: u32, value: f32) {
+    var before: State;
+    if DESCENDS {
+        before = state_of(member, vec4(at), FIRST_OF_FOUR);
+    }
+    keep_gradients(member, vec4(at), FIRST_OF_FOUR, vec4(value), before);
 }
 
 // Rows of the batch in a slice: the first, and the first that is none.
@@ -59,15 +129,51 @@ fn rows_of(lane: u32) -> Rows {
 // The bias of a layer: the sum of ∂loss/∂y.
 fn bias(member: u32, lane: u32) {
     let own = rows_of(lane);
-    let column = min(own.element, tile.outputs - 1u);
+    let column = min(own.element, tile.layer.outputs - 1u);
     var sum = 0.0;
     for (var row = own.first; row < own.end; row += own.every) {
         sum += right(member, row, column);
     }
     sum = sum_of_element(lane, vec2(sum, 0.0)).x;
-    if lane < ABREAST && own.element < tile.outputs {
-        gradients[gradients_of(member, tile.slice) + tile.weight + column] = sum;
+    if lane < ABREAST && own.element < tile.layer.outputs {
+        keep_gradient(member, tile.layer.bias + column, sum);
     }
+}
+
+// Elements of a layer's W and of b, which follows it, one by one: where there are few rows to add up.
+fn elements(member: u32, lane: u32) {
+    let layer = tile.layer;
+    let element = tile.row + lane;
+    let input = element / layer.outputs;
+    if input > layer.inputs {
+        return;
+    }
+    let output = element % layer.outputs;
+    let rows = rows_of_slice(tile.slice);
+    var sums = vec4(0.0);
+    for (var row = rows.x; row < rows.y; row += 4u) {
+        // Four rows at a time, so that a GPU waits for all of their loads at once.
+        let own = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(rows.y - 1u));
+        var x = vec4(1.0);
+        if input < layer.inputs {
+            x = vec4(
+                left(member, input, own.x),
+                left(member, input, own.y),
+                left(member, input, own.z),
+                left(member, input, own.w),
+            );
+        }
+        let gradients = vec4(
+            right(member, own.x, output),
+            right(member, own.y, output),
+            right(member, own.z, output),
+            right(member, own.w, output),
+        );
+        let inside = vec4(row) + vec4(0u, 1u, 2u, 3u) < vec4(rows.y);
+        sums += select(vec4(0.0), x * gradients, inside);
+    }
+    let sum = sums.x + sums.y + sums.z + sums.w;
+    keep_gradient(member, layer.weight + element, sum);
 }
 
 // The losses, and a σ that all columns share.
@@ -83,19 +189,20 @@ fn total_losses(member: u32, lane: u32) {
     if lane > 0u {
         return;
     }
+    var reconstruction = sums.x;
+    if !SQUARED_ERROR {
+        for (var feature = 0u; feature < FEATURES; feature++) {
+            reconstruction += log_sigma(member, feature) + 0.5 * 1.8378770664093453;
+        }
+    }
+    losses[step.slot * arrayLength(&members) + member] = vec2(reconstruction, sums.y);
     if LEARNED_SIGMAS == 1u {
-        gradients[gradients_of(member, 0u) + LOG_SIGMA] = f32(FEATURES) - 2.0 * sums.x;
+        keep_gradient(member, LOG_SIGMA, f32(FEATURES) - 2.0 * sums.x);
         // It is not divided.
         for (var slice = 1u; slice < SLICES; slice++) {
             gradients[gradients_of(member, slice) + LOG_SIGMA] = 0.0;
         }
     }
-    if !SQUARED_ERROR {
-        for (var feature = 0u; feature < FEATURES; feature++) {
-            sums.x += log_sigma(member, feature) + 0.5 * 1.8378770664093453;
-        }
-    }
-    losses[step.slot * arrayLength(&members) + member] = sums;
 }
 
 // The log σ of one column.
@@ -184,10 +291,11 @@ fn main(
     tile = own;
     switch own.kind {
         case WEIGHTS: {
-            let size = vec2(own.inputs, own.outputs);
+            let size = vec2(own.layer.inputs, own.layer.outputs);
             product(group.z, vec2(own.row, own.column), size, rows_of_slice(own.slice), lane);
         }
         case BIAS: { bias(group.z, lane); }
+        case ELEMENTS: { elements(group.z, lane); }
         case LOSSES: { total_losses(group.z, lane); }
         case COLUMN_SIGMAS: { column_sigma(group.z, lane); }
         case PRIOR_GAUSSIANS: { prior_gaussian(group.z, lane); }

@@ -68,6 +68,8 @@ struct Step {
     first_correction: f32,
     second_correction: f32,
     average_decay: f32,
+    // 1 where the gradients are to be seen afterwards.
+    keeps_gradients: u32,
 }
 
 struct Member {
@@ -76,19 +78,32 @@ struct Member {
     learning_rate: f32,
 }
 
-// A workgroup's share of the gradients.
-struct Tile {
-    kind: u32,
-    // Slots of the layer's input and of the gradient of its output.
-    x: u32,
-    y_gradient: u32,
+// A dense layer.
+struct Dense {
     inputs: u32,
     outputs: u32,
+    // W (inputs × outputs) and b (outputs) in the parameters.
     weight: u32,
+    bias: u32,
+    // Slots of x and y and of the gradients with respect to them.
+    x: u32,
+    x_gradient: u32,
+    y: u32,
+    y_gradient: u32,
+    // What makes y of xW + b: 0 the identity, the others in `activation.wgsl`.
+    function: u32,
+    // 1 where an activation made x; its slope then stands where the gradient goes.
+    activated: u32,
+}
+
+// A layer, or a workgroup's share of the gradients.
+struct Tile {
+    kind: u32,
     // First input and first output; in other tiles than a layer's, `row` is the first element.
     row: u32,
     column: u32,
     slice: u32,
+    layer: Dense,
 }
 
 @group(0) @binding(0) var<uniform> step: Step;

@@ -1,15 +1,15 @@
-// A dense layer.
+// The layer of a pass that has one for itself: see `Dense`.
 
 override INPUTS: u32;
 override OUTPUTS: u32;
-// W (INPUTS × OUTPUTS) and b (OUTPUTS) in the parameters.
 override WEIGHT: u32;
 override BIAS: u32;
-// Slots of x and y and of the gradients with respect to them.
 override X: u32;
 override X_GRADIENT: u32;
 override Y: u32;
 override Y_GRADIENT: u32;
+override FUNCTION: u32;
+override ACTIVATED: u32;
 
 // The first row and column of a workgroup's tile of a matrix of this width.
 fn corner_of(group: vec3<u32>, width: u32) -> vec2<u32> {

@@ -1,21 +1,15 @@
 // Large matrix products for GPUs: tiles of 128 × 128, of which an invocation computes four blocks of
 // 4 × 4 outputs, half a tile apart. So every value that it takes from a slab is used eight times.
 //
-// The stage gives `finish`.
+// The stage gives `bring` and `finish`, as for `product_tiles`.
 
 const HALF: u32 = 16u;
 
-fn finish_inside(member: u32, at: vec2<u32>, size: vec2<u32>, sum: f32) {
-    if all(at < size) {
-        finish(member, at.x, at.y, sum);
-    }
-}
-
+// Four columns of a row.
 fn finish_row(member: u32, at: vec2<u32>, size: vec2<u32>, sums: vec4<f32>) {
-    finish_inside(member, at, size, sums.x);
-    finish_inside(member, at + vec2(0u, 1u), size, sums.y);
-    finish_inside(member, at + vec2(0u, 2u), size, sums.z);
-    finish_inside(member, at + vec2(0u, 3u), size, sums.w);
+    let rows = vec4(at.x);
+    let columns = vec4(at.y) + vec4(0u, 1u, 2u, 3u);
+    finish(member, rows, columns, size, sums, bring(member, rows, columns, size));
 }
 
 // As in `product_tiles`.

@@ -2,7 +2,7 @@
 // invocation computes 8 rows × 4 columns, the lanes of a workgroup side by side along the columns. So
 // the left operand is the same for all of them, and the right one lies side by side.
 //
-// The stage gives `left`, `right` and `finish`. Rows past the product's last are loaded as if there
+// The stage gives `left`, `right`, `bring` and `finish`. Rows past the product's last are loaded as if there
 // were 8.
 
 const LANES: u32 = 32u;
@@ -29,17 +29,11 @@ fn right_row(member: u32, k: u32, columns: vec4<u32>, width: u32) -> vec4<f32> {
     return values;
 }
 
-fn finish_inside(member: u32, row: u32, column: u32, size: vec2<u32>, sum: f32) {
-    if row < size.x && column < size.y {
-        finish(member, row, column, sum);
-    }
-}
-
+// Four columns of a row.
 fn finish_row(member: u32, row: u32, column: u32, size: vec2<u32>, sums: vec4<f32>) {
-    finish_inside(member, row, column, size, sums.x);
-    finish_inside(member, row, column + LANES, size, sums.y);
-    finish_inside(member, row, column + 2u * LANES, size, sums.z);
-    finish_inside(member, row, column + 3u * LANES, size, sums.w);
+    let rows = vec4(row);
+    let columns = vec4(column) + LANES * vec4(0u, 1u, 2u, 3u);
+    finish(member, rows, columns, size, sums, bring(member, rows, columns, size));
 }
 
 // As in `product_tiles`.

@@ -16,11 +16,11 @@ override DEPTH: u32 = LANES / BLOCKS;
 // Distance of two steps of depth in a slab; odd, so that they lie in different banks.
 override STRIDE: u32 = BLOCKS + 1u;
 
-// The slab of the left operand, then that of the right; then the sums.
-const ROOM: u32 = 1024u;
+// The slab of the left operand, then that of the right; then the sums. The less room a workgroup takes,
+// the more of them are in a multiprocessor and compute while others wait for memory.
+override ROOM: u32;
 var<workgroup> slabs: array<vec4<f32>, ROOM>;
-// The longest slab, DEPTH · STRIDE where SIDE is 16.
-const RIGHT_SLAB: u32 = 320u;
+override RIGHT_SLAB: u32 = DEPTH * STRIDE;
 
 // Block and depth, within a slab, that an invocation brings.
 fn part_of_slab(lane: u32, along_depth: bool) -> vec2<u32> {

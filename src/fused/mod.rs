@@ -12,7 +12,7 @@ mod gpu;
 mod network;
 
 pub use cpu::Cpu;
-pub use gpu::Gpu;
+pub use gpu::{Gpu, Kernels};
 pub use network::{Layer, MixturePrior, Network};
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use crate::config::{Backend, Engine, Layers, ScalingKind, Settings};
 use crate::data::{Scaling, epoch_order};
 use crate::device;
 use crate::error::{Error, Result};
-use crate::fused::{Gpu, Member};
+use crate::fused::{Gpu, Kernels, Member};
 use crate::model::{ModelCard, Parameters};
 use crate::random::{Generator, Stream};
 
@@ -39,8 +39,8 @@ pub struct Compared {
 /// on the CPU.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Checkup {
-    /// The loss, then every tensor in the order of the parameters; of a GPU under fused a second time,
-    /// with the kernels of large jobs.
+    /// The loss, then every tensor in the order of the parameters; of a GPU under fused again with the
+    /// kernels of large jobs and of many members.
     pub compared: Vec<Compared>,
 }
 
@@ -86,36 +86,30 @@ fn refuse_wrong(checkup: &Checkup) -> Result<()> {
 /// # Errors
 /// Where the device fails.
 pub fn check_up(backend: Backend, engine: Engine, device: &Device) -> Result<Checkup> {
-    let mut checkup = check_up_by(Kernels::Own, backend, engine, device)?;
-    if backend == Backend::Wgpu && engine == Engine::Fused && Gpu::has_large_kernels()? {
-        let large = check_up_by(Kernels::Large, backend, engine, device)?;
-        checkup.compared.extend(large.compared.into_iter().map(|compared| Compared {
-            tensor: format!("{} of {MANY_ROWS} rows", compared.tensor),
-            ..compared
-        }));
+    let mut checkup = check_up_by(None, ROWS, backend, engine, device)?;
+    if backend == Backend::Wgpu && engine == Engine::Fused && Gpu::has_kernels()? {
+        for (kernels, rows, with) in [
+            (Kernels::Products, MANY_ROWS, format!("of {MANY_ROWS} rows")),
+            (Kernels::Blocks, ROWS, "by blocks".into()),
+        ] {
+            let others = check_up_by(Some(kernels), rows, backend, engine, device)?;
+            checkup.compared.extend(others.compared.into_iter().map(|compared| Compared {
+                tensor: format!("{} {with}", compared.tensor),
+                ..compared
+            }));
+        }
     }
     Ok(checkup)
 }
 
-/// What a graphics device takes the step with.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kernels {
-    /// Those of its size.
-    Own,
-    /// Those of large jobs.
-    Large,
-}
-
+/// With some kernels of a GPU, or those that suit the step.
 fn check_up_by(
-    kernels: Kernels,
+    kernels: Option<Kernels>,
+    count: usize,
     backend: Backend,
     engine: Engine,
     device: &Device,
 ) -> Result<Checkup> {
-    let count = match kernels {
-        Kernels::Own => ROWS,
-        Kernels::Large => MANY_ROWS,
-    };
     let settings = Settings::resolve(&Layers::default())?;
     let mut rows = Array2::zeros((count, COLUMNS.len()));
     if let Some(values) = rows.as_slice_mut() {
@@ -157,7 +151,7 @@ fn check_up_by(
 }
 
 /// The same step by the fused engine, at the full weight of the KL divergence.
-fn by_fused(job: Job, start: &Parameters, kernels: Kernels) -> Result<Gradient> {
+fn by_fused(job: Job, start: &Parameters, kernels: Option<Kernels>) -> Result<Gradient> {
     let member = Member {
         seed: SEED,
         beta: job.card.objective.beta,
@@ -165,8 +159,10 @@ fn by_fused(job: Job, start: &Parameters, kernels: Kernels) -> Result<Gradient> 
         start: start.clone().into(),
     };
     let mut fused = match kernels {
-        Kernels::Own => fused_trainer(&job, &[member])?,
-        Kernels::Large => Box::new(with_fused_job(&job, |job| Gpu::large(job, &[member]))?),
+        None => fused_trainer(&job, &[member])?,
+        Some(kernels) => {
+            Box::new(with_fused_job(&job, |job| Gpu::with_kernels(job, &[member], kernels))?)
+        }
     };
     let mut steps = job.steps(0);
     steps.iter_mut().for_each(|step| step.beta = 1.0);
@@ -218,9 +214,12 @@ mod tests {
             assert!(checkup.compared.len() > 12);
         }
         let device = device::open(Backend::Wgpu).unwrap().device;
-        let large = check_up_by(Kernels::Large, Backend::Wgpu, Engine::Fused, &device).unwrap();
-        let worst = large.worst().unwrap();
-        assert!(worst.difference < TOLERANCE / 10.0, "{worst:?}");
+        for (kernels, rows) in [(Kernels::Products, MANY_ROWS), (Kernels::Blocks, ROWS)] {
+            let (backend, engine) = (Backend::Wgpu, Engine::Fused);
+            let found = check_up_by(Some(kernels), rows, backend, engine, &device).unwrap();
+            let worst = found.worst().unwrap();
+            assert!(worst.difference < TOLERANCE / 10.0, "{kernels:?}: {worst:?}");
+        }
         let architecture =
             crate::model::Architecture::new(&Settings::default().model, COLUMNS.len());
         let none = Array2::zeros((0, COLUMNS.len()));

@@ -55,6 +55,15 @@ pub struct Gpu {
     waiting: Waiting,
 }
 
+/// Kernels that a GPU takes for large jobs, or for many members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kernels {
+    /// Large tiles, wherever a product has the size of one.
+    Products,
+    /// A workgroup that takes a block of rows through all layers, wherever it has room for them.
+    Blocks,
+}
+
 /// A submission that may be running.
 #[derive(Debug)]
 struct InFlight {
@@ -80,6 +89,7 @@ struct StepUniform {
     first_correction: f32,
     second_correction: f32,
     average_decay: f32,
+    keeps_gradients: u32,
 }
 
 impl Gpu {
@@ -96,25 +106,29 @@ impl Gpu {
         }
         let fits = |m: &Member| m.start.parameters.values.len() == job.network.parameters;
         assert!(members.iter().all(fits), "members of one shape");
-        let target = if Self::has_large_kernels()? { Target::GPU } else { Target::Simulated };
+        let target = if Self::has_kernels()? { Target::GPU } else { Target::Simulated };
         Self::with(job, members, target)
     }
 
-    /// Whether the adapter is a GPU, where large products have kernels of their own.
+    /// Whether the adapter is a GPU, which has several kernels for a step.
     ///
     /// # Errors
     /// Where there is no adapter.
-    pub fn has_large_kernels() -> Result<bool> {
+    pub fn has_kernels() -> Result<bool> {
         device::wgpu_setup().map(device::is_gpu)
     }
 
-    /// As [`new`](Self::new), with the kernels of large jobs wherever a product has the size of one of
-    /// their tiles: what is checked before they are trusted.
+    /// As [`new`](Self::new), with some kernels of a GPU wherever they do the job: what is checked
+    /// before they are trusted.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn large(job: Job, members: &[Member]) -> Result<Self> {
-        Self::with(job, members, Target::Gpu { groups: 1 })
+    pub fn with_kernels(job: Job, members: &[Member], kernels: Kernels) -> Result<Self> {
+        let target = match kernels {
+            Kernels::Products => Target::PRODUCTS,
+            Kernels::Blocks => Target::BLOCKS,
+        };
+        Self::with(job, members, target)
     }
 
     /// As [`new`](Self::new) on a device, which may not be of the kind that is planned for.
@@ -154,8 +168,11 @@ impl Gpu {
     /// Hands these steps to the device in one command buffer.
     fn submit(&mut self, steps: &[Step]) -> Result<wgpu::SubmissionIndex> {
         let mut uniforms = vec![0; steps.len() * STEP_STRIDE];
-        for (step, bytes) in steps.iter().zip(uniforms.chunks_exact_mut(STEP_STRIDE)) {
-            let uniform = self.uniform(step);
+        for (index, (step, bytes)) in
+            steps.iter().zip(uniforms.chunks_exact_mut(STEP_STRIDE)).enumerate()
+        {
+            // Of a submission, only the gradients of the last step can be asked for.
+            let uniform = self.uniform(step, index + 1 == steps.len());
             bytes[..size_of::<StepUniform>()].copy_from_slice(bytemuck::bytes_of(&uniform));
             let beta = |own: &f32| BatchLosses { beta: uniform.beta * own, ..Default::default() };
             self.waiting.push(self.betas.iter().map(beta).collect());
@@ -180,7 +197,7 @@ impl Gpu {
     }
 
     /// The next step, whose losses go to the next free slot.
-    fn uniform(&self, step: &Step) -> StepUniform {
+    fn uniform(&self, step: &Step, keeps_gradients: bool) -> StepUniform {
         let update = Update::new(&self.settings, self.taken + 1);
         let noise = step.first as u64 * self.latent as u64;
         StepUniform {
@@ -196,6 +213,7 @@ impl Gpu {
             first_correction: update.first_correction,
             second_correction: update.second_correction,
             average_decay: update.average_decay,
+            keeps_gradients: keeps_gradients.into(),
         }
     }
 

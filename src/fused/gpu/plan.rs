@@ -1,7 +1,7 @@
 //! What is computed in a step and where its values stand, as plain numbers.
 
-use super::stages::Stage;
-use super::tiles::{self, LANES, Shape, Table, Target, Tile};
+use super::stages::{Products, Stage};
+use super::tiles::{self, BLOCK, Dense, LANES, Shape, Table, Target, Tile};
 use crate::config::{Activation, Likelihood, PosteriorVariance, TrainingSettings};
 use crate::fused::{Job, Layer, Network};
 
@@ -51,14 +51,6 @@ pub(super) struct Plan {
     pub workspace: usize,
 }
 
-/// Slots of a layer's values.
-pub(super) struct Slots {
-    pub x: usize,
-    x_gradient: usize,
-    y: usize,
-    pub y_gradient: usize,
-}
-
 impl Plan {
     /// The plan of a job with this number of members.
     pub fn new(job: &Job, members: usize, target: Target) -> Self {
@@ -76,24 +68,37 @@ impl Plan {
         let (kl, reconstruction) = (slot(padded), slot(padded));
         let responsibilities = slot(padded * components);
         let squares = slot(SQUARES);
-        let mut chain = |layers: &[Layer], x: usize, x_gradient: usize| -> Vec<Slots> {
-            let mut last = (x, x_gradient);
+        let mut chain = |layers: &[Layer], x: usize, x_gradient: usize, last| -> Vec<Dense> {
+            let mut before = (x, x_gradient);
+            let mut activated = false;
             let next = |layer: &Layer| {
-                let (x, x_gradient) = last;
-                last = (slot(padded * layer.outputs), slot(padded * layer.outputs));
-                Slots { x, x_gradient, y: last.0, y_gradient: last.1 }
+                let y = (slot(padded * layer.outputs), slot(padded * layer.outputs));
+                let dense = Dense {
+                    inputs: layer.inputs as u32,
+                    outputs: layer.outputs as u32,
+                    weight: layer.weight as u32,
+                    bias: layer.bias as u32,
+                    x: before.0 as u32,
+                    x_gradient: before.1 as u32,
+                    y: y.0 as u32,
+                    y_gradient: y.1 as u32,
+                    function: if layer.activated { function(network.activation) } else { last },
+                    activated: activated.into(),
+                };
+                (before, activated) = (y, layer.activated);
+                dense
             };
             layers.iter().map(next).collect()
         };
         // Nothing needs the gradient of the batch.
-        let encoder = chain(&network.encoder, batch_slot, 0);
-        let decoder = chain(&network.decoder, sample, sample_gradient);
-        let end =
-            |slots: &[Slots]| slots.last().map_or((0, 0), |slots| (slots.y, slots.y_gradient));
+        let encoder = chain(&network.encoder, batch_slot, 0, IDENTITY);
+        let decoder = chain(&network.decoder, sample, sample_gradient, RESIDUAL);
+        let end = |layers: &[Dense]| layers.last().map_or((0, 0), |last| (last.y, last.y_gradient));
         let (posterior, residual) = (end(&encoder), end(&decoder));
 
+        let layers = [encoder.as_slice(), decoder.as_slice()];
         let slices = tiles::slices(batch, network.parameters, members, target);
-        let table = Table::new(network, [&encoder, &decoder], (batch, slices, members), target);
+        let table = Table::new(network, layers.concat(), (batch, slices, members), target);
         let common = [
             of_network(network),
             vec![
@@ -101,14 +106,14 @@ impl Plan {
                 ("WORKSPACE", workspace as f64),
                 ("BATCH", batch_slot as f64),
                 ("NOISE", noise as f64),
-                ("POSTERIOR", posterior.0 as f64),
-                ("POSTERIOR_GRADIENT", posterior.1 as f64),
+                ("POSTERIOR", posterior.0.into()),
+                ("POSTERIOR_GRADIENT", posterior.1.into()),
                 ("SAMPLE", sample as f64),
                 ("SAMPLE_GRADIENT", sample_gradient as f64),
                 ("KL", kl as f64),
                 ("RECONSTRUCTION", reconstruction as f64),
                 ("RESPONSIBILITIES", responsibilities as f64),
-                ("RESIDUAL", residual.0 as f64),
+                ("RESIDUAL", residual.0.into()),
                 ("SQUARES", squares as f64),
             ],
         ]
@@ -118,58 +123,78 @@ impl Plan {
             let constants = [common.clone(), own].concat();
             passes.push(Pass { stage, constants, groups });
         };
-        let shape = |columns, depth| Shape::new([padded, columns, depth], members, target);
-        let blocks = (padded * network.latent).div_ceil(4) + 1;
-        pass(Stage::Draw, vec![], [padded.max(blocks).div_ceil(64), 2]);
-        let parts = [(&network.encoder, &encoder, 0.0), (&network.decoder, &decoder, 4.0)];
-        for (part, (layers, slots, last)) in parts.into_iter().enumerate() {
-            for (layer, slots) in layers.iter().zip(slots) {
-                let function = if layer.activated { function(network.activation) } else { last };
-                let shape = shape(layer.outputs, layer.inputs);
-                let own = [of_layer(layer, slots), shape.constants(), vec![("FUNCTION", function)]];
-                let groups = grid(shape.count(padded, layer.outputs));
-                pass(Stage::DenseForward(shape.products), own.concat(), groups);
-            }
-            if part == 0 {
-                match components {
-                    0 => {
-                        pass(Stage::PosteriorStandardNormal, vec![], grid(padded.div_ceil(LANES)));
-                    }
-                    _ => pass(Stage::PosteriorMixture, vec![], grid(padded)),
-                }
-            }
+        let noises = (padded * network.latent).div_ceil(4) + 1;
+        pass(Stage::Draw, vec![], [padded.max(noises).div_ceil(64), 2]);
+        if target.takes_blocks(network, batch, members) {
+            let [encoder, decoder] = layers.map(|layers| layers.len() as f64);
+            let own = vec![("ENCODER", encoder), ("DECODER", decoder)];
+            pass(Stage::Block, own, grid(batch.div_ceil(BLOCK)));
+        } else {
+            let shape = |width: u32, depth: u32| {
+                Shape::new([padded, width as usize, depth as usize], members, target)
+            };
+            by_layer(layers, [padded, network.latent, components], &shape, &mut pass);
         }
-        for (part, (layers, slots, _)) in parts.into_iter().enumerate().rev() {
-            for (index, (layer, slots)) in layers.iter().zip(slots).enumerate().rev() {
-                // The decoder's first layer brings the gradient back to the sample; the encoder's
-                // first has only the batch before it.
-                if index > 0 || part == 1 {
-                    let activated = vec![("ACTIVATED", f64::from(index > 0))];
-                    let shape = shape(layer.inputs, layer.outputs);
-                    let own = [of_layer(layer, slots), shape.constants(), activated].concat();
-                    let groups = grid(shape.count(padded, layer.inputs));
-                    pass(Stage::DenseBackward(shape.products), own, groups);
-                }
-            }
-            if part == 1 {
-                let groups = grid((padded * network.latent).div_ceil(LANES));
-                pass(Stage::PosteriorBackward, vec![], groups);
-            }
-        }
+        // What is divided or clipped has to be added up before its step is known.
+        let descends =
+            slices == 1 && settings.gradient_clip.is_none() && target != Target::Simulated;
         for part in &table.parts {
-            let shape = part.shape;
-            let mut own = shape.constants();
+            let mut own = [part.shape.constants(), of_adam(settings)].concat();
             own.push(("FIRST_TILE", part.tiles.start as f64));
             own.push(("TILES", part.tiles.len() as f64));
-            pass(Stage::Gradients(shape.products), own, grid(part.tiles.len()));
+            own.push(("DESCENDS", descends.into()));
+            pass(Stage::Gradients(part.shape.products), own, grid(part.tiles.len()));
         }
         if settings.gradient_clip.is_some() {
             pass(Stage::Norm, vec![], [SQUARES, 1]);
         }
-        let groups = grid(network.parameters.div_ceil(UPDATED));
-        pass(Stage::Update, of_update(settings), groups);
+        // The layers come first of all parameters, then σ.
+        let stepped = match network.learned_sigmas {
+            1 => network.log_sigma.map(|place| place + 1),
+            _ => encoder.iter().chain(&decoder).last().map(Dense::end),
+        };
+        let first = stepped.filter(|_| descends).unwrap_or(0);
+        let others = network.parameters - first;
+        if others > 0 {
+            let mut own = of_adam(settings);
+            own.push(("CLIP", settings.gradient_clip.unwrap_or(0.0)));
+            own.push(("FIRST", first as f64));
+            pass(Stage::Update, own, grid(others.div_ceil(UPDATED)));
+        }
         Self { passes, tiles: table.tiles, slices, workspace }
     }
+}
+
+/// The passes from the batch through encoder and decoder and back, one for each layer.
+fn by_layer(
+    [encoder, decoder]: [&[Dense]; 2],
+    [padded, latent, components]: [usize; 3],
+    shape: &dyn Fn(u32, u32) -> Shape,
+    pass: &mut dyn FnMut(Stage, Vec<Constant>, [usize; 2]),
+) {
+    let product = |stage: fn(Products) -> Stage, layer: &Dense, [width, depth]: [u32; 2]| {
+        let shape = shape(width, depth);
+        let own = [of_layer(layer), shape.constants()].concat();
+        (stage(shape.products), own, grid(shape.count(padded, width as usize)))
+    };
+    let forward =
+        |layer: &Dense| product(Stage::DenseForward, layer, [layer.outputs, layer.inputs]);
+    let backward =
+        |layer: &Dense| product(Stage::DenseBackward, layer, [layer.inputs, layer.outputs]);
+    let posterior = match components {
+        0 => (Stage::PosteriorStandardNormal, vec![], grid(padded.div_ceil(LANES))),
+        _ => (Stage::PosteriorMixture, vec![], grid(padded)),
+    };
+    let gradient = (Stage::PosteriorBackward, vec![], grid((padded * latent).div_ceil(LANES)));
+    let passes = (encoder.iter().map(forward))
+        .chain([posterior])
+        .chain(decoder.iter().map(forward))
+        // The decoder's first layer brings the gradient back to the sample; the encoder's first has
+        // only the batch before it.
+        .chain(decoder.iter().rev().map(backward))
+        .chain([gradient])
+        .chain(encoder[1..].iter().rev().map(backward));
+    passes.for_each(|(stage, own, groups)| pass(stage, own, groups));
 }
 
 /// At least `count` workgroups in two dimensions; `running` in `shaders/common/bindings.wgsl` numbers
@@ -178,12 +203,15 @@ fn grid(count: usize) -> [usize; 2] {
     [count.min(MOST_GROUPS), count.div_ceil(MOST_GROUPS)]
 }
 
-/// What `dense_forward.wgsl` calls an activation.
-fn function(activation: Activation) -> f64 {
+// What makes y of xW + b, as `Dense` in `shaders/common/bindings.wgsl` has it.
+const IDENTITY: u32 = 0;
+const RESIDUAL: u32 = 4;
+
+fn function(activation: Activation) -> u32 {
     match activation {
-        Activation::Relu => 1.0,
-        Activation::Silu => 2.0,
-        Activation::Tanh => 3.0,
+        Activation::Relu => 1,
+        Activation::Silu => 2,
+        Activation::Tanh => 3,
         Activation::Gelu => unreachable!("Network::new refuses gelu"),
     }
 }
@@ -208,27 +236,28 @@ fn of_network(network: &Network) -> Vec<Constant> {
     ]
 }
 
-fn of_layer(layer: &Layer, slots: &Slots) -> Vec<Constant> {
+fn of_layer(layer: &Dense) -> Vec<Constant> {
     vec![
-        ("INPUTS", layer.inputs as f64),
-        ("OUTPUTS", layer.outputs as f64),
-        ("WEIGHT", layer.weight as f64),
-        ("BIAS", layer.bias as f64),
-        ("X", slots.x as f64),
-        ("X_GRADIENT", slots.x_gradient as f64),
-        ("Y", slots.y as f64),
-        ("Y_GRADIENT", slots.y_gradient as f64),
+        ("INPUTS", layer.inputs.into()),
+        ("OUTPUTS", layer.outputs.into()),
+        ("WEIGHT", layer.weight.into()),
+        ("BIAS", layer.bias.into()),
+        ("X", layer.x.into()),
+        ("X_GRADIENT", layer.x_gradient.into()),
+        ("Y", layer.y.into()),
+        ("Y_GRADIENT", layer.y_gradient.into()),
+        ("FUNCTION", layer.function.into()),
+        ("ACTIVATED", layer.activated.into()),
     ]
 }
 
-fn of_update(settings: &TrainingSettings) -> Vec<Constant> {
+fn of_adam(settings: &TrainingSettings) -> Vec<Constant> {
     vec![
         ("FIRST_DECAY", settings.adam_beta1),
         ("SECOND_DECAY", settings.adam_beta2),
         ("FIRST_SHARE", 1.0 - settings.adam_beta1),
         ("SECOND_SHARE", 1.0 - settings.adam_beta2),
         ("EPSILON", settings.adam_epsilon),
-        ("CLIP", settings.gradient_clip.unwrap_or(0.0)),
         ("AVERAGED", f64::from(settings.ema.is_some())),
     ]
 }

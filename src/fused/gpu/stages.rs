@@ -26,6 +26,7 @@ pub(super) enum Stage {
     PosteriorMixture,
     DenseBackward(Products),
     PosteriorBackward,
+    Block,
     Gradients(Products),
     Norm,
     Update,
@@ -49,28 +50,78 @@ impl Stage {
         match self {
             Self::Draw => shader!("draw", "logarithm", "random"),
             Self::DenseForward(products) => match products {
-                Registers => shader!("dense_forward", "layer", "product_registers"),
-                Tiles => shader!("dense_forward", "layer", "slabs", "product_tiles"),
-                Large => shader!("dense_forward", "layer", "slabs", "product_large"),
+                Registers => shader!(
+                    "dense_forward",
+                    "layer",
+                    "one_by_one",
+                    "activation",
+                    "product_registers"
+                ),
+                Tiles => shader!(
+                    "dense_forward",
+                    "layer",
+                    "one_by_one",
+                    "activation",
+                    "slabs",
+                    "product_tiles"
+                ),
+                Large => shader!(
+                    "dense_forward",
+                    "layer",
+                    "one_by_one",
+                    "activation",
+                    "slabs",
+                    "product_large"
+                ),
             },
             Self::PosteriorStandardNormal | Self::PosteriorMixture => {
-                shader!("posterior", "logarithm", "posterior", "prior", "reduce")
+                shader!(
+                    "posterior",
+                    "logarithm",
+                    "posterior",
+                    "prior",
+                    "posterior_sample",
+                    "parts",
+                    "reduce"
+                )
             }
             Self::DenseBackward(products) => match products {
-                Registers => shader!("dense_backward", "layer", "product_registers"),
-                Tiles => shader!("dense_backward", "layer", "slabs", "product_tiles"),
-                Large => shader!("dense_backward", "layer", "slabs", "product_large"),
+                Registers => shader!("dense_backward", "layer", "one_by_one", "product_registers"),
+                Tiles => shader!("dense_backward", "layer", "one_by_one", "slabs", "product_tiles"),
+                Large => shader!("dense_backward", "layer", "one_by_one", "slabs", "product_large"),
             },
             Self::PosteriorBackward => {
-                shader!("posterior_backward", "logarithm", "posterior", "prior")
+                shader!(
+                    "posterior_backward",
+                    "logarithm",
+                    "posterior",
+                    "prior",
+                    "posterior_gradient"
+                )
             }
+            Self::Block => shader!(
+                "block",
+                "activation",
+                "logarithm",
+                "posterior",
+                "prior",
+                "posterior_sample",
+                "posterior_gradient",
+                "reduce"
+            ),
             Self::Gradients(products) => match products {
-                Registers => shader!("gradients", "prior", "product_registers", "sums_alone"),
-                Tiles => shader!("gradients", "prior", "slabs", "product_tiles", "sums_shared"),
-                Large => shader!("gradients", "prior", "slabs", "product_large", "sums_shared"),
+                Registers => {
+                    shader!("gradients", "prior", "adam", "product_registers", "sums_alone")
+                }
+                Tiles => {
+                    shader!("gradients", "prior", "adam", "slabs", "product_tiles", "sums_shared")
+                }
+                Large => {
+                    shader!("gradients", "prior", "adam", "slabs", "product_large", "sums_shared")
+                }
             },
             Self::Norm => shader!("norm", "sliced"),
-            Self::Update => shader!("update", "sliced"),
+            Self::Update => shader!("update", "sliced", "adam"),
         }
     }
 
@@ -82,6 +133,7 @@ impl Stage {
             Self::PosteriorStandardNormal | Self::PosteriorMixture => "posterior",
             Self::DenseBackward(_) => "dense_backward",
             Self::PosteriorBackward => "posterior_backward",
+            Self::Block => "block",
             Self::Gradients(_) => "gradients",
             Self::Norm => "norm",
             Self::Update => "update",

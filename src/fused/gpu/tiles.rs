@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::plan::{BLOCK_ROWS, Constant, Slots};
+use super::plan::{BLOCK_ROWS, Constant};
 use super::stages::Products;
-use crate::fused::{Layer, Network};
+use crate::fused::Network;
 
 /// Elements that a workgroup computes or sums side by side in the stages that are no product.
 pub(super) const LANES: usize = 32;
@@ -15,6 +15,16 @@ const SLICE_ROWS: usize = 512;
 const MOST_SLICES: usize = 16;
 /// Values that all slices may have: the gradients of wide layers have tiles enough without.
 const SLICED_VALUES: usize = 1 << 24;
+/// Rows that a workgroup takes through a step at once where it takes a block of them, and the widest
+/// layer that it has room for, as in `shaders/block.wgsl`.
+pub(super) const BLOCK: usize = 16;
+const WIDEST: usize = 128;
+/// Invocations of a workgroup that computes tiles, as in `shaders/common/slabs.wgsl`.
+const TILE_LANES: usize = 256;
+/// Rows up to which the elements of a narrow layer, and the biases, are quickly added up one by one.
+const FEW_ROWS: usize = 64;
+/// Inputs or outputs up to which a layer is narrow: most of a tile would lie outside of it.
+const NARROW: u32 = 16;
 /// Depth below which storing a large tile takes longer than computing it.
 const LARGE_DEPTH: usize = 128;
 
@@ -25,12 +35,18 @@ const LOSSES: u32 = 2;
 const COLUMN_SIGMAS: u32 = 3;
 const PRIOR_GAUSSIANS: u32 = 4;
 const PRIOR_WEIGHTS: u32 = 5;
+const ELEMENTS: u32 = 6;
 
 /// What runs the shaders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
-    /// A GPU that so many workgroups keep busy.
-    Gpu { groups: usize },
+    /// A GPU.
+    Gpu {
+        /// Workgroups that keep it busy.
+        groups: usize,
+        /// Blocks of rows that do.
+        blocks: usize,
+    },
     /// A processor that simulates one.
     Simulated,
 }
@@ -38,7 +54,18 @@ pub(super) enum Target {
 impl Target {
     /// A GPU of any size: a large one, for which the shapes of small products matter most, is busy
     /// with two workgroups a multiprocessor.
-    pub const GPU: Self = Self::Gpu { groups: 256 };
+    pub const GPU: Self = Self::Gpu { groups: 256, blocks: 64 };
+    /// As [`Kernels::Products`].
+    pub const PRODUCTS: Self = Self::Gpu { groups: 1, blocks: usize::MAX };
+    /// As [`Kernels::Blocks`].
+    pub const BLOCKS: Self = Self::Gpu { groups: 256, blocks: 1 };
+
+    /// Whether a workgroup takes a block of rows through all layers.
+    pub fn takes_blocks(self, network: &Network, batch: usize, members: usize) -> bool {
+        let fits = network.layers().all(|layer| layer.inputs.max(layer.outputs) <= WIDEST);
+        let count = members * batch.div_ceil(BLOCK);
+        matches!(self, Self::Gpu { blocks, .. } if fits && count >= blocks)
+    }
 }
 
 /// Parts into which the rows of a batch are divided for the gradients of weights: a product that sums
@@ -67,7 +94,7 @@ impl Shape {
     /// On a GPU the largest square of which there are enough to keep it busy, but less than twice as
     /// large as the product.
     pub fn new([rows, columns, depth]: [usize; 3], products: usize, target: Target) -> Self {
-        let Target::Gpu { groups } = target else {
+        let Target::Gpu { groups, .. } = target else {
             return Self { products: Products::Registers, rows: BLOCK_ROWS, columns: 4 * LANES };
         };
         let square = |side| Self {
@@ -88,31 +115,65 @@ impl Shape {
         rows.div_ceil(self.rows) * columns.div_ceil(self.columns)
     }
 
+    /// Vectors of 4 that a workgroup keeps: two slabs and, where its invocations share the depth of
+    /// an output, the sums of all of them; `shaders/common/slabs.wgsl`.
+    fn room(&self) -> usize {
+        let blocks = self.rows / 4;
+        let slabs = 2 * (TILE_LANES / blocks) * (blocks + 1);
+        if blocks * blocks < TILE_LANES { slabs.max(4 * TILE_LANES) } else { slabs }
+    }
+
     /// What the shaders have to know; that of registers is fixed.
     pub fn constants(&self) -> Vec<Constant> {
         match self.products {
             Products::Registers => vec![],
-            Products::Tiles | Products::Large => vec![("SIDE", self.rows as f64)],
+            Products::Tiles | Products::Large => {
+                vec![("SIDE", self.rows as f64), ("ROOM", self.room() as f64)]
+            }
         }
     }
 }
 
-/// A workgroup's share of the gradients, as `shaders/common/bindings.wgsl` has it.
+/// A layer with its slots, as `shaders/common/bindings.wgsl` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Dense {
+    pub inputs: u32,
+    pub outputs: u32,
+    pub weight: u32,
+    pub bias: u32,
+    pub x: u32,
+    pub x_gradient: u32,
+    pub y: u32,
+    pub y_gradient: u32,
+    pub function: u32,
+    pub activated: u32,
+}
+
+impl Dense {
+    /// Where its parameters end, W and then b.
+    pub fn end(&self) -> usize {
+        (self.bias + self.outputs) as usize
+    }
+
+    /// Whether most of a tile of its weights would lie outside of them.
+    fn is_narrow(&self) -> bool {
+        self.inputs.min(self.outputs) <= NARROW
+    }
+}
+
+/// A layer, or a workgroup's share of the gradients, as `shaders/common/bindings.wgsl` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct Tile {
     kind: u32,
-    x: u32,
-    y_gradient: u32,
-    inputs: u32,
-    outputs: u32,
-    weight: u32,
     row: u32,
     column: u32,
     slice: u32,
+    layer: Dense,
 }
 
-/// The entries for the stage `gradients`.
+/// The layers in the order of a forward pass, which `block` reads, and the entries for `gradients`.
 pub(super) struct Table {
     pub tiles: Vec<Tile>,
     /// Those that a pass computes.
@@ -129,82 +190,77 @@ impl Table {
     /// The table for batches of `batch` rows in `slices`.
     pub fn new(
         network: &Network,
-        [encoder, decoder]: [&[Slots]; 2],
+        layers: Vec<Dense>,
         (batch, slices, members): (usize, usize, usize),
         target: Target,
     ) -> Self {
-        let layers: Vec<(&Layer, &Slots)> =
-            network.layers().zip(encoder.iter().chain(decoder)).collect();
-        let shape = |layer: &Layer| {
-            let size = [layer.inputs, layer.outputs, batch / slices];
+        let shape = |layer: &Dense| {
+            let size = [layer.inputs as usize, layer.outputs as usize, batch / slices];
             Shape::new(size, slices * members, target)
         };
-        let is_large = |(layer, _): &(&Layer, &Slots)| shape(layer).products == Products::Large;
-        let (large, small): (Vec<_>, Vec<_>) = layers.iter().copied().partition(is_large);
+        let is_large = |layer: &Dense| shape(layer).products == Products::Large;
+        let (large, small): (Vec<Dense>, Vec<Dense>) =
+            layers.iter().partition(|layer| is_large(layer));
 
+        let few = target != Target::Simulated && batch / slices <= FEW_ROWS;
+        let of_layer = |&layer: &Dense| Tile { layer, ..Tile::zeroed() };
+        let mut tiles: Vec<Tile> = layers.iter().map(of_layer).collect();
         // First what takes long for how little it computes: it is then not what is waited for.
-        let mut tiles = others(network, &layers, slices);
+        let mut end = tiles.len();
+        tiles.extend(others(network, &layers, slices, few));
         let mut parts = Vec::new();
         for layers in [small, large] {
             // One shape for all, that of the widest, which has most of the work.
-            let widest = layers.iter().max_by_key(|(layer, _)| layer.inputs * layer.outputs);
-            let Some(shape) = widest.map(|(layer, _)| shape(layer)) else { continue };
-            let first = parts.last().map_or(0, |part: &Part| part.tiles.end);
-            for slice in 0..slices {
-                for (layer, slots) in &layers {
+            let widest = layers.iter().max_by_key(|layer| layer.inputs * layer.outputs);
+            let Some(shape) = widest.map(shape) else { continue };
+            for slice in 0..slices as u32 {
+                for &layer in layers.iter().filter(|layer| !few || !layer.is_narrow()) {
                     for row in (0..layer.inputs).step_by(shape.rows) {
                         let columns = (0..layer.outputs).step_by(shape.columns);
                         tiles.extend(columns.map(|column| Tile {
-                            row: row as u32,
-                            column: column as u32,
-                            ..of_layer(layer, slots, slice)
+                            kind: WEIGHTS,
+                            row,
+                            column,
+                            slice,
+                            layer,
                         }));
                     }
                 }
             }
-            parts.push(Part { shape, tiles: first..tiles.len() });
+            parts.push(Part { shape, tiles: end..tiles.len() });
+            end = tiles.len();
         }
         Self { tiles, parts }
     }
 }
 
-/// The entries of all but the products.
-fn others(network: &Network, layers: &[(&Layer, &Slots)], slices: usize) -> Vec<Tile> {
+/// The entries of all but the products, where a slice has `few` rows.
+fn others(network: &Network, layers: &[Dense], slices: usize, few: bool) -> Vec<Tile> {
     let mut tiles = Vec::new();
-    let mut push = |elements: usize, tile: Tile| {
-        let first = (0..elements).step_by(LANES);
-        tiles.extend(first.map(|first| Tile { row: first as u32, ..tile }));
+    let mut push = |elements: Range<usize>, each: usize, tile: Tile| {
+        tiles.extend(elements.step_by(each).map(|first| Tile { row: first as u32, ..tile }));
     };
     let of = |kind: u32, slice: usize| Tile { kind, slice: slice as u32, ..Tile::zeroed() };
-    push(1, of(LOSSES, 0));
+    push(0..1, 1, of(LOSSES, 0));
     for slice in 0..slices {
         if let Some(prior) = network.prior {
-            push(prior.components, of(PRIOR_WEIGHTS, slice));
-            push(prior.components * network.latent, of(PRIOR_GAUSSIANS, slice));
+            push(0..prior.components, LANES, of(PRIOR_WEIGHTS, slice));
+            push(0..prior.components * network.latent, LANES, of(PRIOR_GAUSSIANS, slice));
         }
         // That of a single column comes with the losses.
         if network.learned_sigmas > 1 {
-            push(network.learned_sigmas, of(COLUMN_SIGMAS, slice));
+            push(0..network.learned_sigmas, LANES, of(COLUMN_SIGMAS, slice));
         }
-        for (layer, slots) in layers {
-            let weights = of_layer(layer, slots, slice);
-            push(layer.outputs, Tile { kind: BIAS, weight: layer.bias as u32, ..weights });
+        for &layer in layers {
+            let [weights, biases] =
+                [layer.inputs * layer.outputs, layer.outputs].map(|n| n as usize);
+            if few {
+                let first = if layer.is_narrow() { 0 } else { weights };
+                push(first..weights + biases, TILE_LANES, Tile { layer, ..of(ELEMENTS, slice) });
+            } else {
+                push(0..biases, LANES, Tile { layer, ..of(BIAS, slice) });
+            }
         }
     }
     tiles
-}
-
-/// The weights of a layer from their first row and column.
-fn of_layer(layer: &Layer, slots: &Slots, slice: usize) -> Tile {
-    Tile {
-        kind: WEIGHTS,
-        x: slots.x as u32,
-        y_gradient: slots.y_gradient as u32,
-        inputs: layer.inputs as u32,
-        outputs: layer.outputs as u32,
-        weight: layer.weight as u32,
-        row: 0,
-        column: 0,
-        slice: slice as u32,
-    }
 }

@@ -63,10 +63,17 @@ impl Kernel {
             Self::DenseParameterGradients => {
                 shader!("ops/product", "ops/slope", "ops/dense_parameter_gradients")
             }
-            Self::MixtureForward => shader!("ops/mixture", "common/reduce", "ops/mixture_forward"),
+            Self::MixtureForward => {
+                shader!("ops/mixture", "common/parts", "common/reduce", "ops/mixture_forward")
+            }
             Self::MixturePointGradients => shader!("ops/mixture", "ops/mixture_point_gradients"),
             Self::MixtureComponentGradients => {
-                shader!("ops/mixture", "common/reduce", "ops/mixture_component_gradients")
+                shader!(
+                    "ops/mixture",
+                    "common/parts",
+                    "common/reduce",
+                    "ops/mixture_component_gradients"
+                )
             }
         }
     }

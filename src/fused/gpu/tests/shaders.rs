@@ -36,6 +36,7 @@ fn every_stage_is_valid_and_is_written_for_every_api() {
         Stage::PosteriorStandardNormal,
         Stage::PosteriorMixture,
         Stage::PosteriorBackward,
+        Stage::Block,
         Stage::Norm,
         Stage::Update,
     ];

@@ -1,7 +1,7 @@
 // Takes a block of a batch's rows through the stages `dense_forward`, `posterior`, `dense_backward` and
 // `posterior_backward`, a workgroup a block. Rows need nothing of each other until the gradients: where
-// there are blocks enough to keep a GPU busy, their values stay where they are computed with, and no
-// block waits for another.
+// there are blocks enough to keep a GPU busy, a layer finds its input where it was computed, and no
+// block waits for another. What the gradients need goes to the workspace, as from the other stages.
 
 // The table's entries of the encoder's layers, which come first, and of the decoder's.
 override ENCODER: u32;
@@ -16,7 +16,7 @@ const ROW_LANES: u32 = LANES / ROWS;
 // Depth of a slab of weights.
 const DEPTH: u32 = 8u;
 // Widths up to which the depth of a product is divided among the invocations.
-const NARROW: u32 = 16u;
+const NARROW_WIDTH: u32 = 16u;
 
 // The values that a layer starts from: four rows of a unit each, see `quarter_at`.
 var<workgroup> values: array<vec4<f32>, 512>;
@@ -296,7 +296,7 @@ fn narrow(product: Product, lane: u32) {
     slab[lane + 2u * LANES] = sum.z;
     slab[lane + 3u * LANES] = sum.w;
     workgroupBarrier();
-    if lane < 4u * NARROW {
+    if lane < 4u * NARROW_WIDTH {
         var total = vec4(0.0);
         for (var other = lane; lane < sums && other < shares * sums; other += sums) {
             total += vec4(
@@ -376,7 +376,7 @@ fn main(
         let depth = select(layer.inputs, layer.outputs, backwards);
         let width = select(layer.outputs, layer.inputs, backwards);
         let product = Product(layer, member, row, backwards, depth, width);
-        if width > NARROW {
+        if width > NARROW_WIDTH {
             wide(product, lane);
         } else {
             narrow(product, lane);

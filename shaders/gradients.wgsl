@@ -66,7 +66,7 @@ fn finish(
 const FIRST_OF_FOUR: vec4<bool> = vec4(true, false, false, false);
 
 // Takes the step of four parameters, those that are `inside`, where nothing else has to be known for
-// it, and keeps their gradients where somebody may ask for them.
+// it, or else keeps their gradients.
 fn keep_gradients(
     member: u32,
     at: vec4<u32>,
@@ -76,9 +76,7 @@ fn keep_gradients(
 ) {
     if DESCENDS {
         descend(member, at, inside, values, before);
-        if step.keeps_gradients == 0u {
-            return;
-        }
+        return;
     }
     let place = gradients_of(member, tile.slice) + at;
     if inside.x {

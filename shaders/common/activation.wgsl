@@ -6,7 +6,7 @@ const TANH: u32 = 3u;
 // The decoder's last layer gives x̂ − x in place of x̂.
 const RESIDUAL_OF: u32 = 4u;
 
-// f and f' of an activation; the identity of what is none.
+// f and f' of an activation; of the identity f alone, as nothing asks for its slope.
 fn activated(function: u32, sum: f32) -> vec2<f32> {
     switch function {
         case RELU: {

@@ -30,7 +30,7 @@ struct State {
     average: vec4<f32>,
 }
 
-// Of those that are `inside`; the first is, or none. The others repeat it.
+// Where the first is not inside, none is; the others that are not repeat the first.
 fn state_of(member: u32, at: vec4<u32>, inside: vec4<bool>) -> State {
     var found: State;
     if inside.x {

@@ -2,7 +2,8 @@
 //
 // A member is `workgroup_id.z`. Matrices are row-major. Offsets count f32 values: those of tensors
 // within a member's parameters, those of slots within a member's workspace. A slot of rows has room
-// for whole blocks of 8, and rows past the batch hold finite values that no gradient sees.
+// for whole blocks of 8; rows past the batch hold values that no gradient sees, finite ones where a
+// layer starts from them.
 
 override FEATURES: u32;
 override LATENT: u32;
@@ -68,8 +69,6 @@ struct Step {
     first_correction: f32,
     second_correction: f32,
     average_decay: f32,
-    // 1 where the gradients are to be seen afterwards.
-    keeps_gradients: u32,
 }
 
 struct Member {

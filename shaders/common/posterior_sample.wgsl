@@ -1,6 +1,6 @@
 // The sample of a row's posterior, and its KL divergence from the prior.
 //
-// The stage gives ROW_LANES, the invocations that share a row under a mixture prior.
+// `parts.wgsl`, or the stage, gives ROW_LANES, the invocations that share a row under a mixture prior.
 
 // From N(0, I), in closed form.
 fn sample_standard_normal(member: u32, row: u32) {

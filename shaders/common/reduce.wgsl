@@ -1,7 +1,7 @@
 // Sums over the invocations of a row, always in the same order.
 //
-// The stage gives ROW_LANES, how many these are, and keeps what each of a workgroup has: `keep_part`
-// and `part`.
+// `parts.wgsl`, or the stage, gives ROW_LANES, how many these are, and keeps what each of a workgroup
+// has: `keep_part` and `part`.
 
 // The sum of every value of the row, in all of its invocations.
 fn total(lane: u32, value: vec2<f32>) -> vec2<f32> {

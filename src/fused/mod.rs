@@ -2,8 +2,9 @@
 //! backward, Adam) in a few passes over buffers that stay where they are computed with.
 //!
 //! It exists twice. `shaders/` holds the WGSL that a GPU runs, and [`Cpu`] the same stages in Rust,
-//! file for file: the fast path of `--backend cpu` and the shaders' oracle. Both train several
-//! *members* at once, models of one shape with their own seeds and settings on the same rows.
+//! file for file (`block.wgsl` is many of them at once): the fast path of `--backend cpu` and the
+//! shaders' oracle. Both train several *members* at once, models of one shape with their own seeds and
+//! settings on the same rows.
 //!
 //! burn's automatic differentiation is the reference that both equal; see `tests/fused.rs`.
 
@@ -134,12 +135,6 @@ pub trait Fused: Send {
     /// # Errors
     /// Where the device fails.
     fn states(&mut self) -> Result<Vec<TrainingState>>;
-
-    /// The gradient of each member's last step before clipping, in the flat order.
-    ///
-    /// # Errors
-    /// Where the device fails.
-    fn gradients(&mut self) -> Result<Vec<Vec<f32>>>;
 
     /// The stages of a step by their names in `shaders/`, each with the layer that it is of.
     fn stages(&self) -> Vec<String>;

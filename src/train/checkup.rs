@@ -16,8 +16,8 @@ use crate::random::{Generator, Stream};
 
 /// Rows of the step: no multiple of a tile or a vector.
 const ROWS: usize = 37;
-/// Rows of one that a GPU takes with the kernels of large jobs, and in slices.
-const MANY_ROWS: usize = 1031;
+/// Rows of one that a GPU takes with the kernels of large jobs.
+const MANY_ROWS: usize = 999;
 /// Columns of its data.
 const COLUMNS: [&str; 3] = ["x0", "x1", "x2"];
 const SEED: u64 = 1;
@@ -170,7 +170,10 @@ fn by_fused(job: Job, start: &Parameters, kernels: Option<Kernels>) -> Result<Gr
     let nothing = || Error::failed("the step left nothing");
     let losses = fused.collect()?.pop().and_then(|outcome| outcome.losses.concat().pop());
     let losses = losses.ok_or_else(nothing)?;
-    let values = fused.gradients()?.pop().ok_or_else(nothing)?;
+    // After one step from zeros: m = (1 − β₁)·g (Kingma and Ba 2015, algorithm 1).
+    let share = (1.0 - job.settings.adam_beta1) as f32;
+    let state = fused.states()?.pop().ok_or_else(nothing)?;
+    let values = state.first_moments.iter().map(|moment| moment / share).collect();
     let (loss, reconstruction, kl) = (losses.loss(), losses.reconstruction, losses.kl);
     Ok(Gradient { loss, reconstruction, kl, values })
 }

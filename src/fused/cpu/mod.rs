@@ -187,13 +187,6 @@ impl Fused for Cpu {
         Ok(self.members.iter().map(of_member).collect())
     }
 
-    fn gradients(&mut self) -> Result<Vec<Vec<f32>>> {
-        let parameters = self.task.network.parameters;
-        let of_member = |state: &State| self.task.layout.flatten(&state.gradient, parameters);
-        Ok(self.members.iter().map(of_member).collect())
-    }
-
-    // `prepare` is what the shaders do without.
     fn stages(&self) -> Vec<String> {
         let of_blocks = self.task.stages.iter().map(|stage| stage.name(&self.task.layout));
         let [first, others @ ..] = ["prepare", "gradients", "update"].map(String::from);

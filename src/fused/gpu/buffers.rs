@@ -79,7 +79,7 @@ impl Sizes {
         [
             ("the training rows", 4 * self.rows),
             ("the members' settings", size_of::<MemberSettings>() * self.members),
-            ("the table of gradients", self.tiles),
+            ("the table of layers and gradients", self.tiles),
             ("the parameters", 4 * self.members * self.parameters),
             ("the gradients", 4 * self.members * self.parameters * self.slices),
             ("Adam's state", 4 * self.members * self.parameters * self.states),
@@ -162,7 +162,6 @@ pub(super) struct Buffers {
     pub steps: wgpu::Buffer,
     pub rows: wgpu::Buffer,
     pub parameters: wgpu::Buffer,
-    pub gradients: wgpu::Buffer,
     pub moments: wgpu::Buffer,
     #[cfg(test)]
     pub workspace: wgpu::Buffer,
@@ -250,7 +249,6 @@ impl Buffers {
             steps,
             rows,
             parameters,
-            gradients,
             moments,
             #[cfg(test)]
             workspace,

@@ -42,6 +42,8 @@ pub struct Gpu {
     sums_kl: bool,
     /// Training rows that it has.
     rows: usize,
+    /// Most rows of a step.
+    batch: usize,
     /// β of each member.
     betas: Vec<f32>,
     sizes: Sizes,
@@ -89,7 +91,6 @@ struct StepUniform {
     first_correction: f32,
     second_correction: f32,
     average_decay: f32,
-    keeps_gradients: u32,
 }
 
 impl Gpu {
@@ -99,13 +100,8 @@ impl Gpu {
     /// Where there is no adapter, the job does not fit it, or the device fails.
     ///
     /// # Panics
-    /// Where a member's state is not of the job's network.
+    /// Where a member's state is not of the job's network. Steps of more rows than a batch panic, too.
     pub fn new(job: Job, members: &[Member]) -> Result<Self> {
-        if members.is_empty() || job.rows.is_empty() || job.batch == 0 {
-            return Err(Error::input("there is nothing to train"));
-        }
-        let fits = |m: &Member| m.start.parameters.values.len() == job.network.parameters;
-        assert!(members.iter().all(fits), "members of one shape");
         let target = if Self::has_kernels()? { Target::GPU } else { Target::Simulated };
         Self::with(job, members, target)
     }
@@ -133,6 +129,11 @@ impl Gpu {
 
     /// As [`new`](Self::new) on a device, which may not be of the kind that is planned for.
     fn with(job: Job, members: &[Member], target: Target) -> Result<Self> {
+        if members.is_empty() || job.rows.is_empty() || job.batch == 0 {
+            return Err(Error::input("there is nothing to train"));
+        }
+        let fits = |m: &Member| m.start.parameters.values.len() == job.network.parameters;
+        assert!(members.iter().all(fits), "members of one shape");
         let setup = device::wgpu_setup()?;
         let device = &setup.device;
         let plan = Plan::new(&job, members.len(), target);
@@ -154,6 +155,7 @@ impl Gpu {
             latent: job.network.latent,
             sums_kl: job.network.sums_kl,
             rows: job.rows.nrows(),
+            batch: job.batch,
             betas: members.iter().map(|member| member.beta as f32).collect(),
             sizes,
             buffers,
@@ -168,11 +170,8 @@ impl Gpu {
     /// Hands these steps to the device in one command buffer.
     fn submit(&mut self, steps: &[Step]) -> Result<wgpu::SubmissionIndex> {
         let mut uniforms = vec![0; steps.len() * STEP_STRIDE];
-        for (index, (step, bytes)) in
-            steps.iter().zip(uniforms.chunks_exact_mut(STEP_STRIDE)).enumerate()
-        {
-            // Of a submission, only the gradients of the last step can be asked for.
-            let uniform = self.uniform(step, index + 1 == steps.len());
+        for (step, bytes) in steps.iter().zip(uniforms.chunks_exact_mut(STEP_STRIDE)) {
+            let uniform = self.uniform(step);
             bytes[..size_of::<StepUniform>()].copy_from_slice(bytemuck::bytes_of(&uniform));
             let beta = |own: &f32| BatchLosses { beta: uniform.beta * own, ..Default::default() };
             self.waiting.push(self.betas.iter().map(beta).collect());
@@ -197,7 +196,11 @@ impl Gpu {
     }
 
     /// The next step, whose losses go to the next free slot.
-    fn uniform(&self, step: &Step, keeps_gradients: bool) -> StepUniform {
+    ///
+    /// # Panics
+    /// Where it has no rows or more than a batch: the buffers have no room for them.
+    fn uniform(&self, step: &Step) -> StepUniform {
+        assert!((1..=self.batch).contains(&step.count), "a step of a batch");
         let update = Update::new(&self.settings, self.taken + 1);
         let noise = step.first as u64 * self.latent as u64;
         StepUniform {
@@ -213,7 +216,6 @@ impl Gpu {
             first_correction: update.first_correction,
             second_correction: update.second_correction,
             average_decay: update.average_decay,
-            keeps_gradients: keeps_gradients.into(),
         }
     }
 
@@ -310,20 +312,6 @@ impl Fused for Gpu {
         };
         let members = parameters.chunks(count).zip(moments.chunks(count * self.sizes.states));
         Ok(members.map(of_member).collect())
-    }
-
-    fn gradients(&mut self) -> Result<Vec<Vec<f32>>> {
-        let Sizes { parameters, slices, .. } = self.sizes;
-        let values = self.read(&self.buffers.gradients, "reading the gradients")?;
-        let of_member = |values: &[f32]| {
-            let (first, others) = values.split_at(parameters);
-            let mut sums = first.to_vec();
-            for slice in others.chunks(parameters) {
-                sums.iter_mut().zip(slice).for_each(|(sum, part)| *sum += part);
-            }
-            sums
-        };
-        Ok(values.chunks(parameters * slices).map(of_member).collect())
     }
 
     fn stages(&self) -> Vec<String> {

@@ -7,7 +7,7 @@ use super::stages::Stage;
 /// The module of a stage; on a GPU without what wgpu puts into it: a counter that ends every loop at
 /// last, and a check of every index. Drivers unroll no loop that has one, which costs a sixth of a
 /// step's time, the other costs 4 to 13 % more. Where a processor simulates a GPU, unrolling gains
-/// nothing and takes long, and the tests there see an index that is wrong.
+/// nothing and takes long, and the check keeps a wrong index inside its array.
 pub(super) fn module(device: &wgpu::Device, stage: Stage, simulated: bool) -> wgpu::ShaderModule {
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(stage.name()),
@@ -20,8 +20,9 @@ pub(super) fn module(device: &wgpu::Device, stage: Stage, simulated: bool) -> wg
     };
     // SAFETY: what is left out is for loops without an end and for indices past one. The loops in
     // `shaders/` count up to a length that the pipeline's constants, the step or the table of
-    // gradients give, or down to nothing. The indices are places that the plan gave room to, and what
-    // lies past a product's or a batch's end is left out or repeats the last; where an adapter checks
-    // buffers itself, as Vulkan's do, it still does.
+    // gradients give, or down to nothing. Indices are places that the plan gave room to, for members
+    // of the job's network and steps of at most a batch, which `Gpu` asserts; what lies past the end of
+    // a product or of a batch is left out or repeats the last. Adapters that check buffers themselves,
+    // as Vulkan's do, still do.
     unsafe { device.create_shader_module_trusted(descriptor, checks) }
 }

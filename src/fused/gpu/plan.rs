@@ -43,7 +43,7 @@ impl Pass {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub passes: Vec<Pass>,
-    /// Entries for the stage `gradients`.
+    /// The layers, then entries for the stage `gradients`.
     pub tiles: Vec<Tile>,
     /// Parts of every gradient.
     pub slices: usize,
@@ -203,15 +203,18 @@ fn grid(count: usize) -> [usize; 2] {
     [count.min(MOST_GROUPS), count.div_ceil(MOST_GROUPS)]
 }
 
-// What makes y of xW + b, as `Dense` in `shaders/common/bindings.wgsl` has it.
+// What makes y of xW + b, as `shaders/common/activation.wgsl` has it.
 const IDENTITY: u32 = 0;
+const RELU: u32 = 1;
+const SILU: u32 = 2;
+const TANH: u32 = 3;
 const RESIDUAL: u32 = 4;
 
 fn function(activation: Activation) -> u32 {
     match activation {
-        Activation::Relu => 1,
-        Activation::Silu => 2,
-        Activation::Tanh => 3,
+        Activation::Relu => RELU,
+        Activation::Silu => SILU,
+        Activation::Tanh => TANH,
         Activation::Gelu => unreachable!("Network::new refuses gelu"),
     }
 }

@@ -123,7 +123,10 @@ impl Case {
         let settings = TrainingSettings::default();
         let mut gpu = trainer(self.job(&settings), &[self.member(seed)], target);
         take(&mut gpu, &[*step], true);
-        let gradients = gpu.gradients().unwrap().remove(0);
+        // After one step from zeros: m = (1 − β₁)·g.
+        let share = (1.0 - settings.adam_beta1) as f32;
+        let moments = gpu.states().unwrap().remove(0).first_moments;
+        let gradients = moments.into_iter().map(|moment| moment / share).collect();
         let outcome = gpu.collect().unwrap().remove(0);
         assert!(outcome.parameters[0].iter().all(|value| value.is_finite()), "{}", self.name);
         (outcome.losses[0][0], gradients)
@@ -237,6 +240,13 @@ fn a_step_equals_autodiff_on_odd_shapes() {
         "likelihood": "learned-sigma-per-column", "sigma": 0.5,
     });
     let large = json!({"hidden": [70, 520], "latent": 2});
+    // All that a block has room for: wide layers at every end, of no even width.
+    let block = json!({
+        "hidden": [33, 127, 65], "latent": 9, "activation": "silu",
+        "prior": "mixture", "prior_components": 21,
+    });
+    // Large tiles, and biases by rows, undivided.
+    let medium = json!({"hidden": [130, 129], "latent": 2, "activation": "tanh"});
     // The last batch of an epoch: not at a block of the noise, and shorter than a full one.
     for (settings, shape, batch) in [
         (deep, (83, 9), 37),
@@ -246,6 +256,8 @@ fn a_step_equals_autodiff_on_odd_shapes() {
         // The only column's σ comes with the losses.
         (sliced, (1040, 1), 1030),
         (large, (2069, 3), 2049),
+        (block, (75, 35), 41),
+        (medium, (283, 4), 200),
     ] {
         let case = Case::drawn(settings, shape, batch);
         let first = shape.0 / batch * batch;
@@ -273,22 +285,30 @@ fn reference_run(case: &Case, settings: &TrainingSettings, steps: &[Step]) -> Ve
 #[test]
 fn runs_end_where_autodiff_ends() {
     let mixture = json!({
-        "hidden": [16, 16], "prior": "mixture", "prior_components": 4,
+        "hidden": [16, 40], "prior": "mixture", "prior_components": 4,
         "likelihood": "learned-sigma-per-column",
     });
-    let clipped =
-        TrainingSettings { gradient_clip: Some(0.5), ema: Some(0.9), ..Default::default() };
-    for (settings, training) in
-        [(json!({"hidden": [16, 16]}), TrainingSettings::default()), (mixture, clipped)]
-    {
-        let case = Case::drawn(settings, (50, 4), 16);
-        for count in [10, 100] {
-            let steps = epochs(50, 16, count);
-            let expected = reference_run(&case, &training, &steps);
+    let averaged = TrainingSettings { ema: Some(0.9), ..Default::default() };
+    let clipped = TrainingSettings { gradient_clip: Some(0.5), ..averaged.clone() };
+    let default = TrainingSettings::default();
+    for (settings, training, (rows, batch), counts) in [
+        (json!({"hidden": [16, 16]}), &default, (50, 16), &[10, 100][..]),
+        (mixture.clone(), &clipped, (50, 16), &[10, 100]),
+        (mixture, &averaged, (50, 16), &[10, 100]),
+        // Tiles of every size and biases by rows, which take their step.
+        (json!({"hidden": [33, 70]}), &averaged, (50, 20), &[10]),
+        (json!({"hidden": [130, 140]}), &averaged, (450, 200), &[5]),
+    ] {
+        let case = Case::drawn(settings, (rows, 4), batch);
+        for &count in counts {
+            let steps = epochs(rows, batch, count);
+            let expected = reference_run(&case, training, &steps);
             for target in TARGETS {
-                let mut gpu = trainer(case.job(&training), &[case.member(7)], target);
+                // Behind another, whose state and weights it must not touch.
+                let members = [case.member(8), case.member(7)];
+                let mut gpu = trainer(case.job(training), &members, target);
                 take(&mut gpu, &steps, true);
-                let found = gpu.collect().unwrap().remove(0).parameters.remove(0);
+                let found = gpu.collect().unwrap().remove(0).parameters.remove(1);
                 for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
                     let (name, error) = (&case.name, (found - expected).abs());
                     assert!(error < 1e-3, "{name}, {target:?}, {count}, {i}: {found} {expected}");
@@ -319,26 +339,27 @@ fn a_run_in_slices_ends_where_autodiff_ends() {
 
 #[test]
 fn members_are_as_if_alone_and_a_run_repeats_itself() {
-    let prior = json!({"hidden": [10], "prior": "mixture", "prior_components": 3});
-    let settings =
-        TrainingSettings { gradient_clip: Some(1.0), ema: Some(0.9), ..Default::default() };
+    let prior = json!({"hidden": [10, 40], "prior": "mixture", "prior_components": 3});
+    let averaged = TrainingSettings { ema: Some(0.9), ..Default::default() };
+    let clipped = TrainingSettings { gradient_clip: Some(1.0), ..averaged.clone() };
     let case = Case::drawn(prior, (30, 3), 8);
     let other = Member { beta: 0.25, learning_rate: 3e-3, ..case.member(1 << 40) };
     let members = [case.member(7), other];
     let steps = epochs(30, 8, 40);
-    let run = |members: &[Member], target| {
-        let mut gpu = trainer(case.job(&settings), members, target);
+    let run = |members: &[Member], target, settings| {
+        let mut gpu = trainer(case.job(settings), members, target);
         take(&mut gpu, &steps[..13], true);
         take(&mut gpu, &steps[13..], true);
         let outcomes = gpu.collect().unwrap();
         assert_eq!(outcomes.iter().map(|found| found.losses.len()).collect::<Vec<_>>(), [13, 27]);
         outcomes
     };
-    for target in TARGETS {
-        let both = run(&members, target);
-        assert_eq!(both, run(&members, target));
+    for (target, settings) in TARGETS.into_iter().flat_map(|of| [(of, &clipped), (of, &averaged)]) {
+        let both = run(&members, target, settings);
+        assert_eq!(both, run(&members, target, settings));
         for (index, member) in members.iter().enumerate() {
-            for (alone, both) in run(std::slice::from_ref(member), target).iter().zip(&both) {
+            let alone = run(std::slice::from_ref(member), target, settings);
+            for (alone, both) in alone.iter().zip(&both) {
                 assert_eq!(alone.parameters[0], both.parameters[index]);
                 let of_both = both.losses.iter().map(|losses| losses[index]);
                 assert!(alone.losses.iter().map(|losses| losses[0]).eq(of_both));
@@ -369,29 +390,32 @@ fn nothing_is_lost_where_the_room_for_what_waits_is_small() {
 
 #[test]
 fn training_stops_between_submissions_and_goes_on_to_the_same_bits() {
-    let case = Case::drawn(json!({"hidden": [4]}), (30, 3), 8);
+    let case = Case::drawn(json!({"hidden": [4, 20]}), (30, 3), 8);
     let settings = TrainingSettings { ema: Some(0.9), ..TrainingSettings::default() };
     let members = [case.member(7), case.member(8)];
     let steps = epochs(30, 8, 100);
-    let mut whole = Gpu::new(case.job(&settings), &members).unwrap();
-    take(&mut whole, &steps, true);
+    for target in TARGETS {
+        let begin = |members: &[Member]| trainer(case.job(&settings), members, target);
+        let mut whole = begin(&members);
+        take(&mut whole, &steps, true);
 
-    let mut gpu = Gpu::new(case.job(&settings), &members).unwrap();
-    let mut heard = 0;
-    let stop = &mut |taken| {
-        heard = taken;
-        false
-    };
-    let taken = gpu.steps(&steps, true, stop).unwrap();
-    assert_eq!((taken, heard), (1, 1));
-    assert!(gpu.collect().unwrap()[0].parameters.is_empty());
-    let on = |(member, start): (&Member, _)| Member { start, ..member.clone() };
-    let members: Vec<Member> = members.iter().zip(gpu.states().unwrap()).map(on).collect();
-    let mut resumed = Gpu::new(case.job(&settings), &members).unwrap();
-    take(&mut resumed, &steps[taken..], true);
-    assert_eq!(resumed.states().unwrap(), whole.states().unwrap());
-    let last = |gpu: &mut Gpu| gpu.collect().unwrap().remove(0).parameters;
-    assert_eq!(last(&mut resumed), last(&mut whole));
+        let mut gpu = begin(&members);
+        let mut heard = 0;
+        let stop = &mut |taken| {
+            heard = taken;
+            false
+        };
+        let taken = gpu.steps(&steps, true, stop).unwrap();
+        assert_eq!((taken, heard), (1, 1));
+        assert!(gpu.collect().unwrap()[0].parameters.is_empty());
+        let on = |(member, start): (&Member, _)| Member { start, ..member.clone() };
+        let members: Vec<Member> = members.iter().zip(gpu.states().unwrap()).map(on).collect();
+        let mut resumed = begin(&members);
+        take(&mut resumed, &steps[taken..], true);
+        assert_eq!(resumed.states().unwrap(), whole.states().unwrap());
+        let last = |gpu: &mut Gpu| gpu.collect().unwrap().remove(0).parameters;
+        assert_eq!(last(&mut resumed), last(&mut whole));
+    }
 }
 
 #[test]
@@ -436,6 +460,11 @@ fn a_step_of_two_hidden_layers_has_sixteen_dispatches_at_most() {
     assert_eq!([of(&standard, 1), of(&mixture, 1)], [15, 16]);
     // By blocks, of which 32 members have two each.
     assert_eq!([of(&standard, 31), of(&standard, 32), of(&mixture, 32)], [15, 3, 4]);
+    // The default recipe, by which blocks are checked before they are trusted.
+    let default = crate::config::Settings::default();
+    let case = Case::drawn(serde_json::to_value(&default.model).unwrap(), (100, 3), 32);
+    let plan = Plan::new(&case.job(&settings), 1, Target::BLOCKS);
+    assert!(plan.passes.iter().any(|pass| pass.stage == stages::Stage::Block));
     // A layer that a block has no room for.
     let wide = Case::drawn(json!({"hidden": [129, 128]}), (100, 3), 32);
     assert_eq!(of(&wide, 256), 15);

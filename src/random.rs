@@ -13,7 +13,7 @@ pub use shuffle::Shuffle;
 use std::convert::Infallible;
 
 use normal::box_muller;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rand::TryRng;
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -164,14 +164,17 @@ impl Generator {
         let (several, rest) = rest.as_chunks_mut::<{ 4 * LANES }>();
         if !several.is_empty() {
             // The same values whatever the SIMD: it rounds each operation as one at a time does.
-            Arch::new().dispatch(|| {
-                for out in several {
-                    let blocks = std::array::from_fn(|lane| block.wrapping_add(lane as u32));
-                    let draws: [[f32; 4]; LANES] = self.normal_blocks(blocks);
-                    out.copy_from_slice(draws.as_flattened());
-                    block = block.wrapping_add(LANES as u32);
-                }
-            });
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for out in several {
+                        let blocks = std::array::from_fn(|lane| block.wrapping_add(lane as u32));
+                        let draws: [[f32; 4]; LANES] = self.normal_blocks(blocks);
+                        out.copy_from_slice(draws.as_flattened());
+                        block = block.wrapping_add(LANES as u32);
+                    }
+                },
+            );
         }
         for out in rest.chunks_mut(4) {
             out.copy_from_slice(&self.normal_blocks([block])[0][..out.len()]);
@@ -210,6 +213,7 @@ impl Generator {
 }
 
 /// The top 24 bits of a word as a number in `[0, 1)`.
+#[inline(always)]
 fn unit(word: u32) -> f32 {
     (word >> 8) as f32 * (1.0 / 16_777_216.0)
 }
@@ -225,6 +229,7 @@ pub struct Draws {
 }
 
 impl Draws {
+    #[inline]
     fn next_word(&mut self) -> u32 {
         let words = self.words.as_flattened();
         if let Some(&word) = words.get(self.used) {
@@ -240,10 +245,7 @@ impl Draws {
     fn refill(&mut self) {
         let Self { generator, block, .. } = *self;
         let blocks = std::array::from_fn(|lane| block.wrapping_add(lane as u32));
-        let words: [[u32; LANES]; 4] = Arch::new().dispatch(
-            #[inline(always)]
-            || generator.words_of(blocks),
-        );
+        let words = Arch::new().dispatch(Words { generator, blocks });
         for (lane, block) in self.words.iter_mut().enumerate() {
             *block = words.map(|word| word[lane]);
         }
@@ -251,13 +253,31 @@ impl Draws {
     }
 }
 
+/// The words of some blocks. No closure, which a compiler leaves out of line where a function is cold,
+/// and so without the SIMD.
+struct Words {
+    generator: Generator,
+    blocks: [u32; LANES],
+}
+
+impl WithSimd for Words {
+    type Output = [[u32; LANES]; 4];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
+        self.generator.words_of(self.blocks)
+    }
+}
+
 impl TryRng for Draws {
     type Error = Infallible;
 
+    #[inline]
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
         Ok(self.next_word())
     }
 
+    #[inline]
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
         let low = u64::from(self.next_word());
         Ok(low | u64::from(self.next_word()) << 32)

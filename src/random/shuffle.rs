@@ -27,14 +27,17 @@ impl Shuffle {
     /// Sets `out` to the rows at the places from `first`, all of which must be below their number.
     pub fn fill(&self, first: usize, out: &mut [u32]) {
         let last = self.rows.saturating_sub(1);
-        Arch::new().dispatch(|| {
-            for (chunk, out) in out.chunks_mut(LANES).enumerate() {
-                let first = (first + chunk * LANES) as u32;
-                let places = std::array::from_fn(|lane| last.min(first + lane as u32));
-                let rows: [u32; LANES] = self.rows_at(places);
-                out.copy_from_slice(&rows[..out.len()]);
-            }
-        });
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (chunk, out) in out.chunks_mut(LANES).enumerate() {
+                    let first = (first + chunk * LANES) as u32;
+                    let places = std::array::from_fn(|lane| last.min(first + lane as u32));
+                    let rows: [u32; LANES] = self.rows_at(places);
+                    out.copy_from_slice(&rows[..out.len()]);
+                }
+            },
+        );
     }
 
     #[inline(always)]

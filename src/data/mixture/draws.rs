@@ -53,7 +53,9 @@ impl<'a> RowDraws<'a> {
         for mut row in values.rows_mut() {
             let point = total * uniform(source);
             let k = cumulative.partition_point(|&sum| sum <= point).min(last);
-            normal.fill_with(|| StandardNormal.sample(source));
+            for normal in &mut normal {
+                *normal = StandardNormal.sample(source);
+            }
             let drawn = mixture.gaussians[k].transform(&normal);
             row.iter_mut().zip(drawn).for_each(|(value, drawn)| *value = drawn as f32);
             of_row.push(k);

@@ -6,6 +6,11 @@
 //! of A that are zero in all of eight rows, as rectified units often are, are left out: no sum of
 //! finite values changes.
 
+mod buffer;
+pub(crate) mod math;
+
+pub(crate) use buffer::{Buffer, Matrix};
+
 use pulp::{Arch, Simd, WithSimd};
 
 /// Values that one cache line holds, which is also the widest SIMD register.

@@ -3,9 +3,10 @@
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2, Axis, Zip, concatenate, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate, s};
 use rayon::prelude::*;
 
+use super::layers::Layers;
 use super::near::near_order;
 use super::{Vae, to_array, to_tensor};
 use crate::config::{MOST_ROWS, MOST_VALUES};
@@ -19,11 +20,9 @@ const CHUNK: usize = 4096;
 /// Samples drawn in one go at most: a larger number is a slip of the keyboard.
 const MOST_SAMPLES: usize = 10_000_000_000;
 /// Chunks that the processor's cores share out at most.
-const CHUNKS_AT_ONCE: usize = 32;
+const CHUNKS_AT_ONCE: usize = 128;
 /// Values that those chunks have in the data's units at most; twice as many are held.
 const VALUES_AT_ONCE: usize = 1 << 25;
-/// Rows of a chunk that the processor computes at once.
-const PIECE: usize = 256;
 
 /// A trained model on a device.
 #[derive(Debug)]
@@ -33,6 +32,8 @@ pub struct Model {
     pub(super) variances: Vec<f64>,
     pub(super) vae: Vae,
     pub(super) device: Device,
+    /// Encoder and decoder on the processor, where they are faster without burn.
+    layers: Option<[Layers; 2]>,
 }
 
 /// The posterior of each row.
@@ -68,6 +69,7 @@ impl Model {
     pub fn new(saved: SavedModel, device: &Device) -> Self {
         Self {
             vae: Vae::new(&saved.parameters, device),
+            layers: (*device == Device::flex()).then(|| Layers::of(&saved.parameters)),
             variances: saved.parameters.likelihood_variances(),
             card: saved.card,
             device: device.clone(),
@@ -261,8 +263,9 @@ impl Model {
             let z = Array2::from_shape_fn(z.dim(), |(place, unit)| z[(order[place], unit)]);
             let (rows, columns) = (z.nrows(), deviations.len());
             let mut means = Array2::zeros((rows, columns));
-            for (z, mut means) in pieces(device, &z, &mut means) {
-                means.assign(&to_array(vae.decode(to_tensor(z, device)))?);
+            match &self.layers {
+                Some([_, decoder]) => by_layers(decoder, &z, &mut means),
+                None => means = to_array(vae.decode(to_tensor(z.view(), device)))?,
             }
             let mut decoded = match noise {
                 Some(noise) => standard_normal(seed, noise, index, rows, columns) * &deviations,
@@ -295,7 +298,7 @@ impl Model {
             heed(interrupt)?;
             chunk(vae, index)
         };
-        if self.device != Device::flex() {
+        if self.layers.is_none() {
             let mut vae = self.vae.clone();
             return (0..count).try_for_each(|index| each(index, of_index(&mut vae, index)?));
         }
@@ -303,7 +306,7 @@ impl Model {
         let at_once = (VALUES_AT_ONCE / of_chunk).clamp(1, CHUNKS_AT_ONCE);
         let compute = |first: usize| -> Vec<Result<T>> {
             let indices = first..count.min(first + at_once);
-            indices.into_par_iter().map_with(self.vae.clone(), &of_index).collect()
+            indices.into_par_iter().with_max_len(1).map_with(self.vae.clone(), &of_index).collect()
         };
         let mut done = compute(0);
         for first in (0..count).step_by(at_once) {
@@ -336,17 +339,16 @@ impl Model {
         let chunk = |vae: &mut Vae, index: usize| {
             let end = rows.nrows().min((index + 1) * CHUNK);
             let scaled = scaling.apply(rows.slice(s![index * CHUNK..end, ..]));
-            let shape = (scaled.nrows(), shape.1);
-            let mut means = Array2::zeros(shape);
-            let mut log_variances = Array2::zeros(shape);
-            let mut at = 0;
-            for (x, mut means) in pieces(device, &scaled, &mut means) {
-                let posterior = vae.encode(to_tensor(x, device));
-                let place = s![at..at + x.nrows(), ..];
-                at += x.nrows();
-                means.assign(&to_array(posterior.mean)?);
-                log_variances.slice_mut(place).assign(&to_array(posterior.log_variance)?);
-            }
+            let posterior = match &self.layers {
+                Some([encoder, _]) => {
+                    let mut output = Array2::zeros((scaled.nrows(), 2 * shape.1));
+                    by_layers(encoder, &scaled, &mut output);
+                    vae.posterior(to_tensor(output.view(), device))
+                }
+                None => vae.encode(to_tensor(scaled.view(), device)),
+            };
+            let [means, log_variances] =
+                [to_array(posterior.mean)?, to_array(posterior.log_variance)?];
             match means.iter().chain(&log_variances).all(|value: &f32| value.is_finite()) {
                 true => Ok((means, log_variances)),
                 false => Err(Error::failed("the model encodes rows to values that are not finite")
@@ -363,15 +365,12 @@ impl Model {
     }
 }
 
-/// The rows of a chunk that are computed at once, with where their results go. On the processor they
-/// are few, so that what lies between stays in its cache.
-fn pieces<'a>(
-    device: &Device,
-    chunk: &'a Array2<f32>,
-    results: &'a mut Array2<f32>,
-) -> impl Iterator<Item = (ArrayView2<'a, f32>, ArrayViewMut2<'a, f32>)> {
-    let rows = if *device == Device::flex() { PIECE } else { CHUNK };
-    chunk.axis_chunks_iter(Axis(0), rows).zip(results.axis_chunks_iter_mut(Axis(0), rows))
+/// Sets the rows of `y` to what the layers make of those of `x`.
+fn by_layers(layers: &Layers, x: &Array2<f32>, y: &mut Array2<f32>) {
+    let rows = x.as_standard_layout();
+    if let (Some(x), Some(y)) = (rows.as_slice(), y.as_slice_mut()) {
+        layers.forward(x, y);
+    }
 }
 
 /// Refuses numbers of samples that cannot be drawn in one go.

@@ -4,6 +4,7 @@
 //! units; rows are the first axis.
 
 mod generate;
+mod layers;
 mod likelihood;
 mod near;
 mod network;

@@ -1,6 +1,6 @@
 //! An order of rows in which near ones follow one another.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 
 /// The grid that brings near rows together has at most 2 to this power of cells.
 const CELL_BITS: usize = 12;
@@ -11,23 +11,40 @@ const CELL_BITS: usize = 12;
 pub(super) fn near_order(z: &Array2<f32>) -> Vec<usize> {
     let bits = (CELL_BITS / z.ncols()).max(1);
     let axes = CELL_BITS / bits;
-    // A row's number, and above it the number of its cell.
-    let mut keys: Vec<u64> = (0..z.nrows() as u64).collect();
-    for (axis, column) in z.columns().into_iter().take(axes).enumerate() {
-        let (low, high) = column
-            .fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
-        // The bits of the axis lie between those of the others.
-        let spread = |step: u64, bit: usize| (step >> bit & 1) << (32 + bit * axes + axis);
-        let spread = |step: u64| (0..bits).map(|bit| spread(step, bit)).sum::<u64>();
-        let steps: Vec<u64> = (0..1 << bits).map(spread).collect();
-        let scale = steps.len() as f32 / (high - low);
-        for (key, value) in keys.iter_mut().zip(column) {
-            let step = ((value - low) * scale) as usize;
-            *key |= steps[step.min(steps.len() - 1)];
+    // What a step along an axis adds to the number of a cell: bits between those of the other axes.
+    let spread = |step: usize, bit: usize| (step >> bit & 1) << (bit * axes);
+    let spread = |step: usize| (0..bits).map(|bit| spread(step, bit)).sum::<usize>();
+    let steps: Vec<usize> = (0..1 << bits).map(spread).collect();
+    let (mut lows, mut highs) = (vec![f32::MAX; axes], vec![f32::MIN; axes]);
+    for row in z.rows() {
+        for ((low, high), value) in lows.iter_mut().zip(&mut highs).zip(row) {
+            (*low, *high) = (low.min(*value), high.max(*value));
         }
     }
-    keys.sort_unstable();
-    keys.into_iter().map(|key| key as u32 as usize).collect()
+    let scale = |(low, high): (&f32, &f32)| steps.len() as f32 / (high - low);
+    let scales: Vec<f32> = lows.iter().zip(&highs).map(scale).collect();
+    let cell = |row: ArrayView1<f32>| -> usize {
+        let along = row.iter().zip(&lows).zip(&scales).enumerate();
+        let step = |(axis, ((value, low), scale))| {
+            let step = ((value - low) * scale) as usize;
+            steps[step.min(steps.len() - 1)] << axis
+        };
+        along.map(step).sum()
+    };
+    let cells: Vec<usize> = z.rows().into_iter().map(cell).collect();
+    // Sorted by counting: where the next row of each cell goes.
+    let mut next = vec![0; 1 << CELL_BITS];
+    cells.iter().for_each(|&cell| next[cell] += 1);
+    let mut first = 0;
+    for next in &mut next {
+        first += std::mem::replace(next, first);
+    }
+    let mut order = vec![0; cells.len()];
+    for (row, cell) in cells.into_iter().enumerate() {
+        order[next[cell]] = row;
+        next[cell] += 1;
+    }
+    order
 }
 
 #[cfg(test)]

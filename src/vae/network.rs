@@ -140,7 +140,11 @@ impl Vae {
 
     /// q(z|x) of rows `x` (n × features).
     pub fn encode(&self, x: Tensor<2>) -> Posterior {
-        let output = self.forward(&self.encoder, x);
+        self.posterior(self.forward(&self.encoder, x))
+    }
+
+    /// q(z|x) of what the encoder gives, n × 2·latent: means, then heads.
+    pub(super) fn posterior(&self, output: Tensor<2>) -> Posterior {
         let latent = output.dims()[1] / 2;
         let mean = output.clone().narrow(1, 0, latent);
         let head = output.narrow(1, latent, latent);

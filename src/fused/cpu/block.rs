@@ -1,7 +1,7 @@
 //! What the twin computes with for a part of a batch.
 
-use super::buffer::{Buffer, Matrix};
 use crate::fused::{Layer, Network};
+use crate::product::{Buffer, Matrix};
 
 /// What one layer makes of a block's rows.
 #[derive(Clone, Debug)]

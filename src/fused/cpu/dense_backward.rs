@@ -2,8 +2,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::buffer::Matrix;
 use super::layout::PanelLayer;
+use crate::product::Matrix;
 use crate::product::{Left, Panels, Product, Rows, Start};
 
 /// Sets `out` to Wᵀ in panels over the layer's inputs, which are then columns to run along.

@@ -3,10 +3,10 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::block::LayerRows;
-use super::buffer::Matrix;
 use super::layout::PanelLayer;
-use super::math::{exp, sigmoid};
 use crate::config::Activation;
+use crate::product::Matrix;
+use crate::product::math::{exp, sigmoid, tanh};
 use crate::product::{Left, Product, Rows, Start};
 
 /// y = f(xW + b) and f′ for the first `rows` rows of `x`.
@@ -69,7 +69,7 @@ impl WithSimd for Activate<'_> {
             Activation::Tanh => pairs.for_each(
                 #[inline(always)]
                 |(value, slope)| {
-                    *value = 2.0 * sigmoid(2.0 * *value) - 1.0;
+                    *value = tanh(*value);
                     *slope = 1.0 - *value * *value;
                 },
             ),

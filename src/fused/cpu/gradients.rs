@@ -4,10 +4,10 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::block::{Block, LayerRows};
-use super::buffer::{Buffer, Matrix};
 use super::layout::{Layout, PanelLayer};
 use super::posterior::MixtureTerms;
 use crate::fused::{BatchLosses, Network};
+use crate::product::{Buffer, Matrix};
 use crate::product::{Left, Product, Start};
 
 /// The input and what is known of the output of one layer in one block.

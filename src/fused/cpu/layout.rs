@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::buffer::Buffer;
 use crate::fused::{Layer, Network};
+use crate::product::Buffer;
 use crate::product::Panels;
 
 /// A dense layer in the twin's memory.

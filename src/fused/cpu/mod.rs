@@ -4,13 +4,11 @@
 //! side, so that results do not depend on how many threads share the work.
 
 mod block;
-mod buffer;
 mod dense_backward;
 mod dense_forward;
 mod draw;
 mod gradients;
 mod layout;
-mod math;
 mod posterior;
 mod posterior_backward;
 mod stage;
@@ -24,7 +22,6 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use self::block::Block;
-use self::buffer::Buffer;
 use self::layout::Layout;
 use self::posterior::MixtureTerms;
 use self::stage::{Batch, Stage};
@@ -33,6 +30,7 @@ use super::{BatchLosses, Fused, Job, Member, Network, Outcome, Step, Update};
 use crate::config::{Likelihood, TrainingSettings};
 use crate::error::Result;
 use crate::model::{Architecture, Parameters, TrainingState};
+use crate::product::Buffer;
 use crate::random::{Generator, Shuffle, Stream};
 
 /// Rows that one thread computes at a time.

@@ -5,13 +5,13 @@ use std::f32::consts::TAU;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::block::{Block, PriorSums};
-use super::buffer::Buffer;
 use super::layout::Layout;
-use super::math::{exp, sigmoid};
 use crate::config::PosteriorVariance;
 use crate::fused::{MixturePrior, Network};
 use crate::model::{LOG_VARIANCE_RANGE, PRIOR_LOG_VARIANCE_RANGE, SMALLEST_VARIANCE};
+use crate::product::Buffer;
 use crate::product::Panels;
+use crate::product::math::{exp, sigmoid};
 
 /// The variance of one latent unit's posterior.
 pub(super) struct Variance {

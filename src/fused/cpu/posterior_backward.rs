@@ -1,9 +1,9 @@
 //! From ∂loss/∂z to the encoder's output. Twin of `shaders/posterior_backward.wgsl`.
 
 use super::block::Block;
-use super::math::exp;
 use super::posterior::Variance;
 use crate::fused::Network;
+use crate::product::math::exp;
 
 /// Sets ∂loss/∂(μ, head), where ∂loss/∂z of the likelihood stands in the block and the KL divergence
 /// of each row weighs `weight` = β / rows of the batch.

@@ -1,11 +1,11 @@
 //! What a block of rows goes through in a step.
 
 use super::block::{Block, LayerRows};
-use super::buffer::{Buffer, Matrix};
 use super::layout::{Layout, PanelLayer};
 use super::posterior::MixtureTerms;
 use super::{Task, dense_backward, dense_forward, draw, posterior, posterior_backward};
 use crate::fused::Step;
+use crate::product::{Buffer, Matrix};
 use crate::random::Shuffle;
 
 /// One of the two networks.

@@ -2,11 +2,11 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::buffer::Buffer;
 use super::layout::Layout;
 use crate::config::TrainingSettings;
 use crate::fused::Update;
 use crate::model::TrainingState;
+use crate::product::Buffer;
 
 /// What the optimiser keeps of a member.
 #[derive(Clone, Debug)]

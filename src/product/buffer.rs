@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use crate::product::{LINE, Panels};
+use super::{LINE, Panels};
 
 #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(64))]
@@ -10,11 +10,11 @@ struct Line([f32; LINE]);
 
 /// Values that begin at a cache line.
 #[derive(Clone, Debug)]
-pub(super) struct Buffer(Vec<Line>);
+pub(crate) struct Buffer(Vec<Line>);
 
 impl Buffer {
     /// At least `len` zeros.
-    pub(super) fn zeros(len: usize) -> Self {
+    pub(crate) fn zeros(len: usize) -> Self {
         Self(vec![Line([0.0; LINE]); len.div_ceil(LINE)])
     }
 }
@@ -35,15 +35,15 @@ impl DerefMut for Buffer {
 
 /// Rows of values, each filled up to whole panels with zeros.
 #[derive(Clone, Debug)]
-pub(super) struct Matrix {
-    pub(super) panels: Panels,
+pub(crate) struct Matrix {
+    pub(crate) panels: Panels,
     /// Distance between rows.
-    pub(super) stride: usize,
+    pub(crate) stride: usize,
     values: Buffer,
 }
 
 impl Matrix {
-    pub(super) fn zeros(rows: usize, columns: usize) -> Self {
+    pub(crate) fn zeros(rows: usize, columns: usize) -> Self {
         let panels = Panels::new(columns);
         // One line more, so that rows of a power of two do not all fall into the same cache sets.
         let stride = panels.columns() + LINE;
@@ -51,20 +51,20 @@ impl Matrix {
     }
 
     /// The first values of a row.
-    pub(super) fn row(&self, row: usize, columns: usize) -> &[f32] {
+    pub(crate) fn row(&self, row: usize, columns: usize) -> &[f32] {
         &self.values[row * self.stride..][..columns]
     }
 
-    pub(super) fn row_mut(&mut self, row: usize, columns: usize) -> &mut [f32] {
+    pub(crate) fn row_mut(&mut self, row: usize, columns: usize) -> &mut [f32] {
         &mut self.values[row * self.stride..][..columns]
     }
 
     /// The first `rows` rows with what lies between them.
-    pub(super) fn rows(&self, rows: usize) -> &[f32] {
+    pub(crate) fn rows(&self, rows: usize) -> &[f32] {
         &self.values[..rows * self.stride]
     }
 
-    pub(super) fn rows_mut(&mut self, rows: usize) -> &mut [f32] {
+    pub(crate) fn rows_mut(&mut self, rows: usize) -> &mut [f32] {
         &mut self.values[..rows * self.stride]
     }
 }

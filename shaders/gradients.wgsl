@@ -60,14 +60,14 @@ fn finish(
     brought: Brought,
 ) {
     let inside = rows < vec4(size.x) & columns < vec4(size.y);
-    keep_gradients(member, places_of(rows, columns), inside, sums, brought.state);
+    use_gradients(member, places_of(rows, columns), inside, sums, brought.state);
 }
 
 const FIRST_OF_FOUR: vec4<bool> = vec4(true, false, false, false);
 
 // Takes the step of four parameters, those that are `inside`, where nothing else has to be known for
 // it, or else keeps their gradients.
-fn keep_gradients(
+fn use_gradients(
     member: u32,
     at: vec4<u32>,
     inside: vec4<bool>,
@@ -93,13 +93,13 @@ fn keep_gradients(
     }
 }
 
-// As `keep_gradients`, of one.
-fn keep_gradient(member: u32, at: u32, value: f32) {
+// As `use_gradients`, of one.
+fn use_gradient(member: u32, at: u32, value: f32) {
     var before: State;
     if DESCENDS {
         before = state_of(member, vec4(at), FIRST_OF_FOUR);
     }
-    keep_gradients(member, vec4(at), FIRST_OF_FOUR, vec4(value), before);
+    use_gradients(member, vec4(at), FIRST_OF_FOUR, vec4(value), before);
 }
 
 // Rows of the batch in a slice: the first, and the first that is none.
@@ -134,7 +134,7 @@ fn bias(member: u32, lane: u32) {
     }
     sum = sum_of_element(lane, vec2(sum, 0.0)).x;
     if lane < ABREAST && own.element < tile.layer.outputs {
-        keep_gradient(member, tile.layer.bias + column, sum);
+        use_gradient(member, tile.layer.bias + column, sum);
     }
 }
 
@@ -171,7 +171,7 @@ fn elements(member: u32, lane: u32) {
         sums += select(vec4(0.0), x * gradients, inside);
     }
     let sum = sums.x + sums.y + sums.z + sums.w;
-    keep_gradient(member, layer.weight + element, sum);
+    use_gradient(member, layer.weight + element, sum);
 }
 
 // The losses, and a σ that all columns share.
@@ -195,7 +195,7 @@ fn total_losses(member: u32, lane: u32) {
     }
     losses[step.slot * arrayLength(&members) + member] = vec2(reconstruction, sums.y);
     if LEARNED_SIGMAS == 1u {
-        keep_gradient(member, LOG_SIGMA, f32(FEATURES) - 2.0 * sums.x);
+        use_gradient(member, LOG_SIGMA, f32(FEATURES) - 2.0 * sums.x);
         // It is not divided.
         for (var slice = 1u; slice < SLICES; slice++) {
             gradients[gradients_of(member, slice) + LOG_SIGMA] = 0.0;

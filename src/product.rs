@@ -244,6 +244,33 @@ impl Product<'_> {
     }
 }
 
+/// Sets the first `rows` rows of `out` to x·W + b, for W in the panels of `out`, packed one after the
+/// other, and b filled up to them.
+pub(crate) fn dense(
+    arch: Arch,
+    x: &Rows,
+    weights: &[f32],
+    biases: &[f32],
+    rows: usize,
+    out: &mut Matrix,
+) {
+    let (width, out_stride) = (out.panels.width, out.stride);
+    for (panel, right) in weights.chunks_exact(x.depth * width).enumerate() {
+        let first = panel * width;
+        Product {
+            left: Left::Rows(x),
+            right,
+            right_stride: width,
+            start: Start::Bias(&biases[first..first + width]),
+            out: &mut out.rows_mut(rows)[first..],
+            out_stride,
+            rows,
+            width,
+        }
+        .compute(arch);
+    }
+}
+
 /// The first N registers of values.
 #[inline(always)]
 fn load<S: Simd, const N: usize>(simd: S, values: &[f32]) -> [S::f32s; N] {

@@ -253,8 +253,8 @@ impl Draws {
     }
 }
 
-/// The words of some blocks. No closure, which a compiler leaves out of line where a function is cold,
-/// and so without the SIMD.
+/// The words of some blocks. Not a closure: in a cold function the compiler leaves its body out of line,
+/// compiled without SIMD.
 struct Words {
     generator: Generator,
     blocks: [u32; LANES],

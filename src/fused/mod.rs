@@ -103,6 +103,9 @@ pub trait Fused: Send {
     ///
     /// # Errors
     /// Where the device fails.
+    ///
+    /// # Panics
+    /// On a GPU, where a step has no rows or more than a batch.
     fn steps(
         &mut self,
         steps: &[Step],
@@ -117,7 +120,7 @@ pub trait Fused: Send {
     /// Where the device fails.
     ///
     /// # Panics
-    /// Where there are none, or on a GPU more than the job says.
+    /// Where there are none or they have other columns, or on a GPU more than the job says.
     fn load(&mut self, rows: Array2<f32>) -> Result<()>;
 
     /// What every call of [`steps`](Self::steps) since the last of this one left.
@@ -145,6 +148,9 @@ pub trait Fused: Send {
     ///
     /// # Errors
     /// Where the device fails.
+    ///
+    /// # Panics
+    /// On a GPU, where no step was taken.
     fn time_stage(&mut self, stage: usize, repeats: usize) -> Result<Duration>;
 }
 

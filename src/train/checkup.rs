@@ -16,8 +16,9 @@ use crate::random::{Generator, Stream};
 
 /// Rows of the step: no multiple of a tile or a vector.
 const ROWS: usize = 37;
-/// Rows of one that a GPU takes with the kernels of large jobs.
+/// Rows of one that a GPU takes with the kernels of large jobs, and of one that it divides.
 const MANY_ROWS: usize = 999;
+const DIVIDED_ROWS: usize = 1031;
 /// Columns of its data.
 const COLUMNS: [&str; 3] = ["x0", "x1", "x2"];
 const SEED: u64 = 1;
@@ -90,7 +91,7 @@ pub fn check_up(backend: Backend, engine: Engine, device: &Device) -> Result<Che
     if backend == Backend::Wgpu && engine == Engine::Fused && Gpu::has_kernels()? {
         for (kernels, rows, with) in [
             (Kernels::Products, MANY_ROWS, format!("of {MANY_ROWS} rows")),
-            (Kernels::Blocks, ROWS, "by blocks".into()),
+            (Kernels::Blocks, DIVIDED_ROWS, format!("of {DIVIDED_ROWS} rows by blocks")),
         ] {
             let others = check_up_by(Some(kernels), rows, backend, engine, device)?;
             checkup.compared.extend(others.compared.into_iter().map(|compared| Compared {
@@ -217,7 +218,7 @@ mod tests {
             assert!(checkup.compared.len() > 12);
         }
         let device = device::open(Backend::Wgpu).unwrap().device;
-        for (kernels, rows) in [(Kernels::Products, MANY_ROWS), (Kernels::Blocks, ROWS)] {
+        for (kernels, rows) in [(Kernels::Products, MANY_ROWS), (Kernels::Blocks, DIVIDED_ROWS)] {
             let (backend, engine) = (Backend::Wgpu, Engine::Fused);
             let found = check_up_by(Some(kernels), rows, backend, engine, &device).unwrap();
             let worst = found.worst().unwrap();

@@ -12,7 +12,7 @@ use super::{Vae, to_array, to_tensor};
 use crate::config::{MOST_ROWS, MOST_VALUES};
 use crate::data::{Labels, Table};
 use crate::error::{Error, Result, heed};
-use crate::model::{ModelCard, Prior, SavedModel};
+use crate::model::{Architecture, ModelCard, Prior, SavedModel};
 use crate::random::{Generator, Stream};
 
 /// Rows of a chunk. It keys the random streams, so changing it changes the samples.
@@ -21,7 +21,7 @@ const CHUNK: usize = 4096;
 const MOST_SAMPLES: usize = 10_000_000_000;
 /// Chunks that the processor's cores share out at most.
 const CHUNKS_AT_ONCE: usize = 128;
-/// Values that those chunks have in the data's units at most; twice as many are held.
+/// Values that those chunks have at most; twice as many are held.
 const VALUES_AT_ONCE: usize = 1 << 25;
 
 /// A trained model on a device.
@@ -32,7 +32,7 @@ pub struct Model {
     pub(super) variances: Vec<f64>,
     pub(super) vae: Vae,
     pub(super) device: Device,
-    /// Encoder and decoder on the processor, where they are faster without burn.
+    /// Encoder and decoder, packed, where the device is the processor.
     layers: Option<[Layers; 2]>,
 }
 
@@ -302,11 +302,14 @@ impl Model {
             let mut vae = self.vae.clone();
             return (0..count).try_for_each(|index| each(index, of_index(&mut vae, index)?));
         }
-        let of_chunk = CHUNK * self.card.architecture.features;
+        let Architecture { features, latent, .. } = self.card.architecture;
+        let of_chunk = CHUNK * features.max(2 * latent);
         let at_once = (VALUES_AT_ONCE / of_chunk).clamp(1, CHUNKS_AT_ONCE);
         let compute = |first: usize| -> Vec<Result<T>> {
             let indices = first..count.min(first + at_once);
-            indices.into_par_iter().with_max_len(1).map_with(self.vae.clone(), &of_index).collect()
+            // One by one, so that no core waits for another's last few.
+            let each = indices.into_par_iter().with_max_len(1);
+            each.map_with(self.vae.clone(), &of_index).collect()
         };
         let mut done = compute(0);
         for first in (0..count).step_by(at_once) {
@@ -367,10 +370,9 @@ impl Model {
 
 /// Sets the rows of `y` to what the layers make of those of `x`.
 fn by_layers(layers: &Layers, x: &Array2<f32>, y: &mut Array2<f32>) {
-    let rows = x.as_standard_layout();
-    if let (Some(x), Some(y)) = (rows.as_slice(), y.as_slice_mut()) {
-        layers.forward(x, y);
-    }
+    let x = x.as_standard_layout();
+    let whole = "rows one after the other";
+    layers.forward(x.as_slice().expect(whole), y.as_slice_mut().expect(whole));
 }
 
 /// Refuses numbers of samples that cannot be drawn in one go.

@@ -8,7 +8,7 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::config::Activation;
 use crate::model::Parameters;
 use crate::product::math::{erf, sigmoid, tanh};
-use crate::product::{Buffer, Left, Matrix, Panels, Product, Rows, Start};
+use crate::product::{self, Buffer, Matrix, Panels, Rows};
 
 /// Rows that are computed at a time.
 const ROWS: usize = 64;
@@ -25,7 +25,6 @@ pub(super) struct Layers {
 struct Layer {
     inputs: usize,
     outputs: usize,
-    panels: Panels,
     /// Panel after panel, each inputs × width.
     weights: Buffer,
     biases: Buffer,
@@ -41,11 +40,12 @@ impl Layers {
         let mut tensors = layout.iter().map(|spec| &parameters.values[spec.range()]);
         let mut next = || tensors.next().expect("the layout begins with the layers");
         let mut layers = |widths: Vec<usize>| {
-            let between = (1..widths.len()).rev().map(|after| after > 1);
-            let layer = |activated: bool| {
-                Layer::new(next(), next(), activated.then_some(architecture.activation))
+            let last = widths.len() - 2;
+            let layer = |index| {
+                let activation = (index < last).then_some(architecture.activation);
+                Layer::new(next(), next(), activation)
             };
-            Self { arch: Arch::new(), layers: between.map(layer).collect() }
+            Self { arch: Arch::new(), layers: (0..=last).map(layer).collect() }
         };
         [layers(architecture.encoder_widths()), layers(architecture.decoder_widths())]
     }
@@ -58,22 +58,19 @@ impl Layers {
     /// Sets `y` (n × outputs of the last layer) to what they make of `x` (n × inputs of the first).
     pub(super) fn forward(&self, x: &[f32], y: &mut [f32]) {
         let [Some(first), Some(last)] = [self.layers.first(), self.layers.last()] else { return };
-        let mut input = Matrix::zeros(ROWS, first.inputs);
         let mut outs: Vec<Matrix> =
             self.layers.iter().map(|layer| Matrix::zeros(ROWS, layer.outputs)).collect();
         let blocks = x.chunks(ROWS * first.inputs).zip(y.chunks_mut(ROWS * last.outputs));
         for (x, y) in blocks {
             let rows = x.len() / first.inputs;
-            for (row, x) in x.chunks_exact(first.inputs).enumerate() {
-                input.row_mut(row, x.len()).copy_from_slice(x);
-            }
-            let mut before = &input;
+            let (mut values, mut stride) = (x, first.inputs);
             for (layer, out) in self.layers.iter().zip(&mut outs) {
-                layer.forward(self.arch, before, rows, out);
-                before = out;
+                let x = Rows::new(self.arch, values, stride, layer.inputs);
+                layer.forward(self.arch, &x, rows, out);
+                (values, stride) = (out.rows(rows), out.stride);
             }
-            for (row, y) in y.chunks_exact_mut(last.outputs).enumerate() {
-                y.copy_from_slice(before.row(row, last.outputs));
+            for (y, values) in y.chunks_exact_mut(last.outputs).zip(values.chunks(stride)) {
+                y.copy_from_slice(&values[..last.outputs]);
             }
         }
     }
@@ -92,28 +89,12 @@ impl Layer {
         }
         let mut filled = Buffer::zeros(panels.columns());
         filled[..outputs].copy_from_slice(biases);
-        Self { inputs, outputs, panels, weights: packed, biases: filled, activation }
+        Self { inputs, outputs, weights: packed, biases: filled, activation }
     }
 
     /// Sets the first `rows` rows of `out`.
-    fn forward(&self, arch: Arch, x: &Matrix, rows: usize, out: &mut Matrix) {
-        let width = self.panels.width;
-        let x = Rows::new(arch, x.rows(rows), x.stride, self.inputs);
-        for (panel, weights) in self.weights.chunks_exact(self.inputs * width).enumerate() {
-            let first = panel * width;
-            let out_stride = out.stride;
-            Product {
-                left: Left::Rows(&x),
-                right: weights,
-                right_stride: width,
-                start: Start::Bias(&self.biases[first..first + width]),
-                out: &mut out.rows_mut(rows)[first..],
-                out_stride,
-                rows,
-                width,
-            }
-            .compute(arch);
-        }
+    fn forward(&self, arch: Arch, x: &Rows, rows: usize, out: &mut Matrix) {
+        product::dense(arch, x, &self.weights, &self.biases, rows, out);
         if let Some(activation) = self.activation {
             arch.dispatch(Activate { activation, values: out.rows_mut(rows) });
         }
@@ -165,47 +146,78 @@ mod tests {
     use crate::random::{Generator, Stream};
     use crate::vae::{Vae, to_array, to_tensor};
 
-    /// Widths that fill no panel, rows that fill no block, and every activation, against burn's own
-    /// layers on another backend.
+    fn parameters(hidden: &[usize], activation: Activation) -> Parameters {
+        let (latent, hidden) = (Some(3), hidden.to_vec());
+        let settings = ModelSettings { latent, hidden, activation, ..ModelSettings::default() };
+        let (architecture, none) = (Architecture::new(&settings, 5), Array2::zeros((0, 5)));
+        let mut parameters = Parameters::initialise(architecture, 1.0, none.view(), 1).unwrap();
+        // With biases, which begin at zero.
+        let mut shifts = vec![0.0; parameters.values.len()];
+        Generator::new(2, Stream::Weights, 0).normal(&mut shifts);
+        let pairs = parameters.values.iter_mut().zip(shifts);
+        pairs.for_each(|(value, shift)| *value += 0.1 * shift);
+        parameters
+    }
+
+    fn rows(columns: usize) -> Array2<f32> {
+        let mut rows = Array2::zeros((150, columns));
+        Generator::new(3, Stream::MixtureRows, 0).normal(rows.as_slice_mut().unwrap());
+        rows
+    }
+
+    fn forward(layers: &Layers, x: &Array2<f32>, outputs: usize) -> Array2<f32> {
+        let mut y = Array2::zeros((x.nrows(), outputs));
+        layers.forward(x.as_slice().unwrap(), y.as_slice_mut().unwrap());
+        y
+    }
+
+    /// Widths that fill panels and that do not, rows that fill no block, and every activation, against
+    /// burn's own layers on another backend.
     #[test]
     fn layers_equal_those_of_the_ndarray_backend() {
         let device = device::open(Backend::Ndarray).unwrap().device;
-        for activation in [Activation::Relu, Activation::Silu, Activation::Tanh, Activation::Gelu] {
-            let settings = ModelSettings {
-                latent: Some(3),
-                hidden: vec![33, 70],
-                activation,
-                ..ModelSettings::default()
-            };
-            let none = Array2::zeros((0, 5));
-            let architecture = Architecture::new(&settings, 5);
-            let mut parameters = Parameters::initialise(architecture, 1.0, none.view(), 1).unwrap();
-            // With biases, which begin at zero.
-            let mut shifts = vec![0.0; parameters.values.len()];
-            Generator::new(2, Stream::Weights, 0).normal(&mut shifts);
-            parameters
-                .values
-                .iter_mut()
-                .zip(shifts)
-                .for_each(|(value, shift)| *value += 0.1 * shift);
+        for (hidden, activation) in [
+            (&[33, 70][..], Activation::Relu),
+            (&[33, 70], Activation::Silu),
+            (&[32, 64], Activation::Tanh),
+            (&[33, 70], Activation::Gelu),
+            (&[], Activation::Relu),
+        ] {
+            let parameters = parameters(hidden, activation);
             let vae = Vae::new(&parameters, &device);
             let [encoder, decoder] = Layers::of(&parameters);
-            let rows = |columns: usize| {
-                let mut rows = Array2::zeros((150, columns));
-                Generator::new(3, Stream::MixtureRows, 0).normal(rows.as_slice_mut().unwrap());
-                rows
-            };
             let (x, z) = (rows(5), rows(3));
-            let [mut encoded, mut decoded] = [6, 5].map(|columns| Array2::zeros((150, columns)));
-            encoder.forward(x.as_slice().unwrap(), encoded.as_slice_mut().unwrap());
-            decoder.forward(z.as_slice().unwrap(), decoded.as_slice_mut().unwrap());
-            let means = to_array(vae.encode(to_tensor(x.view(), &device)).mean).unwrap();
-            let expected = to_array(vae.decode(to_tensor(z.view(), &device))).unwrap();
-            let encoded = encoded.slice(ndarray::s![.., ..3]);
-            for (found, expected) in encoded.iter().zip(&means).chain(decoded.iter().zip(&expected))
-            {
-                assert!((found - expected).abs() < 2e-5, "{activation:?}: {found} {expected}");
+            let encoded = forward(&encoder, &x, 6);
+            let found = vae.posterior(to_tensor(encoded.view(), &device));
+            let expected = vae.encode(to_tensor(x.view(), &device));
+            let decoded = to_array(vae.decode(to_tensor(z.view(), &device))).unwrap();
+            for (found, expected) in [
+                (to_array(found.mean).unwrap(), to_array(expected.mean).unwrap()),
+                (to_array(found.log_variance).unwrap(), to_array(expected.log_variance).unwrap()),
+                (forward(&decoder, &z, 5), decoded),
+            ] {
+                for (found, expected) in found.iter().zip(&expected) {
+                    let error = (found - expected).abs();
+                    assert!(error < 2e-5, "{hidden:?} {activation:?}: {found} {expected}");
+                }
             }
         }
+    }
+
+    #[test]
+    fn what_is_no_number_stays_in_its_row_and_no_rows_give_none() {
+        let [_, decoder] = Layers::of(&parameters(&[33, 70], Activation::Relu));
+        let mut z = rows(3);
+        let clean = forward(&decoder, &z, 5);
+        z[(70, 1)] = f32::NAN;
+        for (row, (found, clean)) in
+            forward(&decoder, &z, 5).rows().into_iter().zip(clean.rows()).enumerate()
+        {
+            match row {
+                70 => assert!(found.iter().all(|value| value.is_nan())),
+                _ => assert_eq!(found, clean),
+            }
+        }
+        assert_eq!(forward(&decoder, &Array2::zeros((0, 3)), 5).len(), 0);
     }
 }

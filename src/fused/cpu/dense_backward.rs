@@ -3,8 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::layout::PanelLayer;
-use crate::product::Matrix;
-use crate::product::{Left, Panels, Product, Rows, Start};
+use crate::product::{Left, Matrix, Panels, Product, Rows, Start};
 
 /// Sets `out` to Wᵀ in panels over the layer's inputs, which are then columns to run along.
 pub(super) fn transpose(placed: &PanelLayer, parameters: &[f32], out: &mut [f32]) {

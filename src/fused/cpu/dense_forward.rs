@@ -5,9 +5,8 @@ use pulp::{Arch, Simd, WithSimd};
 use super::block::LayerRows;
 use super::layout::PanelLayer;
 use crate::config::Activation;
-use crate::product::Matrix;
 use crate::product::math::{exp, sigmoid, tanh};
-use crate::product::{Left, Product, Rows, Start};
+use crate::product::{self, Matrix, Rows};
 
 /// y = f(xW + b) and f′ for the first `rows` rows of `x`.
 pub(super) fn dense_forward(
@@ -19,25 +18,9 @@ pub(super) fn dense_forward(
     rows: usize,
     out: &mut LayerRows,
 ) {
-    let width = placed.panels.width;
-    let biases = &parameters[placed.biases()];
     let x = Rows::new(arch, x.rows(rows), x.stride, placed.layer.inputs);
-    let panels = parameters[placed.weights()].chunks_exact(placed.panel_len());
-    for (panel, weights) in panels.enumerate() {
-        let first = panel * width;
-        let out_stride = out.output.stride;
-        Product {
-            left: Left::Rows(&x),
-            right: weights,
-            right_stride: width,
-            start: Start::Bias(&biases[first..first + width]),
-            out: &mut out.output.rows_mut(rows)[first..],
-            out_stride,
-            rows,
-            width,
-        }
-        .compute(arch);
-    }
+    let (weights, biases) = (&parameters[placed.weights()], &parameters[placed.biases()]);
+    product::dense(arch, &x, weights, biases, rows, &mut out.output);
     if placed.layer.activated {
         let (values, slopes) = (out.output.rows_mut(rows), out.slope.rows_mut(rows));
         arch.dispatch(Activate { activation, values, slopes });

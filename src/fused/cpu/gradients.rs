@@ -7,8 +7,7 @@ use super::block::{Block, LayerRows};
 use super::layout::{Layout, PanelLayer};
 use super::posterior::MixtureTerms;
 use crate::fused::{BatchLosses, Network};
-use crate::product::{Buffer, Matrix};
-use crate::product::{Left, Product, Start};
+use crate::product::{Buffer, Left, Matrix, Product, Start};
 
 /// The input and what is known of the output of one layer in one block.
 type OfBlock<'a> = (usize, &'a Matrix, &'a LayerRows);

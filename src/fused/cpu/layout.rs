@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use crate::fused::{Layer, Network};
-use crate::product::Buffer;
-use crate::product::Panels;
+use crate::product::{Buffer, Panels};
 
 /// A dense layer in the twin's memory.
 #[derive(Clone, Copy, Debug)]

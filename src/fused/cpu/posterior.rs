@@ -9,9 +9,8 @@ use super::layout::Layout;
 use crate::config::PosteriorVariance;
 use crate::fused::{MixturePrior, Network};
 use crate::model::{LOG_VARIANCE_RANGE, PRIOR_LOG_VARIANCE_RANGE, SMALLEST_VARIANCE};
-use crate::product::Buffer;
-use crate::product::Panels;
 use crate::product::math::{exp, sigmoid};
+use crate::product::{Buffer, Panels};
 
 /// The variance of one latent unit's posterior.
 pub(super) struct Variance {

@@ -100,7 +100,7 @@ impl Gpu {
     /// Where there is no adapter, the job does not fit it, or the device fails.
     ///
     /// # Panics
-    /// Where a member's state is not of the job's network. Steps of more rows than a batch panic, too.
+    /// Where a member's state is not of the job's network.
     pub fn new(job: Job, members: &[Member]) -> Result<Self> {
         let target = if Self::has_kernels()? { Target::GPU } else { Target::Simulated };
         Self::with(job, members, target)
@@ -198,9 +198,9 @@ impl Gpu {
     /// The next step, whose losses go to the next free slot.
     ///
     /// # Panics
-    /// Where it has no rows or more than a batch: the buffers have no room for them.
+    /// Where it has no rows, by whose number sums are divided, or more than a batch has room for.
     fn uniform(&self, step: &Step) -> StepUniform {
-        assert!((1..=self.batch).contains(&step.count), "a step of a batch");
+        assert!((1..=self.batch).contains(&step.count), "a step of 1 to {} rows", self.batch);
         let update = Update::new(&self.settings, self.taken + 1);
         let noise = step.first as u64 * self.latent as u64;
         StepUniform {
@@ -275,6 +275,7 @@ impl Fused for Gpu {
 
     // The steps that were handed over before still see the rows that were there then.
     fn load(&mut self, rows: Array2<f32>) -> Result<()> {
+        assert_eq!(rows.ncols(), self.architecture.features, "rows of the job's columns");
         assert!((1..=self.sizes.rows).contains(&rows.len()), "room for the rows");
         self.rows = rows.nrows();
         let WgpuSetup { device, queue, .. } = self.setup;
@@ -321,6 +322,7 @@ impl Fused for Gpu {
     fn time_stage(&mut self, stage: usize, repeats: usize) -> Result<Duration> {
         let WgpuSetup { device, queue, .. } = self.setup;
         self.drain()?;
+        assert!(self.taken > 0, "a step whose stages are timed");
         let Dispatch { pipeline, groups: [x, y, z], .. } = &self.dispatches[stage];
         let clock = Instant::now();
         let index = caught(device, "timing a stage", || {

@@ -295,8 +295,9 @@ fn runs_end_where_autodiff_ends() {
         (json!({"hidden": [16, 16]}), &default, (50, 16), &[10, 100][..]),
         (mixture.clone(), &clipped, (50, 16), &[10, 100]),
         (mixture, &averaged, (50, 16), &[10, 100]),
-        // Tiles of every size and biases by rows, which take their step.
+        // Tiles of every size, and biases by rows, which take their step.
         (json!({"hidden": [33, 70]}), &averaged, (50, 20), &[10]),
+        (json!({"hidden": [20, 30]}), &averaged, (50, 20), &[10]),
         (json!({"hidden": [130, 140]}), &averaged, (450, 200), &[5]),
     ] {
         let case = Case::drawn(settings, (rows, 4), batch);
@@ -309,10 +310,15 @@ fn runs_end_where_autodiff_ends() {
                 let mut gpu = trainer(case.job(training), &members, target);
                 take(&mut gpu, &steps, true);
                 let found = gpu.collect().unwrap().remove(0).parameters.remove(1);
+                let mut apart = 0;
                 for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
                     let (name, error) = (&case.name, (found - expected).abs());
                     assert!(error < 1e-3, "{name}, {target:?}, {count}, {i}: {found} {expected}");
+                    apart += usize::from(error > 1e-5 * count as f32);
                 }
+                // Adam divides a gradient near zero by its own size, and so its rounding.
+                let name = &case.name;
+                assert!(apart <= found.len() / 20, "{name}, {target:?}, {count}: {apart} apart");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A dense layer of which nothing is derived, on the processor.
 //!
-//! Likelihoods are made of such layers. A layer that is trained keeps burn's own ops, as what the fused
+//! Likelihoods and held-out bounds are made of such layers. A layer that is trained keeps burn's own ops, as what the fused
 //! trainer is held against must not be made of its product.
 
 use burn::backend::Flex;

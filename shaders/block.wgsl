@@ -7,31 +7,32 @@
 override ENCODER: u32;
 override DECODER: u32;
 
-const LANES: u32 = 256u;
-// Rows of a block, and the widest layer that there is room for.
-const ROWS: u32 = 16u;
+const LANES: u32 = 512u;
+// Rows of a block, the fours of them, and the widest layer that there is room for.
+const ROWS: u32 = 32u;
+const FOURS: u32 = ROWS / 4u;
 const WIDEST: u32 = 128u;
 // Invocations that share a row.
 const ROW_LANES: u32 = LANES / ROWS;
 // Depth of a slab of weights.
-const DEPTH: u32 = 8u;
+const DEPTH: u32 = 16u;
 // Widths up to which the depth of a product is divided among the invocations.
 const NARROW_WIDTH: u32 = 16u;
 
-// The values that a layer starts from: four rows of a unit each, see `quarter_at`.
-var<workgroup> values: array<vec4<f32>, 512>;
+// The values that a layer starts from: four rows of a unit each, see `four_at`.
+var<workgroup> values: array<vec4<f32>, 1024>;
 // A slab of weights, see `weight_at`; also the parts of sums.
-var<workgroup> slab: array<f32, 1024>;
+var<workgroup> slab: array<f32, 2048>;
 
-// Where a quarter of the rows of a unit stands. The quarters are exchanged so that units side by side
-// lie in different banks.
-fn quarter_at(unit: u32, quarter: u32) -> u32 {
-    return 4u * unit + (quarter ^ (unit / 2u % 4u));
+// Where four rows of a unit stand. The fours are exchanged so that units side by side lie in different
+// banks.
+fn four_at(unit: u32, four: u32) -> u32 {
+    return FOURS * unit + (four ^ (unit % FOURS));
 }
 
 // Where a weight stands in the slab, in different banks for columns side by side and for depths.
 fn weight_at(depth: u32, column: u32) -> u32 {
-    return depth * WIDEST + (column ^ (4u * depth));
+    return depth * WIDEST + (column ^ (2u * depth));
 }
 
 fn keep_part(lane: u32, value: vec2<f32>) {
@@ -75,8 +76,8 @@ struct Product {
 }
 
 // What the end of four rows of a column needs from memory: biases, or the slopes of what made x.
-fn needed(product: Product, quarter: u32, column: u32) -> vec4<f32> {
-    let row = product.row + 4u * quarter;
+fn needed(product: Product, four: u32, column: u32) -> vec4<f32> {
+    let row = product.row + 4u * four;
     let layer = product.layer;
     if column >= product.width || row >= padded_count() {
         return vec4(0.0);
@@ -94,12 +95,12 @@ fn needed(product: Product, quarter: u32, column: u32) -> vec4<f32> {
 // Ends the sums of four rows of a column; gives what the next product starts from.
 fn finish(
     product: Product,
-    quarter: u32,
+    four: u32,
     column: u32,
     sums: vec4<f32>,
     brought: vec4<f32>,
 ) -> vec4<f32> {
-    let row = product.row + 4u * quarter;
+    let row = product.row + 4u * four;
     if column >= product.width || row >= padded_count() {
         return vec4(0.0);
     }
@@ -151,57 +152,30 @@ fn weight(product: Product, depth: u32, column: u32) -> f32 {
     return parameters[place + depth * product.width + column];
 }
 
-// The weights that an invocation brings of the slab that begins at some depth, along the memory.
-struct Share {
-    // Place of the first, distance to the next, and how many are inside the product.
-    start: u32,
-    stride: u32,
-    count: u32,
-}
-
-fn share_of_slab(product: Product, lane: u32, first: u32) -> Share {
+// The weights that an invocation brings of the slab that begins at some depth, along the memory. Past
+// the ends of a product they are any of its weights: for values that are 0, or sums that are left out.
+fn four_weights(product: Product, lane: u32, first: u32) -> vec4<f32> {
     let matrix = product.member * PARAMETERS + product.layer.weight;
+    var start = (first + lane / WIDEST) * product.width + lane % WIDEST;
+    var stride = LANES / WIDEST * product.width;
     if product.backwards {
-        let depth = first + lane % DEPTH;
-        let column = lane / DEPTH;
-        let every = LANES / DEPTH;
-        let count = (product.width + every - 1u - min(column, product.width)) / every;
-        return Share(
-            matrix + column * product.depth + depth,
-            every * product.depth,
-            select(0u, count, depth < product.depth),
-        );
+        start = lane / DEPTH * product.depth + first + lane % DEPTH;
+        stride = LANES / DEPTH * product.depth;
     }
-    let depth = first + lane / WIDEST;
-    let column = lane % WIDEST;
-    let count = (product.depth + 1u - min(depth, product.depth)) / 2u;
-    return Share(
-        matrix + depth * product.width + column,
-        2u * product.width,
-        select(0u, count, column < product.width),
-    );
-}
-
-fn weight_of(share: Share, number: u32) -> f32 {
-    if number < share.count {
-        return parameters[share.start + number * share.stride];
-    }
-    return 0.0;
-}
-
-fn four_weights(share: Share) -> vec4<f32> {
+    let last = vec4(product.depth * product.width - 1u);
+    let places = matrix + min(start + stride * vec4(0u, 1u, 2u, 3u), last);
     return vec4(
-        weight_of(share, 0u),
-        weight_of(share, 1u),
-        weight_of(share, 2u),
-        weight_of(share, 3u),
+        parameters[places.x],
+        parameters[places.y],
+        parameters[places.z],
+        parameters[places.w],
     );
 }
 
 // Puts them into the slab.
 fn keep_four_weights(backwards: bool, lane: u32, four: vec4<f32>) {
     var at = vec2(lane / WIDEST, lane % WIDEST);
-    var next = vec2(2u, 0u);
+    var next = vec2(LANES / WIDEST, 0u);
     if backwards {
         at = vec2(lane % DEPTH, lane / DEPTH);
         next = vec2(0u, LANES / DEPTH);
@@ -212,33 +186,34 @@ fn keep_four_weights(backwards: bool, lane: u32, four: vec4<f32>) {
     slab[weight_at(at.x + 3u * next.x, at.y + 3u * next.y)] = four.w;
 }
 
+// What an invocation has asked for of the first slab of the next product, which is then on its way
+// while this one ends.
+var<private> asked: vec4<f32>;
+
 // A product of any width: an invocation adds up eight rows of two columns, half of WIDEST apart, over
 // half of the depth, and finishes one of the columns.
-fn wide(product: Product, lane: u32) {
+fn wide(product: Product, after: Product, lane: u32) {
     let column = lane % (WIDEST / 2u);
     let other = column + WIDEST / 2u;
-    let half = lane / WIDEST;
-    let upper = lane % WIDEST / (WIDEST / 2u) * 2u;
+    let half = lane / (LANES / 2u);
+    let upper = lane % (LANES / 2u) / (WIDEST / 2u) * 2u;
     let lower = upper + 1u;
     let finished = select(column, other, half == 1u);
-    // Weights are on their way two slabs before they are needed.
-    var w = four_weights(share_of_slab(product, lane, 0u));
-    var next = four_weights(share_of_slab(product, lane, DEPTH));
     var a = vec4(0.0);
     var b = vec4(0.0);
     var c = vec4(0.0);
     var d = vec4(0.0);
     for (var first = 0u; first < product.depth; first += DEPTH) {
-        keep_four_weights(product.backwards, lane, w);
+        keep_four_weights(product.backwards, lane, asked);
         workgroupBarrier();
-        w = next;
-        next = four_weights(share_of_slab(product, lane, first + 2u * DEPTH));
+        // The next slab is on its way while this one is used.
+        asked = four_weights(product, lane, first + DEPTH);
         for (var turn = 0u; turn < DEPTH / 2u; turn++) {
-            // As `quarter_at` and `weight_at` of depth first + 2·turn + half.
-            let unit = 4u * (first + half) + 8u * turn;
-            let above = values[unit + (upper ^ turn)];
-            let below = values[unit + (lower ^ turn)];
-            let place = WIDEST * (half + 2u * turn) + (column ^ (4u * half) ^ (8u * turn));
+            // As `four_at` and `weight_at` of depth first + 2·turn + half.
+            let unit = FOURS * (first + half + 2u * turn);
+            let above = values[unit + (upper ^ half ^ (2u * turn % FOURS))];
+            let below = values[unit + (lower ^ half ^ (2u * turn % FOURS))];
+            let place = WIDEST * (half + 2u * turn) + (column ^ (2u * half) ^ (4u * turn));
             let left = slab[place];
             let right = slab[place + WIDEST / 2u];
             a += left * above;
@@ -249,46 +224,61 @@ fn wide(product: Product, lane: u32) {
         workgroupBarrier();
     }
     // The halves exchange what the other finishes.
-    let own = lane % WIDEST;
-    let given = 2u * WIDEST * half + own;
-    let taken = 2u * WIDEST * (1u - half) + own;
+    let own = lane % (LANES / 2u);
+    let given = LANES * half + own;
+    let taken = LANES * (1u - half) + own;
     values[given] = select(c, a, half == 1u);
-    values[given + WIDEST] = select(d, b, half == 1u);
+    values[given + LANES / 2u] = select(d, b, half == 1u);
     workgroupBarrier();
+    asked = four_weights(after, lane, 0u);
     let upper_sum = select(a, c, half == 1u) + values[taken];
-    let lower_sum = select(b, d, half == 1u) + values[taken + WIDEST];
+    let lower_sum = select(b, d, half == 1u) + values[taken + LANES / 2u];
     // Both come before what is stored, which a GPU could not tell apart. Any earlier they would cost
     // registers, and with them workgroups that compute while others wait.
     let upper_brought = needed(product, upper, finished);
     let lower_brought = needed(product, lower, finished);
     workgroupBarrier();
-    values[quarter_at(finished, upper)] = finish(product, upper, finished, upper_sum, upper_brought);
-    values[quarter_at(finished, lower)] = finish(product, lower, finished, lower_sum, lower_brought);
+    values[four_at(finished, upper)] = finish(product, upper, finished, upper_sum, upper_brought);
+    values[four_at(finished, lower)] = finish(product, lower, finished, lower_sum, lower_brought);
+}
+
+// The weights of a column at four depths; past the end they are 0.
+fn narrow_weights(product: Product, depths: vec4<u32>, column: u32) -> vec4<f32> {
+    return vec4(
+        weight(product, depths.x, column),
+        weight(product, depths.y, column),
+        weight(product, depths.z, column),
+        weight(product, depths.w, column),
+    );
+}
+
+// What these weights add to four rows of their column.
+fn narrow_sum(product: Product, depths: vec4<u32>, four: u32, weights: vec4<f32>) -> vec4<f32> {
+    let inside = min(depths, vec4(product.depth - 1u));
+    return weights.x * values[four_at(inside.x, four)]
+        + weights.y * values[four_at(inside.y, four)]
+        + weights.z * values[four_at(inside.z, four)]
+        + weights.w * values[four_at(inside.w, four)];
 }
 
 // A narrow product: an invocation adds up four rows of one column over a share of the depth.
-fn narrow(product: Product, lane: u32) {
-    let sums = 4u * product.width;
+fn narrow(product: Product, after: Product, lane: u32) {
+    let sums = FOURS * product.width;
     let shares = LANES / sums;
     let share = lane / sums;
     let own = lane % sums;
-    let brought = needed(product, lane % 4u, lane / 4u);
+    let brought = needed(product, lane % FOURS, lane / FOURS);
+    asked = four_weights(after, lane, 0u);
     var sum = vec4(0.0);
     if share < shares {
-        for (var k = share; k < product.depth; k += 4u * shares) {
-            // Four loads at a time; past the end the weight is 0.
-            let at = vec4(k) + shares * vec4(0u, 1u, 2u, 3u);
-            let inside = min(at, vec4(product.depth - 1u));
-            let w = vec4(
-                weight(product, at.x, own / 4u),
-                weight(product, at.y, own / 4u),
-                weight(product, at.z, own / 4u),
-                weight(product, at.w, own / 4u),
-            );
-            sum += w.x * values[quarter_at(inside.x, own % 4u)];
-            sum += w.y * values[quarter_at(inside.y, own % 4u)];
-            sum += w.z * values[quarter_at(inside.z, own % 4u)];
-            sum += w.w * values[quarter_at(inside.w, own % 4u)];
+        // Eight loads at a time.
+        for (var k = share; k < product.depth; k += 8u * shares) {
+            let near = vec4(k) + shares * vec4(0u, 1u, 2u, 3u);
+            let far = near + 4u * shares;
+            let near_weights = narrow_weights(product, near, own / FOURS);
+            let far_weights = narrow_weights(product, far, own / FOURS);
+            sum += narrow_sum(product, near, own % FOURS, near_weights);
+            sum += narrow_sum(product, far, own % FOURS, far_weights);
         }
     }
     slab[lane] = sum.x;
@@ -296,7 +286,7 @@ fn narrow(product: Product, lane: u32) {
     slab[lane + 2u * LANES] = sum.z;
     slab[lane + 3u * LANES] = sum.w;
     workgroupBarrier();
-    if lane < 4u * NARROW_WIDTH {
+    if lane < FOURS * NARROW_WIDTH {
         var total = vec4(0.0);
         for (var other = lane; lane < sums && other < shares * sums; other += sums) {
             total += vec4(
@@ -306,22 +296,22 @@ fn narrow(product: Product, lane: u32) {
                 slab[other + 3u * LANES],
             );
         }
-        values[quarter_at(lane / 4u, lane % 4u)] =
-            finish(product, lane % 4u, lane / 4u, total, brought);
+        values[four_at(lane / FOURS, lane % FOURS)] =
+            finish(product, lane % FOURS, lane / FOURS, total, brought);
     }
 }
 
 // Brings a slot of this width to where the next product starts from.
 fn bring(member: u32, first_row: u32, slot: u32, width: u32, lane: u32) {
-    let end = 4u * ((width + DEPTH - 1u) / DEPTH * DEPTH);
+    let end = FOURS * ((width + DEPTH - 1u) / DEPTH * DEPTH);
     for (var element = lane; element < end; element += LANES) {
-        let unit = element / 4u;
-        let row = first_row + 4u * (element % 4u);
+        let unit = element / FOURS;
+        let row = first_row + 4u * (element % FOURS);
         var four = vec4(0.0);
         if unit < width && row < padded_count() {
             four = four_rows(member * WORKSPACE + slot, width, row, unit);
         }
-        values[quarter_at(unit, element % 4u)] = four;
+        values[four_at(unit, element % FOURS)] = four;
     }
 }
 
@@ -340,6 +330,23 @@ fn posterior_gradients(member: u32, first_row: u32, lane: u32) {
     }
 }
 
+// The product of this number: forward through every layer, then back, where the encoder's first layer
+// has only the batch before it.
+fn product_of(member: u32, row: u32, number: u32) -> Product {
+    let layers = ENCODER + DECODER;
+    let backwards = number >= layers;
+    let layer = tiles[select(number, 2u * layers - 1u - number, backwards)].layer;
+    let depth = select(layer.inputs, layer.outputs, backwards);
+    let width = select(layer.outputs, layer.inputs, backwards);
+    return Product(layer, member, row, backwards, depth, width);
+}
+
+// Others of the workgroup read what was left in the workspace.
+fn share_workspace() {
+    storageBarrier();
+    workgroupBarrier();
+}
+
 @compute @workgroup_size(LANES)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -350,38 +357,35 @@ fn main(
     if row >= padded_count() {
         return;
     }
-    let layers = ENCODER + DECODER;
     bring(member, row, BATCH, FEATURES, lane);
-    // Forward through every layer, and back.
-    for (var number = 0u; number < 2u * layers; number++) {
+    let products = 2u * (ENCODER + DECODER) - 1u;
+    var product = product_of(member, row, 0u);
+    asked = four_weights(product, lane, 0u);
+    for (var number = 0u; number <= products; number++) {
+        // The posterior stands between encoder and decoder, in both directions. All else that is read
+        // again, the slopes, is read by the invocation that wrote it.
         if number == ENCODER {
+            share_workspace();
             sample_posterior(member, row, lane);
-            storageBarrier();
-            workgroupBarrier();
+            share_workspace();
             bring(member, row, SAMPLE, LATENT, lane);
         }
-        if number == layers + DECODER {
+        if number == ENCODER + 2u * DECODER {
+            share_workspace();
             posterior_gradients(member, row, lane);
-            storageBarrier();
-            workgroupBarrier();
+            share_workspace();
             bring(member, row, POSTERIOR_GRADIENT, 2u * LATENT, lane);
         }
-        // The encoder's first layer has only the batch before it.
-        if number == 2u * layers - 1u {
+        if number == products {
             break;
         }
         workgroupBarrier();
-        let backwards = number >= layers;
-        let layer = tiles[select(number, 2u * layers - 1u - number, backwards)].layer;
-        let depth = select(layer.inputs, layer.outputs, backwards);
-        let width = select(layer.outputs, layer.inputs, backwards);
-        let product = Product(layer, member, row, backwards, depth, width);
-        if width > NARROW_WIDTH {
-            wide(product, lane);
+        let after = product_of(member, row, min(number + 1u, products - 1u));
+        if product.width > NARROW_WIDTH {
+            wide(product, after, lane);
         } else {
-            narrow(product, lane);
+            narrow(product, after, lane);
         }
-        // Others read what it left in the workspace.
-        storageBarrier();
+        product = after;
     }
 }

@@ -147,31 +147,44 @@ fn elements(member: u32, lane: u32) {
         return;
     }
     let output = element % layer.outputs;
+    let own = vec4(layer.weight + element);
+    // What the end needs from memory is on its way meanwhile.
+    var before: State;
+    if DESCENDS {
+        before = state_of(member, own, FIRST_OF_FOUR);
+    }
     let rows = rows_of_slice(tile.slice);
+    let eights = rows.x + (rows.y - rows.x) / 8u * 8u;
     var sums = vec4(0.0);
-    for (var row = rows.x; row < rows.y; row += 4u) {
-        // Four rows at a time, so that a GPU waits for all of their loads at once.
-        let own = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(rows.y - 1u));
-        var x = vec4(1.0);
-        if input < layer.inputs {
-            x = vec4(
-                left(member, input, own.x),
-                left(member, input, own.y),
-                left(member, input, own.z),
-                left(member, input, own.w),
-            );
-        }
-        let gradients = vec4(
-            right(member, own.x, output),
-            right(member, own.y, output),
-            right(member, own.z, output),
-            right(member, own.w, output),
-        );
-        let inside = vec4(row) + vec4(0u, 1u, 2u, 3u) < vec4(rows.y);
-        sums += select(vec4(0.0), x * gradients, inside);
+    // Eight rows at a time, so that a GPU waits for all of their loads at once.
+    for (var row = rows.x; row < eights; row += 8u) {
+        let near = vec4(row) + vec4(0u, 1u, 2u, 3u);
+        sums += addends(member, input, output, near) + addends(member, input, output, near + 4u);
+    }
+    for (var row = eights; row < rows.y; row++) {
+        sums.x += addends(member, input, output, vec4(row)).x;
     }
     let sum = sums.x + sums.y + sums.z + sums.w;
-    use_gradient(member, layer.weight + element, sum);
+    use_gradients(member, own, FIRST_OF_FOUR, vec4(sum), before);
+}
+
+// What four rows add to the gradient of an element.
+fn addends(member: u32, input: u32, output: u32, rows: vec4<u32>) -> vec4<f32> {
+    var x = vec4(1.0);
+    if input < tile.layer.inputs {
+        x = vec4(
+            left(member, input, rows.x),
+            left(member, input, rows.y),
+            left(member, input, rows.z),
+            left(member, input, rows.w),
+        );
+    }
+    return x * vec4(
+        right(member, rows.x, output),
+        right(member, rows.y, output),
+        right(member, rows.z, output),
+        right(member, rows.w, output),
+    );
 }
 
 // The losses, and a σ that all columns share.

@@ -136,7 +136,7 @@ impl Gpu {
         assert!(members.iter().all(fits), "members of one shape");
         let setup = device::wgpu_setup()?;
         let device = &setup.device;
-        let plan = Plan::new(&job, members.len(), target);
+        let plan = Plan::new(&job, members.len(), target.within(&device.limits()));
         let sizes = Sizes::new(&job, &plan, members.len());
         sizes.check(&device.limits())?;
         buffers::check_groups(&plan)?;

@@ -464,13 +464,16 @@ fn a_step_of_two_hidden_layers_has_sixteen_dispatches_at_most() {
     let mixture = Case::drawn(json!({"prior": "mixture"}), (100, 3), 32);
     // The step of a mixture's parameters is one of its own.
     assert_eq!([of(&standard, 1), of(&mixture, 1)], [15, 16]);
-    // By blocks, of which 32 members have two each.
+    // By blocks, of which every member has one.
     assert_eq!([of(&standard, 31), of(&standard, 32), of(&mixture, 32)], [15, 3, 4]);
     // The default recipe, by which blocks are checked before they are trusted.
     let default = crate::config::Settings::default();
     let case = Case::drawn(serde_json::to_value(&default.model).unwrap(), (100, 3), 32);
     let plan = Plan::new(&case.job(&settings), 1, Target::BLOCKS);
     assert!(plan.passes.iter().any(|pass| pass.stage == stages::Stage::Block));
+    // Limits that every adapter keeps have no room for one.
+    let least = Target::GPU.within(&wgpu::Limits::default());
+    assert_eq!(Plan::new(&standard.job(&settings), 256, least).passes.len(), 15);
     // A layer that a block has no room for.
     let wide = Case::drawn(json!({"hidden": [129, 128]}), (100, 3), 32);
     assert_eq!(of(&wide, 256), 15);

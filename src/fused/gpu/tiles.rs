@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use burn::tensor::wgpu::wgpu;
 use bytemuck::{Pod, Zeroable};
 
 use super::plan::{BLOCK_ROWS, Constant};
@@ -17,8 +18,11 @@ const MOST_SLICES: usize = 16;
 const SLICED_VALUES: usize = 1 << 24;
 /// Rows that a workgroup takes through a step at once where it takes a block of them, and the widest
 /// layer that it has room for, as in `shaders/block.wgsl`.
-pub(super) const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 32;
 const WIDEST: usize = 128;
+/// Its invocations, and the bytes of memory that it has: more than every adapter allows.
+const BLOCK_LANES: u32 = 512;
+const BLOCK_BYTES: u32 = 24 << 10;
 /// Invocations of a workgroup that computes tiles, as in `shaders/common/slabs.wgsl`.
 const TILE_LANES: usize = 256;
 /// Rows up to which the elements of a narrow layer, and the biases, are quickly added up one by one.
@@ -54,11 +58,23 @@ pub(super) enum Target {
 impl Target {
     /// A GPU of any size: a large one, for which the shapes of small products matter most, is busy
     /// with two workgroups a multiprocessor.
-    pub const GPU: Self = Self::Gpu { groups: 256, blocks: 64 };
+    pub const GPU: Self = Self::Gpu { groups: 256, blocks: 32 };
     /// As [`Kernels::Products`].
     pub const PRODUCTS: Self = Self::Gpu { groups: 1, blocks: usize::MAX };
     /// As [`Kernels::Blocks`].
     pub const BLOCKS: Self = Self::Gpu { groups: 256, blocks: 1 };
+
+    /// The same on an adapter of these limits, which may have no room for blocks.
+    pub fn within(self, limits: &wgpu::Limits) -> Self {
+        let lanes =
+            limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x);
+        let has_room =
+            lanes >= BLOCK_LANES && limits.max_compute_workgroup_storage_size >= BLOCK_BYTES;
+        match self {
+            Self::Gpu { groups, .. } if !has_room => Self::Gpu { groups, blocks: usize::MAX },
+            same => same,
+        }
+    }
 
     /// Whether a workgroup takes a block of rows through all layers.
     pub fn takes_blocks(self, network: &Network, batch: usize, members: usize) -> bool {

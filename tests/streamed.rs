@@ -1,7 +1,5 @@
 //! Training on a table that memory is not to hold.
 
-#![cfg(feature = "parquet")]
-
 mod common;
 
 use std::collections::BTreeSet;

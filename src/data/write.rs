@@ -91,7 +91,8 @@ impl<T: Write + Seek + Send> WriteSeek for T {}
 
 type Out<'a> = &'a mut dyn WriteSeek;
 
-/// The file in its format.
+/// The file in its format. There is one at a time, whatever its size.
+#[cfg_attr(not(feature = "parquet"), allow(clippy::large_enum_variant))]
 enum Sink<'a> {
     Csv(CsvWriter<Out<'a>>),
     Npy(NpyWriter<f32, Out<'a>>),

@@ -7,6 +7,7 @@
 override ENCODER: u32;
 override DECODER: u32;
 
+// Not every adapter allows as many invocations, or as much memory as they share: see `Target::within`.
 const LANES: u32 = 512u;
 // Rows of a block, the fours of them, and the widest layer that there is room for.
 const ROWS: u32 = 32u;
@@ -16,13 +17,16 @@ const WIDEST: u32 = 128u;
 const ROW_LANES: u32 = LANES / ROWS;
 // Depth of a slab of weights.
 const DEPTH: u32 = 16u;
-// Widths up to which the depth of a product is divided among the invocations.
+// Widths up to which the depth of a product is divided among the invocations. What a product starts
+// from is 0 from there to the end of a slab, as from any other width.
 const NARROW_WIDTH: u32 = 16u;
+const_assert NARROW_WIDTH % DEPTH == 0u;
 
 // The values that a layer starts from: four rows of a unit each, see `four_at`.
-var<workgroup> values: array<vec4<f32>, 1024>;
-// A slab of weights, see `weight_at`; also the parts of sums.
-var<workgroup> slab: array<f32, 2048>;
+var<workgroup> values: array<vec4<f32>, FOURS * WIDEST>;
+// A slab of weights, see `weight_at`; also four parts of sums an invocation.
+var<workgroup> slab: array<f32, DEPTH * WIDEST>;
+const_assert DEPTH * WIDEST == 4u * LANES;
 
 // Where four rows of a unit stand. The fours are exchanged so that units side by side lie in different
 // banks.
@@ -140,9 +144,9 @@ fn finish(
     return y;
 }
 
-// The weight of a depth and column of a product; 0 past its end.
+// The weight of a depth and column of a product; 0 past its depth.
 fn weight(product: Product, depth: u32, column: u32) -> f32 {
-    if depth >= product.depth || column >= product.width {
+    if depth >= product.depth {
         return 0.0;
     }
     let place = product.member * PARAMETERS + product.layer.weight;
@@ -186,11 +190,11 @@ fn keep_four_weights(backwards: bool, lane: u32, four: vec4<f32>) {
     slab[weight_at(at.x + 3u * next.x, at.y + 3u * next.y)] = four.w;
 }
 
-// What an invocation has asked for of the first slab of the next product, which is then on its way
-// while this one ends.
+// The weights that an invocation has asked for: of the next slab of this product or, as it ends, of the
+// first of the next one, which a narrow product does not use.
 var<private> asked: vec4<f32>;
 
-// A product of any width: an invocation adds up eight rows of two columns, half of WIDEST apart, over
+// A wide product: an invocation adds up eight rows of two columns, half of WIDEST apart, over
 // half of the depth, and finishes one of the columns.
 fn wide(product: Product, after: Product, lane: u32) {
     let column = lane % (WIDEST / 2u);
@@ -287,9 +291,9 @@ fn narrow(product: Product, after: Product, lane: u32) {
     slab[lane + 3u * LANES] = sum.w;
     workgroupBarrier();
     if lane < FOURS * NARROW_WIDTH {
-        var total = vec4(0.0);
+        var sum_of_shares = vec4(0.0);
         for (var other = lane; lane < sums && other < shares * sums; other += sums) {
-            total += vec4(
+            sum_of_shares += vec4(
                 slab[other],
                 slab[other + LANES],
                 slab[other + 2u * LANES],
@@ -297,7 +301,7 @@ fn narrow(product: Product, after: Product, lane: u32) {
             );
         }
         values[four_at(lane / FOURS, lane % FOURS)] =
-            finish(product, lane % FOURS, lane / FOURS, total, brought);
+            finish(product, lane % FOURS, lane / FOURS, sum_of_shares, brought);
     }
 }
 

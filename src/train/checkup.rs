@@ -88,14 +88,16 @@ fn refuse_wrong(checkup: &Checkup) -> Result<()> {
 /// Where the device fails.
 pub fn check_up(backend: Backend, engine: Engine, device: &Device) -> Result<Checkup> {
     let mut checkup = check_up_by(None, ROWS, backend, engine, device)?;
-    if backend == Backend::Wgpu && engine == Engine::Fused && Gpu::has_kernels()? {
-        for (kernels, rows, with) in [
-            (Kernels::Products, MANY_ROWS, format!("of {MANY_ROWS} rows")),
-            (Kernels::Blocks, DIVIDED_ROWS, format!("of {DIVIDED_ROWS} rows by blocks")),
-        ] {
+    if backend == Backend::Wgpu && engine == Engine::Fused {
+        let known = Gpu::kernels()?;
+        let steps = [(Kernels::Products, MANY_ROWS), (Kernels::Blocks, DIVIDED_ROWS)];
+        for (kernels, rows) in steps.into_iter().filter(|_| !known.is_empty()) {
+            // Without room for blocks it is a step in slices by layers.
+            let by_blocks = kernels == Kernels::Blocks && known.contains(&kernels);
+            let with = if by_blocks { " by blocks" } else { "" };
             let others = check_up_by(Some(kernels), rows, backend, engine, device)?;
             checkup.compared.extend(others.compared.into_iter().map(|compared| Compared {
-                tensor: format!("{} {with}", compared.tensor),
+                tensor: format!("{} of {rows} rows{with}", compared.tensor),
                 ..compared
             }));
         }

@@ -102,16 +102,22 @@ impl Gpu {
     /// # Panics
     /// Where a member's state is not of the job's network.
     pub fn new(job: Job, members: &[Member]) -> Result<Self> {
-        let target = if Self::has_kernels()? { Target::GPU } else { Target::Simulated };
+        let is_gpu = device::is_gpu(device::wgpu_setup()?);
+        let target = if is_gpu { Target::GPU } else { Target::Simulated };
         Self::with(job, members, target)
     }
 
-    /// Whether the adapter is a GPU, which has several kernels for a step.
+    /// The kernels that the adapter takes besides those of small jobs; none where it is no GPU.
     ///
     /// # Errors
     /// Where there is no adapter.
-    pub fn has_kernels() -> Result<bool> {
-        device::wgpu_setup().map(device::is_gpu)
+    pub fn kernels() -> Result<&'static [Kernels]> {
+        let setup = device::wgpu_setup()?;
+        Ok(match (device::is_gpu(setup), Target::has_room(&setup.device.limits())) {
+            (true, true) => &[Kernels::Products, Kernels::Blocks],
+            (true, false) => &[Kernels::Products],
+            (false, _) => &[],
+        })
     }
 
     /// As [`new`](Self::new), with some kernels of a GPU wherever they do the job: what is checked

@@ -22,7 +22,7 @@ pub(super) fn module(device: &wgpu::Device, stage: Stage, simulated: bool) -> wg
     // `shaders/` count up to a length that the pipeline's constants, the step or the table of
     // gradients give, or down to nothing. Indices are places that the plan gave room to, for members
     // of the job's network, rows of its columns and steps of at most a batch, which `Gpu` asserts; what
-    // lies past the end of a product or of a batch is left out or repeats the last. Adapters that check buffers themselves,
-    // as Vulkan's do, still do.
+    // lies past the end of a product or of a batch is left out or repeats the last. Adapters that check
+    // buffers themselves, as Vulkan's do, still do.
     unsafe { device.create_shader_module_trusted(descriptor, checks) }
 }

@@ -6,7 +6,7 @@ use crate::config::{Activation, Likelihood, PosteriorVariance, TrainingSettings}
 use crate::fused::{Job, Layer, Network};
 
 /// Slots of rows have room for a multiple of as many: see `shaders/common/bindings.wgsl`.
-pub(super) const BLOCK_ROWS: usize = 8;
+pub(super) const ROW_PADDING: usize = 8;
 /// Parameters that a workgroup updates.
 const UPDATED: usize = 1024;
 /// Parts of the gradient's squared norm.
@@ -55,7 +55,7 @@ impl Plan {
     /// The plan of a job with this number of members.
     pub fn new(job: &Job, members: usize, target: Target) -> Self {
         let Job { network, batch, settings, .. } = *job;
-        let padded = batch.next_multiple_of(BLOCK_ROWS);
+        let padded = batch.next_multiple_of(ROW_PADDING);
         let components = network.prior.map_or(0, |prior| prior.components);
         let mut workspace = 0;
         let mut slot = |length: usize| {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::tensor::wgpu::wgpu;
 use bytemuck::{Pod, Zeroable};
 
-use super::plan::{BLOCK_ROWS, Constant};
+use super::plan::{Constant, ROW_PADDING};
 use super::stages::Products;
 use crate::fused::Network;
 
@@ -20,9 +20,10 @@ const SLICED_VALUES: usize = 1 << 24;
 /// layer that it has room for, as in `shaders/block.wgsl`.
 pub(super) const BLOCK: usize = 32;
 const WIDEST: usize = 128;
-/// Its invocations, and the bytes of memory that it has: more than every adapter allows.
-const BLOCK_LANES: u32 = 512;
-const BLOCK_BYTES: u32 = 24 << 10;
+/// Its invocations and their memory in bytes, the values and a slab; not every adapter allows as much.
+pub(super) const BLOCK_LANES: u32 = 512;
+pub(super) const BLOCK_BYTES: u32 = 4 * (BLOCK * WIDEST + SLAB_DEPTH * WIDEST) as u32;
+const SLAB_DEPTH: usize = 16;
 /// Invocations of a workgroup that computes tiles, as in `shaders/common/slabs.wgsl`.
 const TILE_LANES: usize = 256;
 /// Rows up to which the elements of a narrow layer, and the biases, are quickly added up one by one.
@@ -57,21 +58,27 @@ pub(super) enum Target {
 
 impl Target {
     /// A GPU of any size: a large one, for which the shapes of small products matter most, is busy
-    /// with two workgroups a multiprocessor.
+    /// with two workgroups a multiprocessor. Blocks were measured ahead of layers from 1024 rows on,
+    /// `benches/RESULTS.md`.
     pub const GPU: Self = Self::Gpu { groups: 256, blocks: 32 };
     /// As [`Kernels::Products`].
     pub const PRODUCTS: Self = Self::Gpu { groups: 1, blocks: usize::MAX };
     /// As [`Kernels::Blocks`].
     pub const BLOCKS: Self = Self::Gpu { groups: 256, blocks: 1 };
 
-    /// The same on an adapter of these limits, which may have no room for blocks.
-    pub fn within(self, limits: &wgpu::Limits) -> Self {
+    /// Whether an adapter of these limits has room for blocks.
+    pub fn has_room(limits: &wgpu::Limits) -> bool {
         let lanes =
             limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x);
-        let has_room =
-            lanes >= BLOCK_LANES && limits.max_compute_workgroup_storage_size >= BLOCK_BYTES;
+        lanes >= BLOCK_LANES && limits.max_compute_workgroup_storage_size >= BLOCK_BYTES
+    }
+
+    /// The same without blocks where an adapter of these limits has no room for them.
+    pub fn within(self, limits: &wgpu::Limits) -> Self {
         match self {
-            Self::Gpu { groups, .. } if !has_room => Self::Gpu { groups, blocks: usize::MAX },
+            Self::Gpu { groups, .. } if !Self::has_room(limits) => {
+                Self::Gpu { groups, blocks: usize::MAX }
+            }
             same => same,
         }
     }
@@ -111,7 +118,7 @@ impl Shape {
     /// large as the product.
     pub fn new([rows, columns, depth]: [usize; 3], products: usize, target: Target) -> Self {
         let Target::Gpu { groups, .. } = target else {
-            return Self { products: Products::Registers, rows: BLOCK_ROWS, columns: 4 * LANES };
+            return Self { products: Products::Registers, rows: ROW_PADDING, columns: 4 * LANES };
         };
         let square = |side| Self {
             products: if side > 64 { Products::Large } else { Products::Tiles },

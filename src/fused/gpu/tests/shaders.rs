@@ -7,6 +7,17 @@ use super::super::stages::{Products, Stage};
 use super::*;
 use crate::shaders::write_for_every_api;
 
+/// What an adapter is asked for is what the shader takes.
+#[test]
+fn a_block_takes_the_invocations_and_the_memory_that_are_asked_for() {
+    let module = naga::front::wgsl::parse_str(Stage::Block.source()).unwrap();
+    assert_eq!(module.entry_points[0].workgroup_size, [tiles::BLOCK_LANES, 1, 1]);
+    let shared = module.global_variables.iter().map(|(_, variable)| variable);
+    let shared = shared.filter(|variable| variable.space == naga::AddressSpace::WorkGroup);
+    let bytes = shared.map(|variable| module.types[variable.ty].inner.size(module.to_ctx()));
+    assert_eq!(bytes.sum::<u32>(), tiles::BLOCK_BYTES);
+}
+
 #[test]
 fn every_stage_is_valid_and_is_written_for_every_api() {
     let all = TrainingSettings {

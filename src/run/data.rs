@@ -123,7 +123,8 @@ impl Dataset {
         };
         // Absolute, so that the run can be resumed from another folder.
         let absolute = std::path::absolute(path).map_err(|e| Error::io("finding", path, e))?;
-        let source = |hash, dropped| Source::File { path: absolute, hash, dropped };
+        let source =
+            |hash, dropped, constant| Source::File { path: absolute, hash, dropped, constant };
         let (held_out, seed) = (settings.data.held_out, settings.seed);
         if let Some(scanned) = scan(path, &options, settings, watch)? {
             let Scanned { streamed, sample: table, sample_rows, held_out, dropped, hash } = scanned;
@@ -132,7 +133,8 @@ impl Dataset {
             let held_out = held_out.select(&split(held_out.len(), 0.0, seed).0);
             let training = table.select(&training_rows);
             check_trainable(path, &training, dropped)?;
-            let (mixture, source) = (None, source(hash, dropped));
+            // What is constant in a sample may not be elsewhere.
+            let (mixture, source) = (None, source(hash, dropped, Vec::new()));
             let streamed = InFiles { streamed: Arc::new(streamed), rows: sample_rows };
             let streamed = Some(streamed);
             return Ok(Self {
@@ -145,11 +147,16 @@ impl Dataset {
                 streamed,
             });
         }
-        let Loaded { table, dropped, hash, .. } = read_table(path, &options, watch.1)?;
+        let Loaded { mut table, dropped, hash, .. } = read_table(path, &options, watch.1)?;
+        let constant = left_out(&table, &settings.data);
+        if !constant.is_empty() {
+            let varying = table.columns().iter().filter(|name| !constant.contains(name));
+            table = table.with_columns(&varying.cloned().collect::<Vec<_>>());
+        }
         let (training_rows, held_out) = split(table.len(), held_out, seed);
         let training = table.select(&training_rows);
         check_trainable(path, &training, dropped)?;
-        let (held_out, source) = (table.select(&held_out), source(hash, dropped));
+        let (held_out, source) = (table.select(&held_out), source(hash, dropped, constant));
         let (mixture, streamed) = (None, None);
         Ok(Self { table, training, training_rows, held_out, mixture, source, streamed })
     }
@@ -313,17 +320,27 @@ impl Dataset {
             )),
             None => None,
         };
-        let dropped = match &self.source {
-            Source::File { dropped, .. } => dropped_note(*dropped),
-            Source::Mixture => None,
+        let (dropped, left_out) = match &self.source {
+            Source::File { dropped, constant, .. } => (dropped_note(*dropped), constant.as_slice()),
+            Source::Mixture => (None, [].as_slice()),
         };
         let among = if self.streamed.is_some() { " in the sample" } else { "" };
-        let constant = |name| {
+        let kept = |name| {
             format!(
-                "column \"{name}\" is constant{among}: it is kept, but there is nothing in it to learn"
+                "column \"{name}\" is constant{among}: there is nothing in it to learn, and a σ that all \
+                 columns share gets smaller by it"
             )
         };
-        let constant = self.table.constant_columns().into_iter().map(constant);
+        let constant = self
+            .table
+            .constant_columns()
+            .into_iter()
+            .map(kept)
+            .chain(left_out.iter().map(|name| {
+            format!(
+                "column \"{name}\" is constant, so it is left out: there is nothing in it to learn"
+            )
+        }));
         let scales = self.scales_note(settings.scaling);
         let label = self.label_note();
         streamed.into_iter().chain(dropped).chain(constant).chain(scales).chain(label).collect()
@@ -395,6 +412,16 @@ fn scan(
     };
     let draw = (settings.data.held_out, settings.seed);
     Streamed::scan(path, options, settings.data.stream_above, draw, &on_rows)
+}
+
+/// The columns that are left out of the features, where these are not named: those with one value. As
+/// features they would be no error that a likelihood could have, and take a shared σ towards 0.
+fn left_out(table: &Table, settings: &DataSettings) -> Vec<String> {
+    let constant = table.constant_columns();
+    match settings.columns.is_none() && constant.len() < table.width() {
+        true => constant.into_iter().map(String::from).collect(),
+        false => Vec::new(),
+    }
 }
 
 /// Refuses rows that hold nothing to learn.

@@ -45,6 +45,9 @@ pub enum Source {
         hash: String,
         /// Rows with missing values that were left out of it.
         dropped: usize,
+        /// Columns that were left out, with one value in all rows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        constant: Vec<String>,
     },
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use toml::Value;
 
-use super::{Dataset, Existing, Facts, Plan, RunDir, Source};
+use super::{Dataset, Existing, Facts, Plan, RunDir};
 use crate::config::{Grid, Seeds, Settings};
 use crate::error::{Error, Result};
 use crate::train::restart_seed;
@@ -89,12 +89,9 @@ impl Sweep {
             Seeds::Count(count) => (0..*count).map(|index| restart_seed(seed, index)).collect(),
             Seeds::List(list) => list.clone(),
         };
-        let data = match &facts.source {
-            Source::Mixture => json!("mixture"),
-            Source::File { hash, dropped, .. } => json!([hash, dropped]),
-        };
         let settings: Vec<&Settings> = combinations.iter().map(|c| &c.plan.settings).collect();
-        let all = json!([env!("CARGO_PKG_VERSION"), data, keys, settings, seeds]);
+        let all =
+            json!([env!("CARGO_PKG_VERSION"), facts.source.identity(), keys, settings, seeds]);
         let identity = blake3::hash(all.to_string().as_bytes()).to_hex().to_string();
         Ok(Self { keys, combinations, seeds, identity, facts })
     }

@@ -113,8 +113,20 @@ fn a_constant_column_is_a_warning() {
     let text = two_groups(&["a", "b"], 30).replace("\"b\"", "b,flat").replace(",left", ",7,left");
     place.write("my.csv", text.replace(",right", ",7,right"));
     let ran = place.succeed(&format!("train my.csv --labels kind --out run {QUICK}"));
-    assert!(ran.stderr.contains("column \"flat\" is constant"), "{}", ran.stderr);
-    assert!(place.path("run/model.safetensors").exists());
+    assert!(ran.stderr.contains("\"flat\" is constant, so it is left out"), "{}", ran.stderr);
+    assert!(place.read("run/data.csv").starts_with("a,b,kind\n"));
+    // It changes nothing that is learned.
+    place.write("varying.csv", two_groups(&["a", "b"], 30));
+    place.succeed(&format!("train varying.csv --labels kind --out alone {QUICK}"));
+    let weights = |run: &str| std::fs::read(place.path(run).join("model.safetensors")).unwrap();
+    assert_eq!(weights("run"), weights("alone"));
+    let ran = place.succeed("train --resume --out run");
+    assert!(!ran.stderr.contains("trained"), "{}", ran.stderr);
+    // One that is named is kept.
+    let named = format!("train my.csv --columns a,flat,b --labels kind --out named {QUICK}");
+    let ran = place.succeed(&named);
+    assert!(ran.stderr.contains("\"flat\" is constant: there is nothing"), "{}", ran.stderr);
+    assert!(place.read("named/data.csv").starts_with("a,flat,b,kind\n"));
 }
 
 #[test]

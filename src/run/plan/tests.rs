@@ -1,7 +1,8 @@
 use super::*;
 
 pub(in crate::run) fn facts(rows: usize) -> Facts {
-    let file = Source::File { path: "my.csv".into(), hash: "00".into(), dropped: 0 };
+    let file =
+        Source::File { path: "my.csv".into(), hash: "00".into(), dropped: 0, constant: vec![] };
     Facts {
         source: file,
         columns: 3,

@@ -318,3 +318,13 @@ fn what_no_terminal_shows_is_not_coloured() {
     }
     assert_eq!(place.succeed(&format!("{GIVEN} --quiet")).stderr, "");
 }
+
+#[test]
+fn a_generator_that_repeats_its_rows_is_told_so() {
+    let place = Place::new();
+    Draws::new(&place, 2);
+    let ran =
+        place.succeed("audit --real truth/data.csv --labels component --generated truth/data.csv");
+    let last = "All of the generated rows are copies of real ones.";
+    assert!(ran.stdout.trim_end().ends_with(last), "{}", ran.stdout);
+}

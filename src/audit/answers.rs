@@ -9,7 +9,7 @@ use super::latent::LatentDiagnosis;
 use super::ledger::Verdict;
 use super::reference::Kind;
 use super::samples::SamplesAudit;
-use super::words::{figure, name};
+use super::words::{counted, figure, name};
 
 /// A question with its answer and what the answer rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -138,8 +138,8 @@ impl Evidence<'_> {
             "That cannot be said either.".into()
         } else {
             format!(
-                "{} modes. Missing: {}. Under-weighted: {}. Too small to judge: {}.",
-                audit.counts.missing,
+                "{}. Missing: {}. Under-weighted: {}. Too small to judge: {}.",
+                counted(audit.counts.missing, "mode"),
                 with(|verdict| *verdict == Verdict::Missing),
                 with(|verdict| *verdict == Verdict::UnderWeighted),
                 with(|verdict| *verdict == Verdict::TooSmall),
@@ -231,11 +231,6 @@ impl Evidence<'_> {
         );
         Answer { question, answer: format!("{model} {counting}"), evidence }
     }
-}
-
-/// So many of something: `1 mode`, `3 modes`.
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 fn percent(share: f64) -> String {

@@ -15,6 +15,9 @@ use super::structure::Structure;
 use super::words::{self, Standing};
 use crate::config::LEAST_BETA;
 
+/// Share of copies that is worth a word.
+const LEAST_COPIES: f64 = 0.01;
+
 /// Everything that an audit found. `audit.json` holds it, and
 /// `docs/audit.schema.json` describes it.
 ///
@@ -67,6 +70,9 @@ impl Findings {
             Some(samples) => words::headline(samples, cause.as_ref()),
             None => notes.first().cloned().unwrap_or_default(),
         };
+        if let Some(copies) = samples.as_ref().and_then(copied) {
+            verdict.push_str(&format!(" {copies} of the generated rows are copies of real ones."));
+        }
         if let Some(Overfitting { epoch, .. }) = overfitting {
             verdict.push_str(&format!(" After epoch {epoch} the rows were learned by heart."));
         }
@@ -104,6 +110,17 @@ impl Findings {
     pub fn json_schema() -> schemars::Schema {
         schemars::schema_for!(Self)
     }
+}
+
+/// The share of generated rows that are copies of real ones, where fresh real rows have clearly fewer.
+fn copied(samples: &SamplesAudit) -> Option<String> {
+    let copies = samples.metrics.copies;
+    let [lowest, _] = copies.generated.interval;
+    let [_, of_fresh] = copies.real.interval;
+    (lowest > LEAST_COPIES.max(of_fresh)).then(|| match copies.generated.value {
+        1.0 => "All".into(),
+        share => format!("{:.1}%", 100.0 * share),
+    })
 }
 
 /// What is known of the model that made the samples, where it is at hand.

@@ -20,6 +20,11 @@ const MOST_NAMED: usize = 10;
 /// Shifts and spreads beyond this are shown as beyond it.
 const LARGEST_SHOWN: f64 = 1000.0;
 
+/// So many of something: `1 mode`, `3 modes`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// The findings in one line. Modes too small to judge are counted apart.
 pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
     if let Some(doubt) = &audit.reference.doubt {
@@ -67,6 +72,11 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
 fn tally(audit: &SamplesAudit, collapsed: bool) -> String {
     let EligibleCounts { modes, captured, strict, .. } = audit.counts.eligible_only;
     let doubts = doubts(audit);
+    // Captured, and within the noise as in the data, though the figures say otherwise.
+    let may_be = |mode: &&AuditedMode| {
+        mode.mode.verdict != Verdict::Strict && mode.mode.borderline && mode.mode.may_be_strict
+    };
+    let may = audit.modes.iter().filter(may_be).count();
     let (noun, they_are) = if modes == 1 { ("mode", "it is") } else { ("modes", "they are") };
     if modes < audit.counts.modes && strict == modes {
         let all = match modes {
@@ -78,13 +88,20 @@ fn tally(audit: &SamplesAudit, collapsed: bool) -> String {
     match (captured, strict) {
         (0, _) => format!("0 of {modes} {noun} captured"),
         (_, 0) if collapsed => format!("0 of {modes} {noun} captured as {they_are} in the data"),
+        (_, 0) if modes == 1 && may == 1 => {
+            "1 of 1 mode captured; it is borderline whether as it is in the data".into()
+        }
         (_, 0) if modes == 1 => "1 of 1 mode captured, but not as it is in the data".into(),
         _ if strict == captured => {
             format!("{captured} of {modes} {noun} captured, as {they_are} in the data{doubts}")
         }
-        _ => format!(
-            "{captured} of {modes} modes captured, {strict} of them as they are in the data{doubts}"
-        ),
+        _ => {
+            let others = if may > 0 { format!(", and {may} may be") } else { String::new() };
+            format!(
+                "{captured} of {modes} modes captured, {strict} of them as they are in the \
+                 data{others}{doubts}"
+            )
+        }
     }
 }
 
@@ -164,13 +181,20 @@ impl Standing {
 }
 
 /// How the samples stand as a whole: good where every mode that can be judged is as in the data, bad
-/// where none is.
+/// where none is. Not judged either where those modes are less than half of the data, or every verdict
+/// is borderline.
 pub fn overall(audit: &SamplesAudit) -> Standing {
     let judged = audit.counts.eligible_only;
+    let modes = || audit.modes.iter().map(|audited| &audited.mode);
+    let eligible = || modes().filter(|mode| mode.verdict != Verdict::TooSmall);
+    let known = eligible().map(|mode| mode.weight).sum::<f64>() > 0.5;
+    let is_open = eligible().all(|mode| mode.borderline && mode.may_be_strict);
     if !audit.reference.trusted || judged.modes == 0 {
         return Standing::Unknown;
     }
     match judged.strict {
+        strict if strict == judged.modes && !known => Standing::Unknown,
+        _ if is_open => Standing::Unknown,
         0 => Standing::Bad,
         strict if strict == judged.modes => Standing::Good,
         _ => Standing::Fair,

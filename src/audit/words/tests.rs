@@ -59,9 +59,33 @@ fn samples_stand_as_their_modes_do() {
         let audit = SamplesAudit { counts: counts(2, strict), ..audit.clone() };
         assert_eq!(overall(&audit), standing);
     }
-    let mut doubted = audit;
+    let mut doubted = audit.clone();
     doubted.reference.trusted = false;
     assert_eq!(overall(&doubted), Standing::Unknown);
+    // Most of the data is in a mode that is too small to judge.
+    let mut small = SamplesAudit { counts: counts(2, 1), ..audit.clone() };
+    small.counts.eligible_only.modes = 1;
+    small.modes[1].mode.verdict = Verdict::TooSmall;
+    assert_eq!(overall(&small), Standing::Unknown);
+    small.modes[0].mode.weight = 0.6;
+    assert_eq!(overall(&small), Standing::Good);
+}
+
+#[test]
+fn verdicts_that_the_noise_leaves_open_are_neither_yes_nor_no() {
+    let mut open = SamplesAudit { counts: counts(2, 0), ..perfect() };
+    for audited in &mut open.modes {
+        audited.mode.verdict = Verdict::Shifted;
+        (audited.mode.borderline, audited.mode.may_be_strict) = (true, true);
+    }
+    assert_eq!(overall(&open), Standing::Unknown);
+    let line = "2 of 2 modes captured, 0 of them as they are in the data, and 2 may be";
+    assert!(headline(&open, None).starts_with(line), "{}", headline(&open, None));
+    // One of them is shifted beyond doubt.
+    open.modes[0].mode.may_be_strict = false;
+    assert_eq!(overall(&open), Standing::Bad);
+    let line = "2 of 2 modes captured, 0 of them as they are in the data, and 1 may be";
+    assert!(headline(&open, None).starts_with(line), "{}", headline(&open, None));
 }
 
 #[test]

@@ -147,9 +147,15 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
 
 /// The known name nearest to a mistyped one, for "did you mean" hints.
 ///
-/// Nearness is the Damerau–Levenshtein distance; names further than a third of their length are
-/// no suggestion.
+/// It is the only one that begins so, or else the nearest by the Damerau–Levenshtein distance; names
+/// further than a third of their length, or than the typed one is long, are no suggestion.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let known: Vec<&str> = known.into_iter().collect();
+    let begins = |name: &&&str| name.to_lowercase().starts_with(&typed.to_lowercase());
+    let mut longer = known.iter().filter(begins);
+    if let (false, Some(only), None) = (typed.is_empty(), longer.next(), longer.next()) {
+        return Some(only);
+    }
     let furthest = |name: &str| 1 + name.len() / 3;
     // The distance of long texts takes long, and is at least what their lengths differ by.
     let apart = |name: &str| typed.chars().count().abs_diff(name.chars().count());
@@ -159,7 +165,7 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|name| {
             (strsim::damerau_levenshtein(&typed.to_lowercase(), &name.to_lowercase()), name)
         })
-        .filter(|(distance, name)| *distance <= furthest(name))
+        .filter(|(distance, name)| *distance <= furthest(name).min(typed.chars().count()))
         .min()
         .map(|(_, name)| name)
 }

@@ -194,6 +194,15 @@ fn json_is_one_object_on_stdout() {
     }
 }
 
+/// A run of too few rows for most of what follows training is a finished one all the same.
+#[test]
+fn a_run_of_five_rows_can_be_reported_again() {
+    let place = Place::new();
+    place.write("my.csv", "a,b\n1,2\n2,1\n3,5\n5,3\n8,7\n");
+    place.succeed("run my.csv --backend cpu --epochs 2 --out run");
+    place.succeed("report run");
+}
+
 #[test]
 fn quiet_leaves_results_and_errors_only() {
     let place = Place::new();

@@ -27,8 +27,8 @@ use crate::run::{Progress, RunDir, interruptible, read_table};
 /// nothing is written.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  modescope audit --real data.csv --generated samples.csv
-  modescope audit --real data.csv --generated samples.csv --mixture mixture.json --out audit
+  modescope audit --real real.csv --generated samples.csv
+  modescope audit --real data.csv --labels component --generated samples.csv --mixture mixture.json --out audit
   modescope audit --real data.csv --labels species --generated mine.npy --json")]
 pub struct Arguments {
     /// Real rows: .csv, .parquet, .npy, or a folder of .parquet files

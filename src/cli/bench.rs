@@ -11,7 +11,7 @@ use super::progress::Display;
 use super::shared::BackendArgument;
 use crate::config::{Engine, word};
 use crate::device::{self, Chosen, guarded};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::run::Progress;
 use crate::workload::{WORKLOADS, Workload};
 
@@ -59,6 +59,10 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         .iter()
         .flat_map(|&backend| WORKLOADS.iter().map(move |workload| (workload, backend)));
     let total: usize = rows.map(|(workload, backend)| engines(workload, backend).len()).sum();
+    if total == 0 {
+        return Err(Error::input("no workload has this engine on this backend")
+            .help("fused trains on cpu and wgpu, autodiff on all"));
+    }
     let task = Display::new(output).begin("bench", total as u64);
     let mut lines = vec![row("workload", "steps/s", "samples/s", "engine", "backend")];
     let (mut figures, mut refused) = (Vec::new(), Vec::new());

@@ -9,13 +9,13 @@ use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{BackendArgument, TableArguments, check_target};
+use super::shared::{BackendArgument, TableArguments, check_target, trained_model};
+use crate::audit::words::counted;
 use crate::config::Backend;
 use crate::data::{check_table, dropped_note, read_chunks, write_rows};
 use crate::device::{self, guarded};
 use crate::error::{Error, Result};
 use crate::files::make_folder_of;
-use crate::model::SavedModel;
 use crate::run::Progress;
 use crate::vae::{Latents, Model};
 
@@ -47,7 +47,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
-    let saved = SavedModel::load(&arguments.run)?;
+    let saved = trained_model(&arguments.run)?;
     let (units, label) = (saved.card.architecture.latent, arguments.table.labels.as_deref());
     check_target(&arguments.out, &Latents::columns(units), label, arguments.force)?;
     // Before a folder is made for what would be written.
@@ -79,7 +79,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     if let Some(note) = dropped_note(dropped) {
         display.note(&format!("note: {note}"));
     }
-    let text = format!("{rows} rows: {}", arguments.out.display());
+    let text = format!("{}: {}", counted(rows, "row"), arguments.out.display());
     output.result(&text, &json!({ "rows": rows, "dropped": dropped, "file": arguments.out }));
     Ok(())
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::output::Output;
 use super::progress::Display;
 use super::shared::check_free;
+use crate::audit::words::counted;
 use crate::config::{MixtureCovariance, MixtureSettings, MixtureWeights};
 use crate::data::{Mixture, RowDraws, write_rows};
 use crate::error::{Error, Result};
@@ -95,8 +96,10 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     mixture.write(&truth)?;
     let (rows, columns) = (settings.rows, settings.dimensions);
     let text = format!(
-        "{rows} rows of {} components in {columns} columns\nData: {}\nTruth: {}",
-        mixture.components(),
+        "{} of {} in {}\nData: {}\nTruth: {}",
+        counted(rows, "row"),
+        counted(mixture.components(), "component"),
+        counted(columns, "column"),
         data.display(),
         truth.display()
     );

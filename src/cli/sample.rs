@@ -9,13 +9,13 @@ use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{BackendArgument, check_target};
+use super::shared::{BackendArgument, check_target, trained_model};
+use crate::audit::words::counted;
 use crate::config::Backend;
 use crate::data::write_rows;
 use crate::device::{self, guarded};
 use crate::error::Result;
 use crate::files::make_folder_of;
-use crate::model::SavedModel;
 use crate::random::{Generator, Stream};
 use crate::run::Progress;
 use crate::vae::{Model, check_samples};
@@ -54,7 +54,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
     check_samples(arguments.samples)?;
-    let saved = SavedModel::load(&arguments.run)?;
+    let saved = trained_model(&arguments.run)?;
     check_target(&arguments.out, &saved.card.columns, None, arguments.force)?;
     let further = Generator::new(saved.card.seed, Stream::FurtherSamples, 0);
     let seed = arguments.seed.unwrap_or_else(|| further.seed());
@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     };
     guarded(chosen.backend, write)?;
     drop(task);
-    let text = format!("{} rows: {}", arguments.samples, arguments.out.display());
+    let text = format!("{}: {}", counted(rows, "row"), arguments.out.display());
     output.result(&text, &json!({ "rows": arguments.samples, "file": arguments.out }));
     Ok(())
 }

@@ -12,10 +12,31 @@ use crate::data::writable;
 use crate::device::{adapters, automatic};
 use crate::error::{Error, Result};
 use crate::files::{check_writable, folder_of};
+use crate::model::SavedModel;
+use crate::run::RunDir;
 
 /// Parses the whole numbers that a setting can hold: TOML's integers from 0.
 pub fn count() -> RangedI64ValueParser<i64> {
     RangedI64ValueParser::new().range(0..)
+}
+
+/// The model in the folder of a run, or beside its `model.json`.
+///
+/// # Errors
+/// As [`SavedModel::load`], and where the folder is a file, or holds a run that is not trained yet.
+pub fn trained_model(folder: &Path) -> Result<SavedModel> {
+    let shown = folder.display();
+    if folder.is_file() {
+        return Err(Error::input(format!("{shown} is a file, no run"))
+            .help("name the folder that holds model.json and model.safetensors"));
+    }
+    let is_unfinished =
+        || folder.join(RunDir::CONFIG).is_file() && !folder.join(SavedModel::CARD).exists();
+    SavedModel::load(folder).map_err(|error| match is_unfinished() {
+        true => Error::input(format!("{shown} is unfinished: it has no {}", SavedModel::CARD))
+            .help(format!("`modescope run --resume --out {shown}` finishes it")),
+        false => error,
+    })
 }
 
 /// Where to compute.

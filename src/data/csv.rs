@@ -100,7 +100,7 @@ pub(super) fn read<'a>(file: File, target: Target<'a>) -> Result<Rows<'a>> {
         }
         let (file, place, cells) = (path.display(), place(), record.len());
         Err(Error::input(format!("{file}, {place}: {width} cells expected, {cells} found"))
-            .help(uneven_help([&first, record])))
+            .help(uneven_help([&first, record], cells > width)))
     };
     if headless {
         push(&first)?;
@@ -162,12 +162,13 @@ fn several_numbers(record: &StringRecord, features: &[usize]) -> Option<&'static
 }
 
 /// What to do about a line that has not as many cells as the first.
-fn uneven_help(lines: [&StringRecord; 2]) -> &'static str {
+fn uneven_help(lines: [&StringRecord; 2], has_more: bool) -> &'static str {
     let is_comment =
         |line: &StringRecord| line.get(0).is_some_and(|cell| cell.trim_start().starts_with('#'));
     match lines.into_iter().any(is_comment) {
         true => "comment lines are not read: take out those that begin with #",
-        false => "put cells that contain the separator in double quotes",
+        false if has_more => "put cells that contain the separator in double quotes",
+        false => "is the file whole? cells without a value stay between two separators",
     }
 }
 

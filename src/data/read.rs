@@ -162,6 +162,8 @@ impl Format {
                 path.display()
             ))
             .help("build it with `cargo build --release --features parquet`, or convert to .csv")),
+            "npz" => Err(Error::input(format!("{}: this is an archive of arrays", path.display()))
+                .help("save the one array alone, with numpy.save")),
             _ => Err(Error::input(format!(
                 "{}: the name of a data file must end in .csv, .parquet or .npy",
                 path.display()

@@ -180,8 +180,11 @@ impl RunDir {
     /// # Errors
     /// The first file that is missing or empty.
     pub fn check_finished(&self) -> Result<()> {
-        let needed = [Self::HISTORY, Self::SAMPLES, Self::LATENTS, Self::TSNE, Self::AUDIT];
-        match needed.iter().find(|name| !self.is_filled(name)) {
+        let needed = [Self::HISTORY, Self::SAMPLES, Self::LATENTS, Self::AUDIT];
+        let lacking = needed.into_iter().find(|name| !self.is_filled(name));
+        // Of too few rows to lay out it is empty.
+        let without = (!self.file(Self::TSNE).is_file()).then_some(Self::TSNE);
+        match lacking.or(without) {
             Some(name) => {
                 let folder = self.path.display();
                 Err(Error::input(format!(

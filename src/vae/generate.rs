@@ -277,7 +277,7 @@ impl Model {
             let chunk = scaling.invert(decoded.view());
             match chunk.iter().all(|value| value.is_finite()) {
                 true => Ok(chunk),
-                false => Err(Error::failed("the model generates values that are not finite")
+                false => Err(Error::diverged("the model generates values that are not finite")
                     .help("train again with a lower training.learning_rate")),
             }
         };

@@ -255,9 +255,9 @@ fn a_folder_without_a_model() {
         refused(&place, &format!("report {run}"), &[run, "no run"]);
     }
     let place = trained();
-    for file in ["model.safetensors", "model.json"] {
+    for (file, what) in [("model.safetensors", "no such file"), ("model.json", "unfinished")] {
         std::fs::remove_file(place.path("run").join(file)).unwrap();
-        refused(&place, "sample run --backend cpu --out out.csv", &[file, "no such file"]);
+        refused(&place, "sample run --backend cpu --out out.csv", &[file, what]);
         std::fs::create_dir(place.path("run").join(file)).unwrap();
         refused(&place, "sample run --backend cpu --out out.csv", &[file, "folder"]);
     }

@@ -88,6 +88,8 @@ pub struct ModelEvidence<'a> {
     pub noise: Option<&'a [f64]>,
     /// The ledger of the same samples with that noise, where it was left out.
     pub with_noise: Option<&'a Judged>,
+    /// Whether columns of different units have one scale, which hides the narrow ones.
+    pub one_scale: bool,
     /// Whether the prior was fitted to the posterior after training.
     pub refitted: bool,
     /// The held-out bound by epoch, in nats a row; may be empty.
@@ -251,7 +253,10 @@ impl ModelEvidence<'_> {
             true => " or more latent units (model.latent)",
             false => "",
         };
-        let remedy = format!("Try more epochs {EPOCHS}, wider layers (model.hidden){units}.");
+        let remedy = match self.one_scale && self.noise.is_some() {
+            true => "Try --set data.scaling=z-score.".into(),
+            false => format!("Try more epochs {EPOCHS}, wider layers (model.hidden){units}."),
+        };
         Some(Cause { kind: CauseKind::OverSmoothing, evidence, remedy: Some(remedy) })
     }
 

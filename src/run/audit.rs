@@ -23,8 +23,8 @@ use crate::audit::reference::Kind;
 use crate::audit::samples::{Audited, Compared, Options, Samples, audit, check_rows, ticks};
 use crate::audit::structure::MOST_COMPONENTS;
 use crate::audit::subset::subset;
-use crate::config::Recipe;
-use crate::data::{ReadOptions, Table};
+use crate::config::{Recipe, ScalingKind};
+use crate::data::{ReadOptions, Table, mixed_spreads};
 use crate::error::{self, Error, Result};
 use crate::files::write_bytes;
 use crate::model::SavedModel;
@@ -65,6 +65,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             latent: &latent,
             posterior,
             noise: noise.as_deref(),
+            one_scale: context.plan.settings.data.scaling == ScalingKind::Rms
+                && mixed_spreads(context.dataset.training.rows()).is_some(),
             refitted: context.plan.settings.model.refit_prior,
             with_noise: other_noise.as_ref().filter(|_| !noisy),
             bounds: &bounds,

@@ -93,6 +93,7 @@ struct Model {
     bounds: Vec<f64>,
     recipe: Option<&'static str>,
     refitted: bool,
+    one_scale: bool,
     /// The mode in the same samples with noise, where it was left out.
     with_noise: Option<Mode>,
 }
@@ -109,6 +110,7 @@ impl Model {
             bounds: vec![],
             recipe: None,
             refitted: false,
+            one_scale: false,
             with_noise: None,
         }
     }
@@ -121,6 +123,7 @@ impl Model {
             posterior: &posterior,
             with_noise: with_noise.as_ref(),
             refitted: self.refitted,
+            one_scale: self.one_scale,
             noise: self.noise.as_deref(),
             bounds: &self.bounds,
             recipe: self.recipe,
@@ -227,6 +230,9 @@ fn noise_as_wide_as_the_mode_smooths_it_over() {
         "along the mode's own axes the observation noise is 2.2 times as wide as the mode itself"
     );
     assert!(cause.remedy.unwrap().ends_with("or more latent units (model.latent)."));
+    // Scales come first where they differ: no more epochs would help.
+    let model = Model { one_scale: true, ..model };
+    assert_eq!(model.cause(&shifted()).remedy.unwrap(), "Try --set data.scaling=z-score.");
     // A constant column is no room to spare.
     let model = Model { noise: Some(vec![1.3, 0.0]), ..Model::unsuspicious() };
     assert_eq!(model.kind(&shifted()), CauseKind::OverSmoothing);

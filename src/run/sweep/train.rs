@@ -1,5 +1,6 @@
 //! Training the members of a shard, and judging what they generate.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -76,11 +77,11 @@ impl Sweep {
         let ledger = self.ledger(dataset, progress, interrupt)?;
         let bench = Bench { sweep: self, dataset, device, progress, interrupt, ledger };
         for (number, group) in groups.iter().enumerate() {
-            let name = match groups.len() {
-                1 => "training".to_owned(),
-                several => format!("training group {} of {several}", number + 1),
+            let which = match groups.len() {
+                1 => String::new(),
+                several => format!(" group {} of {several}", number + 1),
             };
-            bench.group(&name, group, &mut |record| {
+            bench.group(&which, group, &mut |record| {
                 file.members.push(record);
                 file.write(dir)
             })?;
@@ -138,10 +139,11 @@ fn shared_settings(settings: &Settings) -> Settings {
 }
 
 impl Bench<'_> {
-    /// Trains members that can be trained together, judges them and gives each to `keep`.
+    /// Trains members that can be trained together, judges them and gives each to `keep`. `which` of
+    /// the groups it is stands behind what is being done.
     fn group(
         &self,
-        name: &str,
+        which: &str,
         members: &[usize],
         keep: &mut dyn FnMut(MemberRecord) -> Result<()>,
     ) -> Result<()> {
@@ -161,15 +163,30 @@ impl Bench<'_> {
             rows: rows.view(),
             held_out: held_out.view(),
         };
-        let task = self.progress.begin(name, (job.step_count() * members.len()) as u64);
-        let message = format!("{} members", members.len());
-        let mut on_steps = |steps| task.update(steps as u64, &message);
-        let start = |index: usize| self.start(members[index], &rows);
         let count = members.len();
+        let steps = (job.step_count() * count) as u64;
+        let training = RefCell::new(Some(self.progress.begin(&format!("training{which}"), steps)));
+        let message = format!("{count} members");
+        let mut on_steps = |steps| {
+            if let Some(task) = &*training.borrow() {
+                task.update(steps as u64, &message);
+            }
+        };
+        let start = |index: usize| self.start(members[index], &rows);
+        let mut judging = None;
+        let mut judged = 0;
         train_members(job, count, &start, self.interrupt, &mut on_steps, &mut |index, trained| {
+            // They come when all are trained.
+            training.take();
+            let task = judging.get_or_insert_with(|| {
+                self.progress.begin(&format!("judging{which}"), count as u64)
+            });
             let member = members[index];
             let score = trained.map(|trained| self.judge(member, trained)).transpose()?;
-            keep(MemberRecord { member, seed: self.sweep.member(member).1, score })
+            keep(MemberRecord { member, seed: self.sweep.member(member).1, score })?;
+            judged += 1;
+            task.update(judged, "");
+            Ok(())
         })
     }
 

@@ -79,7 +79,14 @@ impl Error {
 
     /// An operating-system error while doing something (`"reading"`, `"writing"`) to a path.
     pub fn io(doing: &str, path: &Path, error: std::io::Error) -> Self {
-        Self::failed(format!("{doing} {}: {error}", path.display()))
+        let said = Self::failed(format!("{doing} {}: {error}", path.display()));
+        match error.kind() {
+            std::io::ErrorKind::PermissionDenied => {
+                said.help("choose a place that you may write to")
+            }
+            std::io::ErrorKind::StorageFull => said.help("make room on the disk"),
+            _ => said,
+        }
     }
 
     /// A file of ours that cannot be used any more.

@@ -37,7 +37,7 @@ pub fn write_atomically(
     // The mode is masked by the umask, as for a file made by `File::create`.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.prefix(UNFINISHED).tempfile_in(folder).map_err(io)?;
+    let mut file = builder.prefix(UNFINISHED).tempfile_in(folder).map_err(|e| io(unnamed(e)))?;
     let mut buffer = BufWriter::new(file.as_file_mut());
     write(&mut buffer)?;
     buffer.flush().map_err(io)?;
@@ -202,5 +202,10 @@ pub fn check_writable(path: &Path) -> Result<()> {
     check_folder(path)?;
     let there = path.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
     let begun = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(there);
-    begun.map(drop).map_err(|error| Error::io("writing into", there, error))
+    begun.map(drop).map_err(|error| Error::io("writing into", there, unnamed(error)))
+}
+
+/// The error without the name of the temporary file, which tells nobody anything.
+fn unnamed(error: std::io::Error) -> std::io::Error {
+    error.kind().into()
 }

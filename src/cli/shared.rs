@@ -72,13 +72,13 @@ pub struct SettingsArguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub assignments: Vec<String>,
     /// Seed of every random draw [default: 1]
-    #[arg(long, value_name = "N", value_parser = count())]
+    #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true)]
     pub seed: Option<i64>,
     /// Passes over the data [default: the recipe's]
-    #[arg(long, value_name = "N", value_parser = count())]
+    #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true)]
     pub epochs: Option<i64>,
     /// Rows to visit in all passes together, in place of --epochs: may be less than one pass
-    #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "epochs")]
+    #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true, conflicts_with = "epochs")]
     pub rows: Option<i64>,
     /// Who takes the training steps [default: auto]
     #[arg(long, value_enum)]

@@ -49,9 +49,9 @@ impl Settings {
             set(&mut merged, key, value.clone())?;
         }
         merged.insert("recipe".into(), recipe.name.into());
-        let settings: Self = merged.try_into().map_err(|error| {
-            Error::input(format!("settings: {}", error.to_string().trim_end())).help(HELP)
-        })?;
+        let settings: Self = merged
+            .try_into()
+            .map_err(|error| Error::input(format!("settings: {}", in_words(&error))).help(HELP))?;
         settings.validate()?;
         Ok(settings)
     }
@@ -60,13 +60,27 @@ impl Settings {
 const HELP: &str = "`modescope recipes NAME` prints a recipe; docs/handbook/parameters.md has every \
                     setting and its values";
 
+/// What is wrong with a value, without the names that Rust has for kinds of them.
+fn in_words(error: &toml::de::Error) -> String {
+    let names = [
+        ("expected f64", "expected a number"),
+        ("expected u64", "expected a whole number from 0"),
+        ("expected usize", "expected a whole number from 0"),
+        ("expected a sequence", "expected a list, such as [128]"),
+        ("type: sequence", "type: a list"),
+        ("type: map", "type: a table"),
+    ];
+    let message = error.to_string().trim_end().to_owned();
+    names.iter().fold(message, |message, (from, to)| message.replace(from, to))
+}
+
 /// Reads `--config FILE` and checks its keys on their own, so that errors carry its lines.
 ///
 /// A run's own `config.toml` serves too: its table `run` records what was decided and sets nothing.
 fn read_file(path: &Path) -> Result<Table> {
     let text = input::toml(path)?;
     let place = |error: toml::de::Error| {
-        Error::input(format!("{}: {}", path.display(), error.to_string().trim_end())).help(HELP)
+        Error::input(format!("{}: {}", path.display(), in_words(&error))).help(HELP)
     };
     let mut table: Table = text.parse().map_err(place)?;
     if table.remove("run").is_none() {

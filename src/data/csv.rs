@@ -18,7 +18,7 @@ use self::number::plain_decimal;
 use self::raw::{Survey, delimiter, line, only_first_line_quoted, survey};
 use super::ReadOptions;
 use super::choice::{Choice, check_width, in_one_line, positional};
-use super::rows::{Cell, Flaw, NO_ROWS, Number, Rows, Target};
+use super::rows::{Cell, Flaw, NO_ROWS, Number, Rows, Target, narrow};
 use crate::error::{Error, Result};
 
 /// How files begin that are taken for CSV, and what they are.
@@ -187,7 +187,12 @@ fn parse(cell: &str) -> Cell {
         Err(_) if MISSING.iter().any(|marker| cell.eq_ignore_ascii_case(marker)) => {
             Err(Flaw::Missing(cell.into()))
         }
-        Err(_) => Err(Flaw::Text(cell.into())),
+        // As other formats have them, and as pandas writes them.
+        Err(_) => match cell.to_ascii_lowercase().as_str() {
+            "true" => narrow(1.0),
+            "false" => narrow(0.0),
+            _ => Err(Flaw::Text(cell.into())),
+        },
     }
 }
 

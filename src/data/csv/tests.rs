@@ -319,3 +319,9 @@ fn wide_records_are_refused_wherever_they_are() {
     let table = load(format!("\"{name}\",b\n1,2\n"), &ReadOptions::default()).unwrap().table;
     assert_eq!(table.columns()[0].len(), 200_000);
 }
+
+#[test]
+fn true_and_false_are_numbers_as_in_other_formats() {
+    let table = table("a,b\n1,True\n2,false\n3, TRUE \n");
+    assert_eq!(table.rows().column(1).to_vec(), [1.0, 0.0, 1.0]);
+}

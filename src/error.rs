@@ -15,7 +15,7 @@ pub enum Kind {
     Failed,
     /// Bad usage or bad input: a file, an option, a setting. Exit code 2.
     Input,
-    /// Training produced a number that is not finite. Exit code 3.
+    /// Training, or a model, produced a number that is not finite. Exit code 3.
     Diverged,
     /// A graphics device failed, or cannot do the job. Exit code 1.
     Device,
@@ -62,7 +62,7 @@ impl Error {
         Self::new(Kind::Failed, message)
     }
 
-    /// Training left the finite numbers.
+    /// Training, or what a model generates, left the finite numbers.
     pub fn diverged(message: impl Into<String>) -> Self {
         Self::new(Kind::Diverged, message)
     }
@@ -81,9 +81,7 @@ impl Error {
     pub fn io(doing: &str, path: &Path, error: std::io::Error) -> Self {
         let said = Self::failed(format!("{doing} {}: {error}", path.display()));
         match error.kind() {
-            std::io::ErrorKind::PermissionDenied => {
-                said.help("choose a place that you may write to")
-            }
+            std::io::ErrorKind::PermissionDenied => said.help("check who may read and write there"),
             std::io::ErrorKind::StorageFull => said.help("make room on the disk"),
             _ => said,
         }
@@ -172,7 +170,7 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|name| {
             (strsim::damerau_levenshtein(&typed.to_lowercase(), &name.to_lowercase()), name)
         })
-        .filter(|(distance, name)| *distance <= furthest(name).min(typed.chars().count()))
+        .filter(|(distance, name)| *distance <= furthest(name) && *distance < typed.chars().count())
         .min()
         .map(|(_, name)| name)
 }

@@ -205,7 +205,9 @@ pub fn check_writable(path: &Path) -> Result<()> {
     begun.map(drop).map_err(|error| Error::io("writing into", there, unnamed(error)))
 }
 
-/// The error without the name of the temporary file, which tells nobody anything.
+/// The error without the name of the temporary file, which tempfile puts behind it.
 fn unnamed(error: std::io::Error) -> std::io::Error {
-    error.kind().into()
+    let text = error.to_string();
+    let what = text.split(" at path ").next().unwrap_or_default();
+    std::io::Error::new(error.kind(), what)
 }

@@ -328,3 +328,20 @@ fn a_generator_that_repeats_its_rows_is_told_so() {
     let last = "All of the generated rows are copies of real ones.";
     assert!(ran.stdout.trim_end().ends_with(last), "{}", ran.stdout);
 }
+
+/// Rows of a few categories repeat by themselves.
+#[test]
+fn honest_draws_of_categories_are_no_copies() {
+    let place = Place::new();
+    let rows = |seed: usize| {
+        let row = |i: usize| {
+            let mixed = (i + seed).wrapping_mul(2_654_435_761) >> 7;
+            format!("{},{}", mixed % 4, mixed / 4 % 3)
+        };
+        (0..600).map(row).fold("a,b".to_owned(), |text, row| format!("{text}\n{row}"))
+    };
+    place.write("real.csv", rows(0));
+    place.write("generated.csv", rows(1000));
+    let ran = place.succeed(FITTED);
+    assert!(!ran.stdout.contains("copies"), "{}", ran.stdout);
+}

@@ -479,3 +479,26 @@ mod unix {
         assert_eq!(resumed.stop("-TERM").code(), Some(130));
     }
 }
+
+/// What was left out stays left out, and what a run has kept is kept, whatever is decided today.
+#[test]
+fn a_run_goes_on_with_the_columns_that_it_recorded() {
+    let place = Place::new();
+    let text = common::two_groups(&["a", "b"], 60).replace("\"b\"", "\"b\",\"flat\"");
+    let text = text.replace(",left", ",7,left").replace(",right", ",7,right");
+    place.write("my.csv", &text);
+    let columns =
+        |run: &str| place.read(format!("{run}/samples.csv")).lines().next().unwrap().to_owned();
+    place.succeed(&format!("train my.csv --labels kind --out left {QUICK}"));
+    place.succeed("run --resume --out left");
+    assert_eq!(columns("left"), "a,b");
+    // As a run that knew nothing of it has recorded it.
+    place.succeed(&format!("train my.csv --columns a,b,flat --labels kind --out kept {QUICK}"));
+    let config = place.read("kept/config.toml");
+    let named = config.lines().find(|line| line.starts_with("columns = ")).unwrap();
+    place.write("kept/config.toml", config.replace(&format!("{named}\n"), ""));
+    place.succeed("run --resume --out kept");
+    assert_eq!(columns("kept"), "a,b,flat");
+    place.succeed("report kept");
+    place.succeed("run my.csv --resume --out kept");
+}

@@ -97,11 +97,13 @@ impl Findings {
         }
     }
 
-    /// How the model stands as a whole: good where every mode that can be judged is as in the data and
-    /// the rows were not learned by heart, bad where no mode is.
+    /// How the model stands as a whole: as [`words::overall`] has it, but no better than fair where the
+    /// rows were learned by heart or are repeated.
     pub fn standing(&self) -> Standing {
+        let repeats =
+            self.overfitting.is_some() || self.samples.as_ref().and_then(copied).is_some();
         match self.samples.as_ref().map_or(Standing::Unknown, words::overall) {
-            Standing::Good if self.overfitting.is_some() => Standing::Fair,
+            Standing::Good if repeats => Standing::Fair,
             standing => standing,
         }
     }
@@ -112,12 +114,13 @@ impl Findings {
     }
 }
 
-/// The share of generated rows that are copies of real ones, where fresh real rows have clearly fewer.
+/// The share of generated rows that are copies of real ones, where that is clearly more than twice what
+/// fresh real rows have: these may have been looked up among half of the rows.
 fn copied(samples: &SamplesAudit) -> Option<String> {
     let copies = samples.metrics.copies;
     let [lowest, _] = copies.generated.interval;
     let [_, of_fresh] = copies.real.interval;
-    (lowest > LEAST_COPIES.max(of_fresh)).then(|| match copies.generated.value {
+    (lowest > LEAST_COPIES.max(2.0 * of_fresh)).then(|| match copies.generated.value {
         1.0 => "All".into(),
         share => format!("{:.1}%", 100.0 * share),
     })

@@ -44,7 +44,7 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
     if judged.modes < modes {
         line.push_str(&format!(" ({} of {modes} too small to judge)", modes - judged.modes));
     }
-    if judged.modes < modes && judged.strict == judged.modes {
+    if judged.modes < modes && judged.strict == judged.modes || is_open(audit) {
         return format!("{line}.");
     }
     let cause = cause.filter(|cause| cause.kind != CauseKind::CannotTell);
@@ -73,10 +73,10 @@ fn tally(audit: &SamplesAudit, collapsed: bool) -> String {
     let EligibleCounts { modes, captured, strict, .. } = audit.counts.eligible_only;
     let doubts = doubts(audit);
     // Captured, and within the noise as in the data, though the figures say otherwise.
-    let may_be = |mode: &&AuditedMode| {
-        mode.mode.verdict != Verdict::Strict && mode.mode.borderline && mode.mode.may_be_strict
+    let may_be = |mode: &&Mode| {
+        mode.verdict != Verdict::Strict && mode.captured() && mode.borderline && mode.may_be_strict
     };
-    let may = audit.modes.iter().filter(may_be).count();
+    let may = eligible(audit).filter(may_be).count();
     let (noun, they_are) = if modes == 1 { ("mode", "it is") } else { ("modes", "they are") };
     if modes < audit.counts.modes && strict == modes {
         let all = match modes {
@@ -89,17 +89,21 @@ fn tally(audit: &SamplesAudit, collapsed: bool) -> String {
         (0, _) => format!("0 of {modes} {noun} captured"),
         (_, 0) if collapsed => format!("0 of {modes} {noun} captured as {they_are} in the data"),
         (_, 0) if modes == 1 && may == 1 => {
-            "1 of 1 mode captured; it is borderline whether as it is in the data".into()
+            "1 of 1 mode captured, and it may be as it is in the data".into()
         }
         (_, 0) if modes == 1 => "1 of 1 mode captured, but not as it is in the data".into(),
         _ if strict == captured => {
             format!("{captured} of {modes} {noun} captured, as {they_are} in the data{doubts}")
         }
         _ => {
-            let others = if may > 0 { format!(", and {may} may be") } else { String::new() };
+            let others = match (may, strict) {
+                (0, _) => String::new(),
+                (_, 0) => format!("; {may} may be"),
+                _ => format!("; {may} more may be"),
+            };
             format!(
                 "{captured} of {modes} modes captured, {strict} of them as they are in the \
-                 data{others}{doubts}"
+                 data{doubts}{others}"
             )
         }
     }
@@ -181,24 +185,30 @@ impl Standing {
 }
 
 /// How the samples stand as a whole: good where every mode that can be judged is as in the data, bad
-/// where none is. Not judged either where those modes are less than half of the data, or every verdict
-/// is borderline.
+/// where none is or may be. Not judged where those modes are less than half of the data, or every
+/// verdict is open.
 pub fn overall(audit: &SamplesAudit) -> Standing {
     let judged = audit.counts.eligible_only;
-    let modes = || audit.modes.iter().map(|audited| &audited.mode);
-    let eligible = || modes().filter(|mode| mode.verdict != Verdict::TooSmall);
-    let known = eligible().map(|mode| mode.weight).sum::<f64>() > 0.5;
-    let is_open = eligible().all(|mode| mode.borderline && mode.may_be_strict);
-    if !audit.reference.trusted || judged.modes == 0 {
+    let known: f64 = eligible(audit).map(|mode| mode.weight).sum();
+    if !audit.reference.trusted || judged.modes == 0 || known < 0.5 || is_open(audit) {
         return Standing::Unknown;
     }
     match judged.strict {
-        strict if strict == judged.modes && !known => Standing::Unknown,
-        _ if is_open => Standing::Unknown,
-        0 => Standing::Bad,
         strict if strict == judged.modes => Standing::Good,
+        0 if !eligible(audit).any(|mode| mode.may_be_strict) => Standing::Bad,
         _ => Standing::Fair,
     }
+}
+
+/// The modes that can be judged.
+fn eligible(audit: &SamplesAudit) -> impl Iterator<Item = &Mode> {
+    let modes = audit.modes.iter().map(|audited| &audited.mode);
+    modes.filter(|mode| mode.verdict != Verdict::TooSmall)
+}
+
+/// Whether no verdict is certain: each may be strict, and another.
+fn is_open(audit: &SamplesAudit) -> bool {
+    eligible(audit).all(|mode| mode.borderline && mode.may_be_strict)
 }
 
 /// Where the modes of a fitted reference lie, one line a mode; nothing where they are known by name.

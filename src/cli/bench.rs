@@ -60,7 +60,9 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         .flat_map(|&backend| WORKLOADS.iter().map(move |workload| (workload, backend)));
     let total: usize = rows.map(|(workload, backend)| engines(workload, backend).len()).sum();
     if total == 0 {
-        return Err(Error::input("no workload has this engine on this backend")
+        let engine =
+            arguments.engine.map_or_else(String::new, |engine| format!(" {}", word(engine)));
+        return Err(Error::input(format!("no workload has the engine{engine} on this backend"))
             .help("fused trains on cpu and wgpu, autodiff on all"));
     }
     let task = Display::new(output).begin("bench", total as u64);

@@ -38,14 +38,14 @@ pub struct Arguments {
     #[command(flatten)]
     pub job: Job,
     /// Rows to generate
-    #[arg(long, value_name = "N", value_parser = count())]
+    #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true)]
     samples: Option<i64>,
     /// Let samples be the decoder's mean alone, without the likelihood's noise; the report says what
     /// that costs
     #[arg(long)]
     mean: bool,
     /// Train this often from different weights and keep what is best on the held-out rows
-    #[arg(long, value_name = "M", value_parser = count())]
+    #[arg(long, value_name = "M", value_parser = count(), allow_negative_numbers = true)]
     restarts: Option<i64>,
     /// Also what takes longest: for a generated mixture, what training on 10 000 rows would change
     #[arg(long)]
@@ -136,7 +136,8 @@ impl Job {
         let watch = (&display as &dyn Progress, &*interrupt);
         let dataset = match (&self.data, &earlier) {
             (None, Some((folder, plan))) => Dataset::load(folder, plan, watch)?,
-            (data, _) => Dataset::prepare(data.as_deref(), &settings, watch)?,
+            (Some(path), Some((_, plan))) => Dataset::again(path, plan, &settings, watch)?,
+            (data, None) => Dataset::prepare(data.as_deref(), &settings, watch)?,
         };
         // A run goes on where it began, or where it was moved to when a graphics device failed.
         let began = earlier.as_ref().map(|(_, plan)| plan.decided.backend);

@@ -20,7 +20,7 @@ pub fn count() -> RangedI64ValueParser<i64> {
     RangedI64ValueParser::new().range(0..)
 }
 
-/// The model in the folder of a run, or beside its `model.json`.
+/// The model in the folder of a run, or in one that has its two files alone.
 ///
 /// # Errors
 /// As [`SavedModel::load`], and where the folder is a file, or holds a run that is not trained yet.
@@ -93,7 +93,8 @@ pub struct SettingsArguments {
 /// Options of every command that reads a table.
 #[derive(Args)]
 pub struct TableArguments {
-    /// Feature columns by name, in this order [default: all but the label; of encode the model's]
+    /// Feature columns by name, in this order [default: all but the label, to train on those that vary;
+    /// of encode the model's]
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     pub columns: Option<Vec<String>>,
     /// A column that is a label and no feature

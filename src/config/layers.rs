@@ -66,7 +66,7 @@ fn in_words(error: &toml::de::Error) -> String {
         ("expected f64", "expected a number"),
         ("expected u64", "expected a whole number from 0"),
         ("expected usize", "expected a whole number from 0"),
-        ("expected a sequence", "expected a list, such as [128]"),
+        ("expected a sequence", "expected a list in brackets"),
         ("type: sequence", "type: a list"),
         ("type: map", "type: a table"),
     ];

@@ -56,7 +56,7 @@ pub struct DataSettings {
     /// Share of the rows kept out of training, in [0, 0.9]; a generated mixture draws fresh rows
     /// instead.
     pub held_out: f64,
-    /// Feature columns by name, or all that are not the label.
+    /// Feature columns by name, or all that are not the label and not constant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
     /// A column that is a label and no feature.

@@ -18,7 +18,7 @@ use self::number::plain_decimal;
 use self::raw::{Survey, delimiter, line, only_first_line_quoted, survey};
 use super::ReadOptions;
 use super::choice::{Choice, check_width, in_one_line, positional};
-use super::rows::{Cell, Flaw, NO_ROWS, Number, Rows, Target, narrow};
+use super::rows::{Cell, Flaw, NO_ROWS, Number, Rows, Target};
 use crate::error::{Error, Result};
 
 /// How files begin that are taken for CSV, and what they are.
@@ -126,8 +126,9 @@ fn is_data(
     if is_count_of_columns(first) {
         return false;
     }
-    let is_number = |cell: &str| parse(cell).is_ok();
-    let is_text = |cell: &str| matches!(parse(cell), Err(Flaw::Text(_)));
+    // A boolean may be the name of a column: that of a table of counts by yes and no.
+    let is_number = |cell: &str| boolean(cell).is_none() && parse(cell).is_ok();
+    let is_text = |cell: &str| boolean(cell).is_some() || matches!(parse(cell), Err(Flaw::Text(_)));
     let features = match Choice::new(path, &positional(first.len()), options) {
         Ok(choice) => choice.features,
         Err(_) => (0..first.len()).collect(),
@@ -187,13 +188,15 @@ fn parse(cell: &str) -> Cell {
         Err(_) if MISSING.iter().any(|marker| cell.eq_ignore_ascii_case(marker)) => {
             Err(Flaw::Missing(cell.into()))
         }
-        // As other formats have them, and as pandas writes them.
-        Err(_) => match cell.to_ascii_lowercase().as_str() {
-            "true" => narrow(1.0),
-            "false" => narrow(0.0),
-            _ => Err(Flaw::Text(cell.into())),
-        },
+        Err(_) => boolean(cell).ok_or_else(|| Flaw::Text(cell.into())),
     }
+}
+
+/// A boolean, as pandas writes it: 1 or 0, as in other formats.
+fn boolean(cell: &str) -> Option<Number> {
+    let number = |kept: f32| Number { kept, written: f64::from(kept) };
+    let is = |word: &str| cell.trim().eq_ignore_ascii_case(word);
+    if is("true") { Some(number(1.0)) } else { is("false").then(|| number(0.0)) }
 }
 
 /// Where a record starts; the csv crate counts empty lines before it to the record.

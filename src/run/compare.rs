@@ -84,7 +84,7 @@ fn rows(plan: &Plan) -> Value {
     let settings = &plan.settings;
     let source = match &plan.decided.source {
         Source::Mixture => json!(settings.mixture),
-        Source::File { hash, .. } => json!(hash),
+        file @ Source::File { .. } => file.identity(),
     };
     let data = DataSettings { scaling: ScalingKind::Auto, ..settings.data.clone() };
     json!([source, settings.seed, data])

@@ -85,12 +85,20 @@ impl Dataset {
     /// Where the file cannot be used, the mixture cannot be generated, or an interrupt.
     pub fn prepare(path: Option<&Path>, settings: &Settings, watch: Watch) -> Result<Self> {
         match path {
-            Some(path) => Self::from_file(path, settings, true, watch),
+            Some(path) => Self::from_file(path, settings, (None, true), watch),
             None => {
                 let mixture = Mixture::generate(&settings.mixture, settings.seed)?;
                 Ok(Self::from_mixture(mixture, settings))
             }
         }
+    }
+
+    /// Reads `path`, which is named for a run that goes on, with the columns that the run recorded.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn again(path: &Path, plan: &Plan, settings: &Settings, watch: Watch) -> Result<Self> {
+        Self::from_file(path, settings, (Some(&plan.decided.source), true), watch)
     }
 
     fn from_mixture(mixture: Mixture, settings: &Settings) -> Self {
@@ -107,11 +115,11 @@ impl Dataset {
         }
     }
 
-    /// Of the file that the data come in by, or of the run's copy.
+    /// Of the file that the data come in by, or of the run's copy, and what is recorded of it.
     fn from_file(
         path: &Path,
         settings: &Settings,
-        is_original: bool,
+        (recorded, is_original): (Option<&Source>, bool),
         watch: Watch,
     ) -> Result<Self> {
         let options = ReadOptions {
@@ -133,7 +141,7 @@ impl Dataset {
             let held_out = held_out.select(&split(held_out.len(), 0.0, seed).0);
             let training = table.select(&training_rows);
             check_trainable(path, &training, dropped)?;
-            // What is constant in a sample may not be elsewhere.
+            // They are read from the files as they are, pass by pass.
             let (mixture, source) = (None, source(hash, dropped, Vec::new()));
             let streamed = InFiles { streamed: Arc::new(streamed), rows: sample_rows };
             let streamed = Some(streamed);
@@ -148,7 +156,10 @@ impl Dataset {
             });
         }
         let Loaded { mut table, dropped, hash, .. } = read_table(path, &options, watch.1)?;
-        let constant = left_out(&table, &settings.data);
+        let constant = match recorded {
+            Some(Source::File { constant, .. }) => constant.clone(),
+            Some(Source::Mixture) | None => left_out(&table, &settings.data),
+        };
         if !constant.is_empty() {
             let varying = table.columns().iter().filter(|name| !constant.contains(name));
             table = table.with_columns(&varying.cloned().collect::<Vec<_>>());
@@ -200,7 +211,8 @@ impl Dataset {
         let source = plan.decided.source.clone();
         if is_as_left(RunDir::DATA) {
             let copy = folder.join(RunDir::DATA);
-            return Ok(Self { source, ..Self::from_file(&copy, &plan.settings, false, watch)? });
+            let dataset = Self::from_file(&copy, &plan.settings, (Some(&source), false), watch)?;
+            return Ok(Self { source, ..dataset });
         }
         if !path.exists() {
             let (copy, file, folder) =
@@ -217,7 +229,7 @@ impl Dataset {
                 ),
             ));
         }
-        let dataset = Self::from_file(path, &plan.settings, true, watch)?;
+        let dataset = Self::from_file(path, &plan.settings, (Some(&source), true), watch)?;
         match dataset.source.identity() == source.identity() {
             true => Ok(Self { source, ..dataset }),
             false => Err(Error::input(format!("{} has changed since the run", path.display()))

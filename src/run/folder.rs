@@ -178,7 +178,7 @@ impl RunDir {
     /// Checks that the run was finished up to its report.
     ///
     /// # Errors
-    /// The first file that is missing or empty.
+    /// The first file that is missing, or empty where it should not be.
     pub fn check_finished(&self) -> Result<()> {
         let needed = [Self::HISTORY, Self::SAMPLES, Self::LATENTS, Self::AUDIT];
         let lacking = needed.into_iter().find(|name| !self.is_filled(name));

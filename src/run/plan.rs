@@ -56,7 +56,12 @@ impl Source {
     pub fn identity(&self) -> serde_json::Value {
         match self {
             Self::Mixture => serde_json::Value::Null,
-            Self::File { hash, dropped, .. } => serde_json::json!([hash, dropped]),
+            Self::File { hash, dropped, constant, .. } if constant.is_empty() => {
+                serde_json::json!([hash, dropped])
+            }
+            Self::File { hash, dropped, constant, .. } => {
+                serde_json::json!([hash, dropped, constant])
+            }
         }
     }
 

@@ -122,6 +122,7 @@ fn a_constant_column_is_a_warning() {
     assert_eq!(weights("run"), weights("alone"));
     let ran = place.succeed("train --resume --out run");
     assert!(!ran.stderr.contains("trained"), "{}", ran.stderr);
+    place.succeed("encode run my.csv --backend cpu --out latents.csv");
     // One that is named is kept.
     let named = format!("train my.csv --columns a,flat,b --labels kind --out named {QUICK}");
     let ran = place.succeed(&named);

@@ -56,7 +56,8 @@ fn draws_of_the_truth_are_captured_as_they_are() {
 fn samples_stand_as_their_modes_do() {
     let audit = perfect();
     for (strict, standing) in [(2, Standing::Good), (1, Standing::Fair), (0, Standing::Bad)] {
-        let audit = SamplesAudit { counts: counts(2, strict), ..audit.clone() };
+        let mut audit = SamplesAudit { counts: counts(2, strict), ..audit.clone() };
+        audit.modes.iter_mut().for_each(|mode| mode.mode.may_be_strict = strict > 0);
         assert_eq!(overall(&audit), standing);
     }
     let mut doubted = audit.clone();
@@ -66,9 +67,10 @@ fn samples_stand_as_their_modes_do() {
     let mut small = SamplesAudit { counts: counts(2, 1), ..audit.clone() };
     small.counts.eligible_only.modes = 1;
     small.modes[1].mode.verdict = Verdict::TooSmall;
-    assert_eq!(overall(&small), Standing::Unknown);
-    small.modes[0].mode.weight = 0.6;
-    assert_eq!(overall(&small), Standing::Good);
+    for (weight, standing) in [(0.49, Standing::Unknown), (0.51, Standing::Good)] {
+        small.modes[0].mode.weight = weight;
+        assert_eq!(overall(&small), standing);
+    }
 }
 
 #[test]
@@ -79,13 +81,18 @@ fn verdicts_that_the_noise_leaves_open_are_neither_yes_nor_no() {
         (audited.mode.borderline, audited.mode.may_be_strict) = (true, true);
     }
     assert_eq!(overall(&open), Standing::Unknown);
-    let line = "2 of 2 modes captured, 0 of them as they are in the data, and 2 may be";
-    assert!(headline(&open, None).starts_with(line), "{}", headline(&open, None));
+    let smooth = cause(CauseKind::OverSmoothing, Some("Try more epochs."));
+    let line = "2 of 2 modes captured, 0 of them as they are in the data; 2 may be.";
+    assert_eq!(headline(&open, Some(&smooth)), line);
     // One of them is shifted beyond doubt.
     open.modes[0].mode.may_be_strict = false;
-    assert_eq!(overall(&open), Standing::Bad);
-    let line = "2 of 2 modes captured, 0 of them as they are in the data, and 1 may be";
-    assert!(headline(&open, None).starts_with(line), "{}", headline(&open, None));
+    assert_eq!(overall(&open), Standing::Fair);
+    let line = "2 of 2 modes captured, 0 of them as they are in the data; 1 may be: the decoder";
+    assert!(headline(&open, Some(&smooth)).starts_with(line), "{}", headline(&open, Some(&smooth)));
+    // What is not captured is none of them.
+    open.modes[1].mode.ratio = Some(0.45);
+    open.counts = counts(1, 0);
+    assert!(!headline(&open, None).contains("may be"), "{}", headline(&open, None));
 }
 
 #[test]

@@ -48,6 +48,9 @@ fn headers_are_told_from_data() {
     assert_eq!(columns("0,1,2\n3,4,5\n6,7,8\n"), "0|1|2");
     assert_eq!(columns("0,1,3\n3,4,5\n6,7,8\n"), "x0|x1|x2");
     assert_eq!(columns("0\n1\n2\n"), "x0");
+    // Counts by yes and no; and a boolean above booleans.
+    assert_eq!(columns("False,True\n3,4\n5,6\n"), "False|True");
+    assert_eq!(columns("True,1\nFalse,2\nTrue,3\n"), "x0|x1");
     assert_eq!(table("1,2\n3,4\n").rows(), array![[1.0, 2.0], [3.0, 4.0]]);
 }
 

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::fused::Member;
 use crate::model::{Parameters, SavedModel};
 use crate::run::train::{model_card, settle_prior};
-use crate::run::{Dataset, Progress, Silent, interruptible};
+use crate::run::{Dataset, Progress, Silent, Task, interruptible};
 use crate::train::{Job, MOST_AT_ONCE, TrainedMember, refuse_wrong_adapter, train_members};
 use crate::vae::Model;
 
@@ -165,27 +165,30 @@ impl Bench<'_> {
         };
         let count = members.len();
         let steps = (job.step_count() * count) as u64;
-        let training = RefCell::new(Some(self.progress.begin(&format!("training{which}"), steps)));
-        let message = format!("{count} members");
-        let mut on_steps = |steps| {
-            if let Some(task) = &*training.borrow() {
-                task.update(steps as u64, &message);
+        // They take turns where not all members fit into memory.
+        let bar: RefCell<Option<(&str, Box<dyn Task>)>> = RefCell::new(None);
+        let show = |what: &'static str, total: u64, done: u64, message: &str| {
+            let mut bar = bar.borrow_mut();
+            if bar.as_ref().is_none_or(|(shown, _)| *shown != what) {
+                // One ends before the next begins.
+                drop(bar.take());
+                *bar = Some((what, self.progress.begin(&format!("{what}{which}"), total)));
+            }
+            if let Some((_, task)) = &*bar {
+                task.update(done, message);
             }
         };
+        let message = format!("{count} members");
+        let mut on_steps = |done| show("training", steps, done as u64, &message);
         let start = |index: usize| self.start(members[index], &rows);
-        let mut judging = None;
         let mut judged = 0;
         train_members(job, count, &start, self.interrupt, &mut on_steps, &mut |index, trained| {
-            // They come when all are trained.
-            training.take();
-            let task = judging.get_or_insert_with(|| {
-                self.progress.begin(&format!("judging{which}"), count as u64)
-            });
+            show("judging", count as u64, judged, "");
             let member = members[index];
             let score = trained.map(|trained| self.judge(member, trained)).transpose()?;
             keep(MemberRecord { member, seed: self.sweep.member(member).1, score })?;
             judged += 1;
-            task.update(judged, "");
+            show("judging", count as u64, judged, "");
             Ok(())
         })
     }

@@ -194,8 +194,8 @@ fn keep_four_weights(backwards: bool, lane: u32, four: vec4<f32>) {
 // first of the next one, which a narrow product does not use.
 var<private> asked: vec4<f32>;
 
-// A wide product: an invocation adds up eight rows of two columns, half of WIDEST apart, over
-// half of the depth, and finishes one of the columns.
+// A wide product: an invocation adds up eight rows of two columns, half of WIDEST apart, over half of the
+// depth, and finishes one of the columns.
 fn wide(product: Product, after: Product, lane: u32) {
     let column = lane % (WIDEST / 2u);
     let other = column + WIDEST / 2u;

@@ -186,12 +186,16 @@ fn json_is_one_object_on_stdout() {
     assert!(value["error"].as_str().unwrap().contains("absent"), "{value}");
     assert!(value["help"].is_string(), "{value}");
     // Arguments that are none too.
-    for line in ["run --bogus --json", "--json run --epochs -1", "man --json"] {
+    for line in ["run --bogus --json", "--json run -z", "man --json"] {
         let ran = place.run(line);
         let value: Value = serde_json::from_str(&ran.stdout).unwrap();
         assert_eq!((ran.code, &value["exit_code"]), (Some(2), &Value::from(2)));
         assert!(value["help"].as_str().unwrap().contains("Usage: "), "{value}");
     }
+    // A number below 0 is a number, and no argument.
+    let ran = place.run("--json run --epochs -1");
+    let value: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(value["error"].as_str().unwrap().contains("-1 is not in 0.."), "{value}");
 }
 
 /// A run of too few rows for most of what follows training is a finished one all the same.

@@ -78,7 +78,8 @@ pub struct SettingsArguments {
     #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true)]
     pub epochs: Option<i64>,
     /// Rows to visit in all passes together, in place of --epochs: may be less than one pass
-    #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true, conflicts_with = "epochs")]
+    #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true)]
+    #[arg(conflicts_with = "epochs")]
     pub rows: Option<i64>,
     /// Who takes the training steps [default: auto]
     #[arg(long, value_enum)]

@@ -51,7 +51,7 @@ pub struct Arguments {
     #[arg(long)]
     drop_missing: bool,
     /// Seed of every random draw
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = count(), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = count())]
     seed: i64,
     /// Folder to write audit.json and audit.md into
     #[arg(long, value_name = "DIR")]

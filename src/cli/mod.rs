@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result};
 use output::Output;
@@ -69,7 +69,7 @@ enum Command {
 
 /// Parses the arguments of the process, runs the command, prints the error if there is one.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parsed() {
         Ok(cli) => cli,
         Err(error) => return refuse_usage(&error),
     };
@@ -82,6 +82,17 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+/// The arguments of the process. A number below 0 is a value of an option, if a wrong one, and no option.
+fn parsed() -> clap::error::Result<Cli> {
+    let with_numbers = |argument: Arg| {
+        let has_value = argument.get_action().takes_values() && !argument.is_positional();
+        argument.allow_negative_numbers(has_value)
+    };
+    let mut command = Cli::command().mut_subcommands(|command| command.mut_args(with_numbers));
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// Shows help where that was asked for, or else what is wrong with the arguments.

@@ -38,14 +38,14 @@ pub struct Arguments {
     #[command(flatten)]
     pub job: Job,
     /// Rows to generate
-    #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count())]
     samples: Option<i64>,
     /// Let samples be the decoder's mean alone, without the likelihood's noise; the report says what
     /// that costs
     #[arg(long)]
     mean: bool,
     /// Train this often from different weights and keep what is best on the held-out rows
-    #[arg(long, value_name = "M", value_parser = count(), allow_negative_numbers = true)]
+    #[arg(long, value_name = "M", value_parser = count())]
     restarts: Option<i64>,
     /// Also what takes longest: for a generated mixture, what training on 10 000 rows would change
     #[arg(long)]

@@ -25,16 +25,14 @@ pub fn count() -> RangedI64ValueParser<i64> {
 /// # Errors
 /// As [`SavedModel::load`], and where the folder is a file, or holds a run that is not trained yet.
 pub fn trained_model(folder: &Path) -> Result<SavedModel> {
-    let shown = folder.display();
     if folder.is_file() {
-        return Err(Error::input(format!("{shown} is a file, no run"))
+        return Err(Error::input(format!("{} is a file, no run", folder.display()))
             .help("name the folder that holds model.json and model.safetensors"));
     }
     let is_unfinished =
         || folder.join(RunDir::CONFIG).is_file() && !folder.join(SavedModel::CARD).exists();
     SavedModel::load(folder).map_err(|error| match is_unfinished() {
-        true => Error::input(format!("{shown} is unfinished: it has no {}", SavedModel::CARD))
-            .help(format!("`modescope run --resume --out {shown}` finishes it")),
+        true => RunDir::unfinished(folder, SavedModel::CARD),
         false => error,
     })
 }
@@ -72,14 +70,13 @@ pub struct SettingsArguments {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub assignments: Vec<String>,
     /// Seed of every random draw [default: 1]
-    #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count())]
     pub seed: Option<i64>,
     /// Passes over the data [default: the recipe's]
-    #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = count())]
     pub epochs: Option<i64>,
     /// Rows to visit in all passes together, in place of --epochs: may be less than one pass
-    #[arg(long, value_name = "N", value_parser = count(), allow_negative_numbers = true)]
-    #[arg(conflicts_with = "epochs")]
+    #[arg(long, value_name = "N", value_parser = count(), conflicts_with = "epochs")]
     pub rows: Option<i64>,
     /// Who takes the training steps [default: auto]
     #[arg(long, value_enum)]

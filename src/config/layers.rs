@@ -71,7 +71,13 @@ fn in_words(error: &toml::de::Error) -> String {
         ("type: map", "type: a table"),
     ];
     let message = error.to_string().trim_end().to_owned();
-    names.iter().fold(message, |message, (from, to)| message.replace(from, to))
+    let message = names.iter().fold(message, |message, (from, to)| message.replace(from, to));
+    match message.split_once("expected struct ") {
+        Some((before, after)) => {
+            format!("{before}expected a table{}", after.trim_start_matches(char::is_alphanumeric))
+        }
+        None => message,
+    }
 }
 
 /// Reads `--config FILE` and checks its keys on their own, so that errors carry its lines.

@@ -185,15 +185,16 @@ impl RunDir {
         // Of too few rows to lay out it is empty.
         let without = (!self.file(Self::TSNE).is_file()).then_some(Self::TSNE);
         match lacking.or(without) {
-            Some(name) => {
-                let folder = self.path.display();
-                Err(Error::input(format!(
-                    "{folder} is unfinished: it has no {name}, or an empty one"
-                ))
-                .help(format!("`modescope run --resume --out {folder}` finishes it")))
-            }
+            Some(name) => Err(Self::unfinished(&self.path, &format!("{name}, or an empty one"))),
             None => Ok(()),
         }
+    }
+
+    /// What is wrong with a run that lacks something.
+    pub fn unfinished(folder: &Path, lacking: &str) -> Error {
+        let folder = folder.display();
+        Error::input(format!("{folder} is unfinished: it has no {lacking}"))
+            .help(format!("`modescope run --resume --out {folder}` finishes it"))
     }
 
     fn lock(path: &Path) -> Result<Self> {

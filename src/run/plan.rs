@@ -56,6 +56,7 @@ impl Source {
     pub fn identity(&self) -> serde_json::Value {
         match self {
             Self::Mixture => serde_json::Value::Null,
+            // As runs have it that were recorded before columns were left out.
             Self::File { hash, dropped, constant, .. } if constant.is_empty() => {
                 serde_json::json!([hash, dropped])
             }

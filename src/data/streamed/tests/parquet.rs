@@ -17,10 +17,14 @@ fn write_groups(path: &Path, table: &Table, rows: usize) {
     let text: ArrayRef = Arc::new(StringArray::from_iter_values(text));
     let columns = [("number", column(0)), ("half", column(1)), ("when", text)];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
+    write_batch(path, &batch, rows);
+}
+
+fn write_batch(path: &Path, batch: &RecordBatch, rows: usize) {
     let file = std::fs::File::create(path).unwrap();
     let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-    for start in (0..table.len()).step_by(rows) {
-        writer.write(&batch.slice(start, rows.min(table.len() - start))).unwrap();
+    for start in (0..batch.num_rows()).step_by(rows) {
+        writer.write(&batch.slice(start, rows.min(batch.num_rows() - start))).unwrap();
         writer.flush().unwrap();
     }
     writer.close().unwrap();
@@ -113,10 +117,7 @@ fn with_nulls(path: &Path, table: &Table, is_null: impl Fn(usize) -> bool) {
     let second = second.map(|(row, &value)| (!is_null(row)).then_some(value));
     let second: ArrayRef = Arc::new(second.collect::<Float32Array>());
     let batch = RecordBatch::try_from_iter([("number", first), ("half", second)]).unwrap();
-    let file = std::fs::File::create(path).unwrap();
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
+    write_batch(path, &batch, table.len());
 }
 
 #[test]

@@ -105,6 +105,15 @@ impl Error {
         self
     }
 
+    /// Adds what goes on from here, where it is an interrupt.
+    #[must_use]
+    pub fn help_if_interrupted(self, help: impl Into<String>) -> Self {
+        match self.kind {
+            Kind::Interrupted => self.help(help),
+            _ => self,
+        }
+    }
+
     /// Whose fault it is.
     pub fn kind(&self) -> Kind {
         self.kind

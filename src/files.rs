@@ -82,6 +82,25 @@ pub fn read_records<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     reader.deserialize().map(|row| row.map_err(wrong)).collect()
 }
 
+/// Writes a value as JSON, by [`write_atomically`].
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut bytes = serde_json::to_vec_pretty(value)
+        .map_err(|error| Error::failed(format!("encoding {}: {error}", path.display())))?;
+    bytes.push(b'\n');
+    write_bytes(path, &bytes)
+}
+
+/// Reads a value from JSON that the program wrote.
+///
+/// # Errors
+/// Where the file is missing or does not hold such a value.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    serde_json::from_slice(&input::bytes(path)?).map_err(|error| Error::damaged(path, error))
+}
+
 /// Takes a lock file, making it where it is absent, until what is returned is dropped or the process
 /// ends; `what` is what it guards.
 ///

@@ -23,6 +23,7 @@ pub mod device;
 pub mod error;
 pub mod files;
 pub mod fused;
+pub mod history;
 pub mod input;
 mod knn;
 pub mod live;

@@ -501,6 +501,7 @@ fn a_run_on_wgpu_names_its_adapter() {
     // The samples of the same weights, drawn on the CPU.
     place.succeed("sample run -n 40 --seed 1 --backend cpu --out cpu.csv");
     let (gpu, cpu) = (numbers(&place.read("run/samples.csv")), numbers(&place.read("cpu.csv")));
+    assert_eq!((gpu.len(), cpu.len()), (40, 40));
     for (a, b) in gpu.iter().flatten().zip(cpu.iter().flatten()) {
         assert!((a - b).abs() <= 1e-3, "{a} and {b}");
     }

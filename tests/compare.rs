@@ -48,6 +48,7 @@ fn the_page_holds_both_runs_and_only_the_settings_that_differ() {
     let page = place.read("compare.html");
     let told = place.succeed("compare <i>classic <i>calibrated --force").stdout;
 
+    assert_eq!((json["runs"].as_array().unwrap().len(), told.lines().count()), (2, 5), "{told}");
     let runs = json["runs"].as_array().unwrap().iter().zip(["classic", "calibrated"]);
     for ((run, recipe), told) in runs.zip(told.lines().skip(1)) {
         let audit: Value =

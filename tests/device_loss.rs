@@ -1,17 +1,16 @@
 //! A graphics device that is lost in the middle of a training. Each test is a process of its own, because
 //! nothing else can compute on the device afterwards.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use modescope::audit::findings::Findings;
 use modescope::config::{Backend, Layers, Settings};
 use modescope::device;
 use modescope::error::{Kind, Result};
+use modescope::history::read_history;
 use modescope::run::{
-    Context, Dataset, Existing, Facts, Plan, Progress, RunDir, Silent, Task, execute,
+    Context, Dataset, Existing, Facts, Plan, Progress, RunDir, Stage, Task, Watch, execute,
 };
-use modescope::train::read_history;
 
 /// Destroys the device in the middle of a task, and keeps what is said and begun.
 #[derive(Default)]
@@ -83,7 +82,7 @@ fn run(
     .map(String::from);
     let layers = Layers { assignments: &assignments, ..Layers::default() };
     let settings = Settings::resolve(&layers).unwrap();
-    let dataset = Dataset::prepare(None, &settings, (&Silent, &AtomicBool::new(false))).unwrap();
+    let dataset = Dataset::prepare(None, &settings, Watch::nobody()).unwrap();
     let chosen = device::open(decided).unwrap();
     let facts = Facts::new(&dataset, decided, chosen.adapter);
     let plan = Plan::resolve(settings, facts).unwrap();
@@ -94,10 +93,9 @@ fn run(
         plan: &plan,
         dataset: &dataset,
         device: &chosen.device,
-        progress: &progress,
-        interrupt: Arc::new(AtomicBool::new(false)),
+        watch: Watch { progress: &progress, ..Watch::nobody() },
     };
-    let result = execute(&context, "audit");
+    let result = execute(&context, Stage::Audit);
     let Saboteur { notes, tasks, .. } = progress;
     let (notes, tasks) = (notes.into_inner().unwrap(), tasks.into_inner().unwrap());
     Ended { result, notes, tasks, folder }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Place, QUICK, refused};
-use modescope::train::read_history;
+use modescope::history::read_history;
 use serde_json::Value;
 
 /// Restarts differ, the best of them is the model, and both engines train it alike.

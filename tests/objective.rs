@@ -116,6 +116,7 @@ fn three_adam_steps_equal_jax() {
         }
         let found = trainer.model().parameters(&case.card.architecture).unwrap();
         let golden = &case.golden.parameters_after_3_steps;
+        assert_eq!(found.values.len(), golden.len(), "{}", case.golden.name);
         for (i, (&found, &golden)) in found.values.iter().zip(golden).enumerate() {
             let error = (f64::from(found) - golden).abs();
             assert!(error <= 1e-5, "{}, parameter {i}: {found} against {golden}", case.golden.name);

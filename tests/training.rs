@@ -2,17 +2,15 @@
 //! catches every mode.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use modescope::audit::cause::CauseKind;
 use modescope::audit::findings::Findings;
 use modescope::config::{Backend, Layers, Settings};
 use modescope::data::{Scaling, Table};
 use modescope::device;
+use modescope::history::{EpochRecord, read_history};
 use modescope::model::SavedModel;
-use modescope::run::{Context, Dataset, Existing, Facts, Plan, RunDir, Silent, execute};
-use modescope::train::{EpochRecord, read_history};
+use modescope::run::{Context, Dataset, Existing, Facts, Plan, RunDir, Stage, Watch, execute};
 use modescope::vae::{Vae, to_array, to_tensor};
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -38,7 +36,7 @@ fn run(recipe: &str, seed: u64) -> Run {
     .into();
     let layers = Layers { recipe: Some(recipe), assignments: &assignments, ..Layers::default() };
     let settings = Settings::resolve(&layers).unwrap();
-    let dataset = Dataset::prepare(None, &settings, (&Silent, &AtomicBool::new(false))).unwrap();
+    let dataset = Dataset::prepare(None, &settings, Watch::nobody()).unwrap();
     let facts = Facts::new(&dataset, Backend::Cpu, None);
     let plan = Plan::resolve(settings, facts).unwrap();
     let dir = RunDir::create(folder.path(), Existing::Refuse).unwrap();
@@ -47,10 +45,9 @@ fn run(recipe: &str, seed: u64) -> Run {
         plan: &plan,
         dataset: &dataset,
         device: &device::open(Backend::Cpu).unwrap().device,
-        progress: &Silent,
-        interrupt: Arc::new(AtomicBool::new(false)),
+        watch: Watch::nobody(),
     };
-    execute(&context, "report").unwrap();
+    execute(&context, Stage::Report).unwrap();
     let text = |path: &Path| std::fs::read_to_string(path).unwrap();
     Run {
         history: read_history(&dir.file(RunDir::HISTORY)).unwrap(),

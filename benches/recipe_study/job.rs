@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use modescope::audit::findings::Findings;
 use modescope::audit::samples::{Options, Samples, SamplesAudit, audit};
@@ -11,7 +9,7 @@ use modescope::config::{Backend, Layers, Settings};
 use modescope::data::{Mixture, ReadOptions, read, write};
 use modescope::device;
 use modescope::error::Result;
-use modescope::run::{Context, Dataset, Existing, Facts, Plan, RunDir, Silent, execute};
+use modescope::run::{Context, Dataset, Existing, Facts, Plan, RunDir, Stage, Watch, execute};
 use serde::Deserialize;
 
 use super::case::Case;
@@ -65,8 +63,7 @@ impl Job<'_> {
         let layers = Layers { recipe: Some(self.recipe), assignments: &all, ..Layers::default() };
         let settings = Settings::resolve(&layers)?;
         let table = self.case.table.map(|(file, _)| self.folder.join(file));
-        let dataset =
-            Dataset::prepare(table.as_deref(), &settings, (&Silent, &AtomicBool::new(false)))?;
+        let dataset = Dataset::prepare(table.as_deref(), &settings, Watch::nobody())?;
         let facts = Facts::new(&dataset, Backend::Cpu, None);
         let plan = Plan::resolve(settings, facts)?;
         let dir = RunDir::create(&self.path(), Existing::Resume)?;
@@ -76,10 +73,9 @@ impl Job<'_> {
             plan: &plan,
             dataset: &dataset,
             device: &device::open(Backend::Cpu)?.device,
-            progress: &Silent,
-            interrupt: Arc::new(AtomicBool::new(false)),
+            watch: Watch::nobody(),
         };
-        execute(&context, "audit").map(drop)
+        execute(&context, Stage::Audit).map(drop)
     }
 
     pub fn findings(&self) -> Findings {

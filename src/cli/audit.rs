@@ -1,7 +1,6 @@
 //! `modescope audit`: judge the samples of any generator.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use clap::Args;
@@ -16,7 +15,7 @@ use crate::audit::samples::{Options, Samples, audit, check_values, ticks};
 use crate::config::AnalysisSettings;
 use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note};
 use crate::error::{Error, Result};
-use crate::files::{check_writable, make_folder_of, write_bytes};
+use crate::files::{check_writable, make_folder_of, write_bytes, write_json};
 use crate::run::{Progress, RunDir, interruptible, read_table};
 
 /// Say which modes of real data the samples of any generator hold, and which are lost
@@ -61,29 +60,26 @@ pub struct Arguments {
     force: bool,
 }
 
-pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     let targets = arguments
         .out
         .as_deref()
         .map(|folder| check_targets(folder, arguments.force))
         .transpose()?;
     let display = Display::new(output);
-    let real = load(arguments, false, &display, &interrupt)?;
-    let generated = load(arguments, true, &display, &interrupt)?;
+    let real = load(arguments, false, &display, interrupt)?;
+    let generated = load(arguments, true, &display, interrupt)?;
     check_labels(arguments, &real.table, &generated.table)?;
     let (real, generated) = match_columns(arguments, real, generated)?;
     let mixture = arguments.mixture.as_deref();
     let truth = mixture.map(|path| read_mixture(path, arguments, &real)).transpose()?;
-    let findings = findings(real, generated, truth, arguments.seed as u64, &display, &interrupt)?;
+    let findings = findings(real, generated, truth, arguments.seed as u64, &display, interrupt)?;
     let json = serde_json::to_value(&findings)
         .map_err(|error| Error::failed(format!("encoding the audit: {error}")))?;
     let mut text = verdict::show(&findings);
     if let Some([json_file, text_file]) = &targets {
-        let mut bytes = serde_json::to_vec_pretty(&findings)
-            .map_err(|error| Error::failed(format!("encoding the audit: {error}")))?;
-        bytes.push(b'\n');
         make_folder_of(json_file)?;
-        write_bytes(json_file, &bytes)?;
+        write_json(json_file, &findings)?;
         write_bytes(text_file, markdown::render(&findings).as_bytes())?;
         text.push_str(&format!("\n\nAudit: {}", text_file.display()));
     }

@@ -1,6 +1,5 @@
 //! `modescope bench`: this machine's backends side by side.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
@@ -48,7 +47,7 @@ const MOST_STEPS: usize = 20_000;
 /// Rows that the sampling figure is measured on.
 const SAMPLED: usize = 65_536;
 
-pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     let backends = arguments.backend.backends();
     let engines = |workload: &Workload, backend| {
         let wanted = arguments.engine.filter(|engine| *engine != Engine::Auto);
@@ -80,14 +79,14 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
             let samples = (workload.members == 1 && !engines.is_empty())
                 .then(|| {
                     guarded(backend, || {
-                        samples_a_second(&workload, arguments.seconds, &chosen.device, &interrupt)
+                        samples_a_second(&workload, arguments.seconds, &chosen.device, interrupt)
                     })
                 })
                 .transpose()?;
             for engine in engines {
                 // A job that does not fit the adapter has no figure; the others do.
                 let steps = match guarded(backend, || {
-                    steps_a_second(&workload, arguments.seconds, engine, &chosen, &interrupt)
+                    steps_a_second(&workload, arguments.seconds, engine, &chosen, interrupt)
                 }) {
                     Err(error) if matches!(error.kind(), Kind::Input | Kind::Device) => {
                         refused.push(format!("{workload} on {name}: {}", error.message()));

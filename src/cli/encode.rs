@@ -1,7 +1,6 @@
 //! `modescope encode`: posteriors of rows.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
@@ -46,7 +45,7 @@ pub struct Arguments {
     backend: BackendArgument,
 }
 
-pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     let saved = trained_model(&arguments.run)?;
     let (units, label) = (saved.card.architecture.latent, arguments.table.labels.as_deref());
     check_target(&arguments.out, &Latents::columns(units), label, arguments.force)?;
@@ -63,7 +62,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     write_rows(&arguments.out, &Latents::columns(units), label, |file| {
         counts = read_chunks(&arguments.data, &options, &mut |chunk| {
             read += chunk.len() as u64;
-            let latents = guarded(chosen.backend, || model.encode(chunk.rows(), &interrupt))?
+            let latents = guarded(chosen.backend, || model.encode(chunk.rows(), interrupt))?
                 .to_table(chunk.labels().cloned())?;
             task.update(read, "");
             file.push(latents.rows(), latents.labels())

@@ -23,7 +23,6 @@ mod tsne;
 mod verdict;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -125,7 +124,7 @@ fn check_text() -> Result<()> {
 fn execute(command: Command, output: &Output) -> Result<()> {
     match command {
         Command::Run(arguments) => run::run(&arguments, output, interrupt_flag()?),
-        Command::Mixture(arguments) => mixture::run(&arguments, output, &*interrupt_flag()?),
+        Command::Mixture(arguments) => mixture::run(&arguments, output, interrupt_flag()?),
         Command::Train(arguments) => train::run(&arguments, output, interrupt_flag()?),
         Command::Sample(arguments) => sample::run(&arguments, output, interrupt_flag()?),
         Command::Encode(arguments) => encode::run(&arguments, output, interrupt_flag()?),
@@ -144,14 +143,13 @@ fn execute(command: Command, output: &Output) -> Result<()> {
 }
 
 /// A flag that Ctrl-C and SIGTERM set. A second signal ends the process at once.
-fn interrupt_flag() -> Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&flag);
-    ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::Relaxed) {
+fn interrupt_flag() -> Result<&'static AtomicBool> {
+    static INTERRUPT: AtomicBool = AtomicBool::new(false);
+    ctrlc::set_handler(|| {
+        if INTERRUPT.swap(true, Ordering::Relaxed) {
             std::process::exit(crate::error::Kind::Interrupted.exit_code().into());
         }
     })
     .map_err(|error| Error::failed(format!("catching Ctrl-C: {error}")))?;
-    Ok(flag)
+    Ok(&INTERRUPT)
 }

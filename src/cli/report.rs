@@ -1,7 +1,6 @@
 //! `modescope report`: build the report again.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
@@ -12,7 +11,7 @@ use super::progress::Display;
 use crate::config::Backend;
 use crate::device;
 use crate::error::Result;
-use crate::run::{Context, Dataset, Plan, RunDir, redo};
+use crate::run::{Context, Dataset, Plan, RunDir, Stage, Watch, redo};
 
 /// Draw the pictures and build the report of a run again
 ///
@@ -26,21 +25,20 @@ pub struct Arguments {
     run: PathBuf,
 }
 
-pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     let dir = RunDir::open(&arguments.run)?;
     dir.check_finished()?;
     let plan = Plan::read(&arguments.run)?;
-    let display = Display::new(output);
-    let dataset = Dataset::load(&arguments.run, &plan, (&display, &interrupt))?;
+    let watch = Watch { progress: &Display::new(output), interrupt };
+    let dataset = Dataset::load(&arguments.run, &plan, watch)?;
     let context = Context {
         dir: &dir,
         plan: &plan,
         dataset: &dataset,
         device: &device::open(Backend::Cpu)?.device,
-        progress: &display,
-        interrupt,
+        watch,
     };
-    redo(&context, &["plot", "report"])?;
+    redo(&context, &[Stage::Plot, Stage::Report])?;
     let report = dir.file(RunDir::REPORT);
     output.result(&format!("Report: {}", report.display()), &json!({ "report": report }));
     Ok(())

@@ -1,7 +1,6 @@
 //! `modescope run`: the whole job.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
@@ -14,12 +13,12 @@ use super::verdict;
 use crate::audit::findings::Findings;
 use crate::config::{Backend, word};
 use crate::device::{self, Chosen};
-use crate::error::{Error, Kind, Result, heed};
+use crate::error::{Error, Result, heed};
+use crate::history::read_history;
 use crate::run::{
-    Context, Dataset, Decided, Existing, Facts, Live, Plan, Progress, RunDir, Source, execute,
-    is_trained,
+    Context, Dataset, Decided, Existing, Facts, Live, Plan, Progress, RunDir, Source, Stage, Watch,
+    execute, is_trained,
 };
-use crate::train::read_history;
 
 /// Do the whole job: data, training, samples, analysis, pictures, report
 ///
@@ -76,7 +75,7 @@ pub struct Job {
     pub resume: bool,
 }
 
-pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     let samples = arguments.samples.map(|n| ("samples", toml::Value::Integer(n)));
     let noise = arguments.mean.then_some(("noise", toml::Value::Boolean(false)));
     let restarts = arguments.restarts.map(|m| ("training.restarts", toml::Value::Integer(m)));
@@ -89,7 +88,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
         .help("leave one of them out"));
     }
     let live = arguments.live;
-    let finished = arguments.job.execute(output, interrupt, flags, live, "report")?;
+    let finished = arguments.job.execute(output, interrupt, flags, live, Stage::Report)?;
     let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
     let report = finished.dir.file(RunDir::REPORT);
     let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
@@ -111,7 +110,7 @@ pub struct Finished {
     pub dir: RunDir,
     pub plan: Plan,
     /// What an epoch of the history is: a pass over the rows, or one of the blocks of a pass.
-    pub epoch: &'static str,
+    pub epoch_word: &'static str,
 }
 
 impl Job {
@@ -120,10 +119,10 @@ impl Job {
     pub fn execute(
         &self,
         output: &Output,
-        interrupt: Arc<AtomicBool>,
+        interrupt: &AtomicBool,
         flags: Vec<(&'static str, toml::Value)>,
         live: bool,
-        last: &str,
+        last: Stage,
     ) -> Result<Finished> {
         let display = Display::new(output);
         let earlier = self.earlier()?;
@@ -133,7 +132,7 @@ impl Job {
             display.note("note: the folder holds no run yet, so this starts one");
         }
         self.check_config_has_data(earlier.is_some())?;
-        let watch = (&display as &dyn Progress, &*interrupt);
+        let watch = Watch { progress: &display, interrupt };
         let dataset = match (&self.data, &earlier) {
             (None, Some((folder, plan))) => Dataset::load(folder, plan, watch)?,
             (Some(path), Some((_, plan))) => Dataset::again(path, plan, &settings, watch)?,
@@ -152,7 +151,7 @@ impl Job {
             self.out.clone().unwrap_or_else(|| default_out(self.data.as_deref(), &settings.recipe));
         let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
         let plan = Plan::resolve(settings, facts)?;
-        if last != "train" {
+        if last != Stage::Train {
             dataset.check_auditable(plan.settings.samples)?;
             dataset.check_latents(plan.decided.latent)?;
         }
@@ -169,7 +168,7 @@ impl Job {
         display.note(&chosen.to_string());
         display.note(&plan.engine_reason);
         // A training alone embeds nothing.
-        let of_tsne = plan.perplexity_notes().filter(|_| last != "train");
+        let of_tsne = plan.perplexity_notes().filter(|_| last != Stage::Train);
         (dataset.notes(&plan.settings.data).into_iter())
             .chain(plan.notes.iter().cloned())
             .chain(of_tsne)
@@ -186,7 +185,7 @@ impl Job {
         let live = live
             .then(|| Live::start(&display, &plan, &dataset, &out.join(RunDir::REPORT)))
             .transpose()?;
-        heed(&interrupt)?;
+        heed(interrupt)?;
         let dir = RunDir::create(&out, existing)?;
         // Another run may have taken the folder's place while the data were read.
         if let Some((folder, earlier)) = &earlier
@@ -219,19 +218,17 @@ impl Job {
             plan: &plan,
             dataset: &dataset,
             device: &chosen.device,
-            progress,
-            interrupt: Arc::clone(&interrupt),
+            watch: Watch { progress, interrupt },
         };
-        execute(&context, last).map_err(|error| match error.kind() {
-            Kind::Interrupted => Error::interrupted(error.message().to_owned())
-                .help(format!("--resume --out {} goes on from here", out.display())),
-            _ => error,
+        execute(&context, last).map_err(|error| {
+            let goes_on = format!("--resume --out {} goes on from here", out.display());
+            error.help_if_interrupted(goes_on)
         })?;
         if let Some(live) = &live {
-            live.finish(&interrupt)?;
+            live.finish(interrupt)?;
         }
         let plan = Plan::read(dir.path())?;
-        Ok(Finished { dir, plan, epoch: dataset.epoch() })
+        Ok(Finished { dir, plan, epoch_word: dataset.epoch_word() })
     }
 
     /// Refuses the settings of a run on a file without that file: they would silently describe a

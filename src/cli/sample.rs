@@ -1,7 +1,6 @@
 //! `modescope sample`: draw rows from a trained model.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
@@ -52,7 +51,7 @@ pub struct Arguments {
     backend: BackendArgument,
 }
 
-pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     check_samples(arguments.samples)?;
     let saved = trained_model(&arguments.run)?;
     check_target(&arguments.out, &saved.card.columns, None, arguments.force)?;
@@ -68,7 +67,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     make_folder_of(&arguments.out)?;
     let write = || {
         write_rows(&arguments.out, &columns, None, |file| {
-            model.sample_chunks(rows, noise, seed, &interrupt, |chunk| {
+            model.sample_chunks(rows, noise, seed, interrupt, |chunk| {
                 done += chunk.nrows() as u64;
                 task.update(done, "");
                 file.push(chunk, None)

@@ -1,7 +1,6 @@
 //! `modescope sweep`: many VAEs, ranked.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
@@ -12,11 +11,11 @@ use super::progress::Display;
 use super::shared::{SettingsArguments, TableArguments, aligned, default_out};
 use crate::config::Grid;
 use crate::device::{self, Chosen, guarded};
-use crate::error::{Error, Kind, Result, heed};
+use crate::error::{Result, heed};
 use crate::files::{check_folder, make_folder};
 use crate::run::{
-    Context, Dataset, Existing, Facts, Plan, Progress, Ranking, RunDir, Shard, ShardFile, Sweep,
-    SweepDir, execute,
+    Context, Dataset, Existing, Facts, Plan, Progress, Ranking, RunDir, Shard, ShardFile, Stage,
+    Sweep, SweepDir, Watch, execute,
 };
 
 /// Train many VAEs, seeds × settings, on one data set, and rank them
@@ -65,8 +64,9 @@ pub struct Arguments {
     force: bool,
 }
 
-pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     let display = Display::new(output);
+    let watch = Watch { progress: &display, interrupt };
     let resolve = |more: Vec<(&str, toml::Value)>| {
         arguments.settings.resolve(Some(&arguments.table), more, None)
     };
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     if let Some(folder) = &arguments.out {
         check_folder(folder)?;
     }
-    let dataset = Dataset::prepare(arguments.data.as_deref(), &settings, (&display, &interrupt))?;
+    let dataset = Dataset::prepare(arguments.data.as_deref(), &settings, watch)?;
     dataset.check_auditable(settings.samples)?;
     let chosen = device::open(settings.backend)?;
     let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
@@ -90,17 +90,11 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     display.note(&chosen.to_string());
     let notes = dataset.notes(&settings.data);
     notes.iter().for_each(|note| display.note(&format!("note: {note}")));
-    let job = Job {
-        arguments,
-        sweep: &sweep,
-        dataset: &dataset,
-        chosen: &chosen,
-        dir: &dir,
-        display: &display,
-    };
+    let job =
+        Job { arguments, sweep: &sweep, dataset: &dataset, chosen: &chosen, dir: &dir, watch };
     if !arguments.merge {
         make_folder(&dir.shards())?;
-        guarded(chosen.backend, || job.train(&interrupt))?;
+        guarded(chosen.backend, || job.train())?;
     }
     if let Some(shard) = arguments.shard {
         let text = format!(
@@ -113,7 +107,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     }
     let ranking = Ranking::new(&sweep, ShardFile::merge(&sweep, &dir)?)?;
     ranking.write(&dir)?;
-    job.run_best(&ranking, interrupt)?;
+    job.run_best(&ranking)?;
     let text = format!("{}\n\n{}", table(&ranking), closing(&ranking, &dir));
     output.result(
         &text,
@@ -128,15 +122,15 @@ struct Job<'a> {
     dataset: &'a Dataset,
     chosen: &'a Chosen,
     dir: &'a SweepDir,
-    display: &'a Display,
+    watch: Watch<'a>,
 }
 
 impl Job<'_> {
     /// Trains what the shard's file lacks.
-    fn train(&self, interrupt: &Arc<AtomicBool>) -> Result<()> {
+    fn train(&self) -> Result<()> {
         let shard = self.arguments.shard.unwrap_or(Shard::WHOLE);
         let _lock = ShardFile::lock(shard, self.dir)?;
-        heed(interrupt)?;
+        heed(self.watch.interrupt)?;
         match (self.arguments.shard, self.arguments.force) {
             (None, true) => ShardFile::remove_all(self.dir)?,
             (None, false) => ShardFile::check_all(self.sweep, self.dir)?,
@@ -146,26 +140,22 @@ impl Job<'_> {
             true => ShardFile::new(self.sweep, shard),
             false => ShardFile::open(self.sweep, shard, self.dir)?,
         };
-        let (sweep, display) = (self.sweep, self.display);
-        if let Some(first) = sweep.combinations.first() {
-            display.note(&first.plan.engine_reason);
+        let progress = self.watch.progress;
+        if let Some(first) = self.sweep.combinations.first() {
+            progress.note(&first.plan.engine_reason);
         }
         match file.members.len() {
             0 => {}
-            known => display.note(&format!("{known} members are trained already")),
+            known => progress.note(&format!("{known} members are trained already")),
         }
         let on = (self.dataset, &self.chosen.device);
-        sweep.train_shard(shard, self.dir, file, on, display, interrupt).map_err(
-            |error| match error.kind() {
-                Kind::Interrupted => Error::interrupted(error.message().to_owned())
-                    .help("members that were judged are kept: the same command goes on"),
-                _ => error,
-            },
-        )
+        self.sweep.train_shard(shard, self.dir, file, on, self.watch).map_err(|error| {
+            error.help_if_interrupted("members that were judged are kept: the same command goes on")
+        })
     }
 
     /// Makes a normal run of the best member.
-    fn run_best(&self, ranking: &Ranking, interrupt: Arc<AtomicBool>) -> Result<()> {
+    fn run_best(&self, ranking: &Ranking) -> Result<()> {
         let plan = self.sweep.plan_of(ranking.best.0)?;
         let is_there = match Plan::read(&self.dir.best()) {
             Ok(earlier) => plan.difference(&earlier)?.is_none(),
@@ -173,19 +163,17 @@ impl Job<'_> {
         };
         let existing = if is_there { Existing::Resume } else { Existing::Replace };
         let dir = RunDir::create(&self.dir.best(), existing)?;
-        self.display.note(&format!("member {} is the best: making a run of it", ranking.best.0));
+        let best = format!("member {} is the best: making a run of it", ranking.best.0);
+        self.watch.progress.note(&best);
         let context = Context {
             dir: &dir,
             plan: &plan,
             dataset: self.dataset,
             device: &self.chosen.device,
-            progress: self.display,
-            interrupt,
+            watch: self.watch,
         };
-        execute(&context, "report").map(drop).map_err(|error| match error.kind() {
-            Kind::Interrupted => Error::interrupted(error.message().to_owned())
-                .help("all members are kept: the same command goes on"),
-            _ => error,
+        execute(&context, Stage::Report).map(drop).map_err(|error| {
+            error.help_if_interrupted("all members are kept: the same command goes on")
         })
     }
 }

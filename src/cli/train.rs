@@ -1,6 +1,5 @@
 //! `modescope train`: training only.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
@@ -9,8 +8,8 @@ use serde_json::json;
 use super::output::Output;
 use super::run::Job;
 use crate::error::{Error, Result};
-use crate::run::RunDir;
-use crate::train::read_history;
+use crate::history::read_history;
+use crate::run::{RunDir, Stage};
 
 /// Train a model on a table and stop there
 ///
@@ -26,7 +25,7 @@ pub struct Arguments {
     job: Job,
 }
 
-pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     if arguments.job.data.is_none() && arguments.job.earlier()?.is_none() {
         return Err(Error::input("there is no table to train on, and no run to resume")
             .help(
@@ -34,7 +33,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
                  makes one to try",
             ));
     }
-    let finished = arguments.job.execute(output, interrupt, Vec::new(), false, "train")?;
+    let finished = arguments.job.execute(output, interrupt, Vec::new(), false, Stage::Train)?;
     let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
     let last = history.last().ok_or_else(|| Error::failed("the history is empty"))?;
     let elbo =
@@ -42,7 +41,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let text = format!(
         "Trained {} {}{}: loss {:.6}, {} active units{elbo}\nModel: {}",
         history.len(),
-        finished.epoch,
+        finished.epoch_word,
         if history.len() == 1 { "" } else { "s" },
         last.loss,
         last.active_units,

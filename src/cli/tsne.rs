@@ -1,7 +1,6 @@
 //! `modescope tsne`: embed any table.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
@@ -47,12 +46,12 @@ pub struct Arguments {
     force: bool,
 }
 
-pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -> Result<()> {
+pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     let columns = vec!["x".into(), "y".into()];
     let label = arguments.options.labels.as_deref();
     check_target(&arguments.out, &columns, label, arguments.force)?;
     let options = arguments.options.read_options();
-    let Loaded { table, dropped, .. } = read_table(&arguments.table, &options, &interrupt)?;
+    let Loaded { table, dropped, .. } = read_table(&arguments.table, &options, interrupt)?;
     let display = Display::new(output);
     if let Some(note) = dropped_note(dropped) {
         display.note(&format!("note: {note}"));
@@ -60,7 +59,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: Arc<AtomicBool>) -
     let (perplexity, epochs) = (arguments.perplexity, arguments.epochs as usize);
     let task = display.begin("t-SNE", epochs as u64);
     let rows = Units::of(table.rows()).apply(table.rows());
-    let embedding = interruptible(&interrupt, move || {
+    let embedding = interruptible(interrupt, move || {
         embed(rows.view(), perplexity, epochs, |done| task.update(done as u64, ""))
     })?;
     let embedded = Table::new(columns, embedding.points, table.labels().cloned())?;

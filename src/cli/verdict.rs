@@ -7,7 +7,7 @@ use super::shared::aligned;
 use super::sparkline::sparkline;
 use crate::audit::findings::Findings;
 use crate::audit::words::{HEADINGS, Standing, cells, standing};
-use crate::train::EpochRecord;
+use crate::history::EpochRecord;
 
 /// Columns whose cells are words; the others are figures.
 const WORDS: [usize; 2] = [0, HEADINGS.len() - 1];

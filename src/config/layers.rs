@@ -212,6 +212,32 @@ mod tests {
         }
     }
 
+    /// Those that the error of an unknown one lists, table by table: a setting without a default is
+    /// easily forgotten in [`keys`].
+    #[test]
+    fn every_setting_has_a_key() {
+        let names = |prefix: &str| -> Vec<String> {
+            let table = match prefix {
+                "" => "unknown = 1".into(),
+                prefix => format!("[{prefix}]\nunknown = 1"),
+            };
+            let error = toml::from_str::<Settings>(&table).unwrap_err().to_string();
+            let (_, list) = error.split_once("expected one of ").unwrap();
+            list.split('`').skip(1).step_by(2).map(String::from).collect()
+        };
+        let (tables, plain): (Vec<String>, Vec<String>) = names("").into_iter().partition(|name| {
+            Table::try_from(Settings::default()).unwrap().get(name).is_some_and(Value::is_table)
+        });
+        let nested = tables
+            .iter()
+            .flat_map(|table| names(table).into_iter().map(move |name| format!("{table}.{name}")));
+        let mut expected: Vec<String> = plain.into_iter().chain(nested).collect();
+        let mut found = keys();
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected);
+    }
+
     #[test]
     fn of_epochs_and_rows_the_uppermost_layer_counts() {
         let length = |recipe, assignments: &[&str]| {

@@ -27,7 +27,7 @@ const MOST_PARTS: u64 = 1_000_000;
 /// within a page decode the whole of it.
 const ROWS_AT_ONCE: u64 = 1 << 17;
 /// Spans of so many rows that are looked at between two reports of how far the first reading is.
-const SPANS_AT_ONCE: usize = 16;
+const STRETCHES_AT_ONCE: usize = 16;
 /// Values that the sample has, and the rows held out at most, in the mean.
 const SAMPLE_VALUES: usize = 1_000_000;
 /// Fewest and most rows that this may be.
@@ -223,24 +223,24 @@ impl Streamed {
         rows: u64,
         on_rows: &(dyn Fn(u64, u64) -> Result<()> + Sync),
     ) -> Result<Vec<Found>> {
-        let spans = self.spans();
-        let (mut found, mut done) = (Vec::with_capacity(spans.len()), 0);
-        for spans in spans.chunks(SPANS_AT_ONCE) {
+        let stretches = self.stretches();
+        let (mut found, mut done) = (Vec::with_capacity(stretches.len()), 0);
+        for stretches in stretches.chunks(STRETCHES_AT_ONCE) {
             on_rows(done, rows)?;
             let looked: Vec<Result<Found>> =
-                spans.par_iter().map(|parts| self.look_at(parts)).collect();
+                stretches.par_iter().map(|parts| self.look_at(parts)).collect();
             // Of several errors the first in the file.
             for found_here in looked {
                 found.push(found_here?);
             }
-            done += spans.iter().copied().flatten().map(Part::rows).sum::<u64>();
+            done += stretches.iter().copied().flatten().map(Part::rows).sum::<u64>();
         }
         on_rows(done, rows)?;
         Ok(found)
     }
 
     /// Parts that follow each other in one row group, of so many rows that a reader is worth its while.
-    fn spans(&self) -> Vec<&[Part]> {
+    fn stretches(&self) -> Vec<&[Part]> {
         let together = |a: &Part, b: &Part| (a.source, a.piece.group) == (b.source, b.piece.group);
         let each = |parts: &[Part]| (ROWS_AT_ONCE / parts[0].rows().max(1)).max(1) as usize;
         self.parts.chunk_by(together).flat_map(|group| group.chunks(each(group))).collect()

@@ -31,10 +31,8 @@ impl SavedModel {
     pub fn save(&self, folder: &Path) -> Result<()> {
         let Parameters { architecture, values } = &self.parameters;
         let encoded = TensorFile::encode(architecture, &[("", values)], &[], HashMap::new())?;
-        let card = serde_json::to_vec_pretty(&self.card)
-            .map_err(|error| Error::failed(format!("encoding the model card: {error}")))?;
         files::write_bytes(&folder.join(Self::WEIGHTS), &encoded)?;
-        files::write_bytes(&folder.join(Self::CARD), &card)
+        files::write_json(&folder.join(Self::CARD), &self.card)
     }
 
     /// Reads a model from the two files in `folder`.

@@ -8,7 +8,7 @@ use plotters::prelude::*;
 
 use super::axis::{Axis, drawable};
 use super::canvas::{Area, Drawn};
-use super::latent::PriorComponent;
+use super::prior::PriorComponent;
 use super::theme::{self, Style, class_style};
 use super::{histogram, pairs, plane, space};
 use crate::error::{Error, Result};

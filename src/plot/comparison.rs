@@ -11,8 +11,8 @@ use super::legend::{self, Entry};
 use super::{pairs, plane, theme};
 use crate::error::Result;
 
-/// Real and generated rows in the same axes: beside each other, coloured by component where
-/// components are known, or over each other in a matrix of pairs.
+/// Real and generated rows in the same axes: beside each other, coloured by mode where
+/// modes are known, or over each other in a matrix of pairs.
 ///
 /// Pass the values as they are, or min–max scaled each on its own, and say which in the title.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +25,9 @@ pub struct Comparison<'a> {
     pub real: ArrayView2<'a, f32>,
     /// Generated values, m × columns.
     pub generated: ArrayView2<'a, f32>,
-    /// For each real and each generated row its component; `None` draws all rows of a set alike.
+    /// For each real and each generated row its class; `None` draws all rows of a set alike.
     pub classes: Option<[&'a [usize]; 2]>,
-    /// Names of the components, for the legend, which only counts more than twelve of them.
+    /// Names of the classes, for the legend, which only counts more than twelve of them.
     pub class_names: &'a [String],
     /// Whether to show every pair of columns, over each other, as is always done above three.
     pub pairs: bool,
@@ -58,7 +58,7 @@ impl Figure for Comparison<'_> {
         let (real, generated) = (self.real.nrows(), self.generated.nrows());
         let place = match (self.over_each_other(), self.classes) {
             (true, _) => "over each other, every pair of columns,",
-            (false, Some(_)) => "beside each other, coloured by component,",
+            (false, Some(_)) => "beside each other, coloured by mode,",
             (false, None) => "beside each other",
         };
         format!(

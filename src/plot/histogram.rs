@@ -7,8 +7,8 @@ use plotters::prelude::*;
 use super::axis::Axis;
 use super::canvas::{Area, Drawn};
 use super::cloud::{Cloud, Colour};
-use super::latent::{self, PriorComponent};
 use super::plane::{self, Chart, Layout};
+use super::prior::{self, PriorComponent};
 use super::theme::{self, class_style};
 
 /// One bar, or the part of it that belongs to one component.
@@ -94,7 +94,7 @@ pub(super) fn draw<DB: DrawingBackend>(
     prior: &[PriorComponent],
 ) -> Drawn<DB> {
     let bars = Bars::count(clouds, column, x);
-    let density = latent::density(prior, column, x);
+    let density = prior::density(prior, column, x);
     let percent = |density: f64| 100.0 * bars.width * density;
     let highest = density.iter().map(|(_, y)| percent(*y)).fold(bars.highest(), f64::max);
     let y = Axis { lo: 0.0, ..Axis::over("rows (%)", [0.0, highest]) };

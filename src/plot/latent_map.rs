@@ -9,8 +9,8 @@ use plotters::style::colors::colormaps::ViridisRGB;
 use super::axis::{self, Axis, drawable};
 use super::canvas::{self, Area, Drawn, Figure, Picture};
 use super::cloud::{MOST_COLUMNS, shown_columns};
-use super::latent::PriorComponent;
 use super::plane::{self, Layout};
+use super::prior::PriorComponent;
 use super::theme;
 use crate::error::{Error, Result};
 
@@ -59,15 +59,6 @@ impl LatentMap<'_> {
 
     fn shown(&self) -> usize {
         self.names.len().min(MOST_COLUMNS)
-    }
-
-    /// Rows and columns of panels.
-    fn panels(&self) -> (usize, usize) {
-        match self.shown() {
-            few @ ..=3 => (1, few.max(1)),
-            4 => (2, 2),
-            many => (many.div_ceil(3), 3),
-        }
     }
 
     fn panel<DB: DrawingBackend>(&self, area: &Area<DB>, column: usize) -> Drawn<DB> {
@@ -126,7 +117,7 @@ impl Figure for LatentMap<'_> {
     }
 
     fn size(&self) -> (u32, u32) {
-        let (rows, columns) = self.panels();
+        let (rows, columns) = plane::grid(self.shown());
         (480 * columns as u32, 470 * rows as u32 + 40)
     }
 
@@ -147,7 +138,7 @@ impl Figure for LatentMap<'_> {
     }
 
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        let panels = area.split_evenly(self.panels());
+        let panels = area.split_evenly(plane::grid(self.shown()));
         (0..self.shown()).try_for_each(|column| self.panel(&panels[column], column))
     }
 }

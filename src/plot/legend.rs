@@ -23,16 +23,16 @@ impl Entry {
     }
 }
 
-/// Components that a legend names.
+/// Classes that a legend names.
 const MOST_NAMES: usize = 12;
 
-/// The components by name, or, where they are too many for that, their number.
+/// The classes by name, or, where they are too many for that, their number.
 pub(super) fn of_classes(classes: Option<&[usize]>, names: &[String]) -> Vec<Entry> {
     if classes.is_none() {
         return Vec::new();
     }
     if names.len() > MOST_NAMES {
-        return vec![Entry::remark(format!("{} labels or modes, not named here", names.len()))];
+        return vec![Entry::remark(format!("{} modes, not named here", names.len()))];
     }
     names.iter().enumerate().map(|(i, name)| Entry::new(name, class_style(i))).collect()
 }

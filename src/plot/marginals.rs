@@ -69,16 +69,6 @@ impl Marginals<'_> {
             _ => (Axis::over(name, values), false),
         }
     }
-
-    /// Rows and columns of panels.
-    fn panels(&self) -> (usize, usize) {
-        let wide = match self.shown() {
-            few @ ..=3 => few.max(1),
-            4 => 2,
-            _ => 3,
-        };
-        (self.shown().div_ceil(wide).max(1), wide)
-    }
 }
 
 impl Figure for Marginals<'_> {
@@ -108,7 +98,7 @@ impl Figure for Marginals<'_> {
     }
 
     fn size(&self) -> (u32, u32) {
-        let (rows, columns) = self.panels();
+        let (rows, columns) = plane::grid(self.shown());
         let wide = if columns == 1 { 900 } else { 1140 };
         (wide, 300 * rows as u32 + 70)
     }
@@ -125,7 +115,7 @@ impl Figure for Marginals<'_> {
         ];
         let entries = [Entry::new("real", theme::REAL), Entry::new("generated", theme::GENERATED)];
         let body = legend::draw(area, &entries)?;
-        let panels = body.split_evenly(self.panels());
+        let panels = body.split_evenly(plane::grid(self.shown()));
         for (column, panel) in panels.iter().enumerate().take(self.shown()) {
             if clouds.iter().any(|cloud| cloud.column(column).any(drawable)) {
                 histogram::draw(panel, &self.axis(column).0, column, &clouds, &[])?;

@@ -7,7 +7,7 @@ use super::axis::Axis;
 use super::canvas::{Area, Drawn};
 use super::cloud::Cloud;
 use super::histogram::Bars;
-use super::latent::PriorComponent;
+use super::prior::PriorComponent;
 use super::{plane, theme};
 
 /// Ticks along one side of a cell.

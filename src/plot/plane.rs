@@ -6,8 +6,17 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::axis::{Axis, Ticked, drawable};
 use super::canvas::{Area, Drawn};
 use super::cloud::{self, Cloud};
-use super::latent::{self, PriorComponent};
+use super::prior::{PriorComponent, rings};
 use super::theme::{self, Style};
+
+/// Rows and columns of so many panels that are alike.
+pub(super) fn grid(panels: usize) -> (usize, usize) {
+    match panels {
+        few @ ..=3 => (1, few.max(1)),
+        4 => (2, 2),
+        many => (many.div_ceil(3), 3),
+    }
+}
 
 /// A chart whose axes, grid and labels are drawn.
 pub(super) struct Chart<DB: DrawingBackend> {
@@ -159,7 +168,7 @@ pub(super) fn outlines<DB: DrawingBackend>(
     dimensions: (usize, usize),
     style: ShapeStyle,
 ) -> Drawn<DB> {
-    for (ring, opacity) in latent::rings(prior, dimensions) {
+    for (ring, opacity) in rings(prior, dimensions) {
         let style = ShapeStyle { color: style.color.mix(opacity), ..style };
         let ring: Vec<(f64, f64)> = ring.into_iter().collect();
         for part in ring.split(|place| !chart.holds(*place)) {

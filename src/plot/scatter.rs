@@ -1,4 +1,4 @@
-//! The rows of one table, coloured by component.
+//! The rows of one table, coloured by mode.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::cloud::{self, Cloud, Colour};
 use super::legend;
 use crate::error::Result;
 
-/// The rows of one table, coloured by component.
+/// The rows of one table, coloured by mode.
 ///
 /// One column gives a histogram, two a scatter, three a scatter in space, more a matrix of the
 /// pairs of the first eight. Axes have equal scales where the columns' spans are alike.
@@ -22,9 +22,9 @@ pub struct Scatter<'a> {
     pub columns: &'a [String],
     /// Values, n × columns.
     pub points: ArrayView2<'a, f32>,
-    /// For each row its component, an index into `class_names`; `None` draws all rows alike.
+    /// For each row its class, an index into `class_names`; `None` draws all rows alike.
     pub classes: Option<&'a [usize]>,
-    /// Names of the components, for the legend, which only counts more than twelve of them.
+    /// Names of the classes, for the legend, which only counts more than twelve of them.
     pub class_names: &'a [String],
 }
 

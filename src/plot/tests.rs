@@ -77,7 +77,7 @@ fn every_number_of_columns_is_drawn() {
         let classes: Vec<usize> = (0..60).map(|row| row % 25).collect();
         let rows = scatter(&real, Some(&classes), folder.path());
         check(folder.path(), &rows);
-        assert!(rows.svg.contains("25 labels or modes, not named here"));
+        assert!(rows.svg.contains("25 modes, not named here"));
         let figure = Comparison {
             title: "Real and generated",
             columns: &names(columns),
@@ -354,7 +354,7 @@ fn ticks_are_round_numbers() {
 fn rings_have_the_distance_they_claim() {
     let covariance = array![[2.0, 0.6, 0.1], [0.6, 0.5, 0.0], [0.1, 0.0, 1.0]];
     let prior = [PriorComponent { weight: 1.0, mean: array![1.0, -2.0, 0.5], covariance }];
-    let rings = latent::rings(&prior, (0, 1));
+    let rings = prior::rings(&prior, (0, 1));
     assert_eq!(rings.len(), 3);
     let determinant = 2.0 * 0.5 - 0.6 * 0.6;
     for (ring, radius) in rings.iter().zip([1.0, 2.0, 3.0]) {
@@ -372,12 +372,12 @@ fn density_is_a_density() {
     let axis = Axis::over("", [-8.0, 8.0]);
     let far = PriorComponent { weight: 3.0, mean: array![2.0], covariance: array![[0.25]] };
     for prior in [vec![standard_normal(1)], vec![standard_normal(1), far]] {
-        let curve = latent::density(&prior, 0, &axis);
+        let curve = prior::density(&prior, 0, &axis);
         let step = curve[1].0 - curve[0].0;
         let whole: f64 = curve.iter().map(|(_, density)| density * step).sum();
         assert!((whole - 1.0).abs() < 1e-6, "{whole}");
     }
-    let curve = latent::density(&[standard_normal(1)], 0, &axis);
+    let curve = prior::density(&[standard_normal(1)], 0, &axis);
     assert!((curve[100].1 - 0.398_942_280_401).abs() < 1e-9);
 }
 

@@ -12,16 +12,16 @@ use super::legend::{self, Entry};
 use super::{plane, theme};
 use crate::error::{Error, Result};
 
-/// One or more t-SNE embeddings of the same rows beside each other, coloured by component.
+/// One or more t-SNE embeddings of the same rows beside each other, coloured by mode.
 #[derive(Clone, Copy, Debug)]
 pub struct Tsne<'a> {
     /// Heading of the figure.
     pub title: &'a str,
     /// The embeddings.
     pub panels: &'a [TsnePanel<'a>],
-    /// For each row its component, an index into `class_names`; `None` draws all rows alike.
+    /// For each row its class, an index into `class_names`; `None` draws all rows alike.
     pub classes: Option<&'a [usize]>,
-    /// Names of the components, for the legend, which only counts more than twelve of them.
+    /// Names of the classes, for the legend, which only counts more than twelve of them.
     pub class_names: &'a [String],
 }
 
@@ -33,7 +33,7 @@ pub struct TsnePanel<'a> {
     /// The embedding, n × 2.
     pub points: ArrayView2<'a, f32>,
     /// Generated rows in the same embedding, m × 2. Where there are any, colour tells real from
-    /// generated rows, not components.
+    /// generated rows, not classes.
     pub generated: Option<ArrayView2<'a, f32>>,
 }
 
@@ -72,7 +72,7 @@ impl Figure for Tsne<'_> {
         });
         let what = match (generated, self.classes) {
             (Some(generated), _) => format!("{rows} real and {generated} generated rows together"),
-            (None, Some(_)) => format!("{rows} rows, coloured by component"),
+            (None, Some(_)) => format!("{rows} rows, coloured by mode"),
             (None, None) => format!("{rows} rows"),
         };
         format!("{}: t-SNE of {what} ({}).", self.title, headings.join("; "))

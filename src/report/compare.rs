@@ -13,8 +13,8 @@ use crate::audit::metrics::Metrics;
 use crate::audit::samples::SamplesAudit;
 use crate::audit::words::{self, Standing};
 use crate::error::Result;
+use crate::history::EpochRecord;
 use crate::plot::{Histories, History};
-use crate::train::EpochRecord;
 
 /// Several runs, side by side.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! The loss at the epochs that the reference experiment reported.
 
-use crate::train::EpochRecord;
+use crate::history::EpochRecord;
 
 /// Epoch and loss as the reference experiment reported them.
 pub const REFERENCE_LOSSES: [(usize, f64); 6] =

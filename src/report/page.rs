@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Charts;
 use super::parts::{Section, document, figure, terms};
 use crate::audit::findings::Findings;
+use crate::history::EpochRecord;
 use crate::plot::Picture;
-use crate::train::EpochRecord;
 
 const SCRIPT: &str = include_str!("page.js");
 /// plotly.js 4.1.1, its bundle for charts in space: npm's `plotly.js-gl3d-dist-min`.

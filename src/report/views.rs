@@ -123,7 +123,7 @@ impl Charts {
         html! {
             @if !self.classes.is_empty() {
                 fieldset.classes {
-                    legend { "Components" }
+                    legend { "Modes" }
                     @for (index, class) in self.classes.iter().enumerate() {
                         label {
                             input type="checkbox" name="class" value=(index) checked;

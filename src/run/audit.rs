@@ -1,13 +1,12 @@
 //! Stage `audit`: modes, distances, clusters and latent units, causes, and the questions answered.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{Array2, Axis, s};
 
-use super::sample::{encoded_rows, encodes_every_row};
-use super::{Context, RunDir, interruptible, read_table};
+use super::products::{read_latents, read_samples};
+use super::{Context, RunDir, interruptible};
 use crate::audit::bic::choose_components;
 use crate::audit::cause::ModelEvidence;
 use crate::audit::clusters::choose_k;
@@ -24,11 +23,12 @@ use crate::audit::samples::{Audited, Compared, Options, Samples, audit, check_ro
 use crate::audit::structure::MOST_COMPONENTS;
 use crate::audit::subset::subset;
 use crate::config::{Recipe, ScalingKind};
-use crate::data::{ReadOptions, Table, mixed_spreads};
-use crate::error::{self, Error, Result};
+use crate::data::mixed_spreads;
+use crate::error::Result;
 use crate::files::write_bytes;
+use crate::history::{EpochRecord, read_history};
 use crate::model::SavedModel;
-use crate::train::{EpochRecord, read_history};
+use crate::train::kept_epochs;
 use crate::vae::{Latents, Model};
 
 /// Held-out rows whose likelihood is estimated, by 256 draws each.
@@ -48,6 +48,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         }
     };
     let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
+    let training = &context.plan.settings.training;
+    let history = kept_epochs(&history, training, &model.card().objective);
     let (latent, posterior) = diagnose(context, &model, audited.as_ref())?;
     if let Some(audited) = &mut audited {
         audited.audit.metrics.nll_gap = held_out_gap(context, &model, audited)?;
@@ -86,7 +88,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let of_model = OfModel {
         latent: Some(latent),
         preflight: Some(context.dir.read_json(RunDir::PREFLIGHT)?),
-        overfitting: Overfitting::find(&bounds(&history)),
+        overfitting: Overfitting::find(&bounds(history)),
         more_rows,
     };
     let findings = Findings::new(samples, of_model, notes);
@@ -116,7 +118,7 @@ fn other_noise(
         return Ok(None);
     };
     let (rows, noise) = (settings.samples, !settings.noise);
-    let rows = model.sample(rows, noise, settings.seed, &context.interrupt)?;
+    let rows = model.sample(rows, noise, settings.seed, context.watch.interrupt)?;
     Ok(Some(audited.ledger.judge(rows.view())))
 }
 
@@ -129,12 +131,12 @@ fn audit_samples(context: &Context, generated: Array2<f32>) -> Result<Audited> {
         rows: analysis.rows,
         seed: settings.seed,
     };
-    let task = context.progress.begin("audit", ticks(options.max_clusters));
+    let task = context.watch.progress.begin("audit", ticks(options.max_clusters));
     let dataset = context.dataset;
     let (real, held_out) = (dataset.training.clone(), dataset.held_out.rows().to_owned());
     let truth = dataset.mixture.clone();
     let done = Arc::new(AtomicU64::new(0));
-    interruptible(&context.interrupt, move || {
+    interruptible(context.watch.interrupt, move || {
         let samples = Samples {
             real: &real,
             held_out: held_out.view(),
@@ -161,19 +163,17 @@ fn diagnose(
                 settings.samples,
                 settings.noise,
                 seed,
-                &context.interrupt,
+                context.watch.interrupt,
             )?;
             Ok(audited.ledger.judge(rows.view()))
         })
         .transpose()?;
-    let latents = read_latents(context)?;
-    let units = latents.ncols() / 2;
-    let means = latents.slice(s![.., ..units]);
-    let summary = summarise(means, latents.slice(s![.., units..]));
+    let Latents { means, log_variances } = read_latents(context)?;
+    let summary = summarise(means.view(), log_variances.view());
     let some = means.select(Axis(0), &subset(means.nrows(), analysis.rows));
     let (max_clusters, restarts) = (analysis.max_clusters, analysis.restarts);
-    let task = context.progress.begin("latent space", 1);
-    let (clusters, mixture, density) = interruptible(&context.interrupt, move || {
+    let task = context.watch.progress.begin("latent space", 1);
+    let (clusters, mixture, density) = interruptible(context.watch.interrupt, move || {
         let some = some.view();
         let (clusters, (mixture, density)) = rayon::join(
             || choose_k(some, max_clusters, restarts, seed, &|| ()),
@@ -214,7 +214,7 @@ fn held_out_gap(context: &Context, model: &Model, audited: &Audited) -> Result<O
         return Ok(None);
     }
     let likelihoods =
-        model.log_likelihoods(held_out, context.plan.settings.seed, &context.interrupt)?;
+        model.log_likelihoods(held_out, context.plan.settings.seed, context.watch.interrupt)?;
     let reference = &audited.reference;
     let fitted = reference.fitted.log_densities(held_out);
     Ok(Some(match reference.kind {
@@ -223,50 +223,4 @@ fn held_out_gap(context: &Context, model: &Model, audited: &Audited) -> Result<O
         }
         Kind::Labels | Kind::Fitted => nll_gap(&likelihoods, &fitted, None),
     }))
-}
-
-/// The run's samples.
-pub(super) fn read_samples(context: &Context) -> Result<Array2<f32>> {
-    let path = context.dir.file(RunDir::SAMPLES);
-    let samples = read_own(context, &path, &ReadOptions::default())?;
-    if samples.columns() != context.dataset.table.columns() {
-        let what = "its columns are not those of the run's data";
-        return Err(Error::damaged(&path, what).help(context.dir.remedy()));
-    }
-    let (rows, drawn) = (samples.len(), context.plan.settings.samples);
-    if rows != drawn {
-        let what = format!("it has {rows} rows, and {drawn} were drawn");
-        return Err(Error::damaged(&path, what).help(context.dir.remedy()));
-    }
-    Ok(samples.rows().to_owned())
-}
-
-/// The latents of the training rows, in their order: means, then log-variances.
-pub(super) fn read_latents(context: &Context) -> Result<Array2<f32>> {
-    let labels = context.dataset.table.labels().map(|labels| labels.column.clone());
-    let options = ReadOptions { labels, ..ReadOptions::default() };
-    let path = context.dir.file(RunDir::LATENTS);
-    let latents = read_own(context, &path, &options)?;
-    if latents.columns() != Latents::columns(context.plan.decided.latent) {
-        let what = "its columns are not those of the run's model";
-        return Err(Error::damaged(&path, what).help(context.dir.remedy()));
-    }
-    let (rows, encoded) = (latents.len(), encoded_rows(context));
-    if rows != encoded {
-        let what = format!("it has {rows} rows, and {encoded} were encoded");
-        return Err(Error::damaged(&path, what).help(context.dir.remedy()));
-    }
-    match encodes_every_row(context.dataset) {
-        true => Ok(latents.rows().select(Axis(0), &context.dataset.training_rows)),
-        false => Ok(latents.rows().to_owned()),
-    }
-}
-
-/// A table that the run wrote.
-fn read_own(context: &Context, path: &Path, options: &ReadOptions) -> Result<Table> {
-    let read = read_table(path, options, &context.interrupt);
-    read.map(|read| read.table).map_err(|error| match error.kind() {
-        error::Kind::Input => error.help(context.dir.remedy()),
-        _ => error,
-    })
 }

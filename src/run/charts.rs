@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, Axis};
 
-use super::audit::{read_latents, read_samples};
 use super::classes::Classes;
-use super::data::first_rows;
 use super::latent_plane::{LatentPlane, components, prior_mixture};
+use super::products::{first_rows, read_first_latents, read_samples};
 use super::tsne::coloured_rows;
 use super::{Context, EmbeddingRow};
 use crate::error::Result;
@@ -24,9 +23,7 @@ pub(super) fn charts(context: &Context) -> Result<(Charts, Option<f64>)> {
     let samples = read_samples(context)?;
     let generated = first_rows(&samples, most);
     let classes = Classes::find(context, &real, generated.view())?;
-    let names = classes.as_ref().map_or(&[][..], |classes| &classes.names);
-    let of_real = classes.as_ref().map(|classes| &classes.real[..]);
-    let of_generated = classes.as_ref().and_then(|classes| classes.generated.as_deref());
+    let (of_real, of_generated) = (classes.real.as_deref(), classes.generated.as_deref());
     let numbers = || dataset.row_numbers();
     let (latent, hole_share) = latents(context)?;
     let charts = Charts {
@@ -38,9 +35,9 @@ pub(super) fn charts(context: &Context) -> Result<(Charts, Option<f64>)> {
             1..,
             of_generated,
         ),
-        classes: Class::all(names),
+        classes: Class::all(&classes.names),
         latent,
-        embeddings: embeddings(context, names)?,
+        embeddings: embeddings(context, &classes.names)?,
         columns,
     };
     Ok((charts, hole_share))
@@ -48,18 +45,18 @@ pub(super) fn charts(context: &Context) -> Result<(Charts, Option<f64>)> {
 
 fn latents(context: &Context) -> Result<(Latents, Option<f64>)> {
     let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
-    let posteriors = first_rows(&read_latents(context)?, context.plan.settings.analysis.rows);
-    let units = posteriors.ncols() / 2;
-    let classes = Classes::of_first(context, posteriors.nrows())?;
-    let plane = LatentPlane::find(context, &model, posteriors.view())?;
+    let posteriors = read_first_latents(context)?;
+    let means = posteriors.means.view();
+    let classes = Classes::of_first(context, means.nrows())?;
+    let plane = LatentPlane::find(context, &model, &posteriors)?;
+    let prior = prior_mixture(&model.card().prior, means.ncols())?;
     let means = Points::new(
         Set::Latent,
-        posteriors.slice(s![.., ..units]),
+        means,
         context.dataset.training.len(),
         context.dataset.row_numbers(),
-        classes.as_ref().map(|classes| &classes.real[..]),
+        classes.real.as_deref(),
     );
-    let prior = prior_mixture(&model.card().prior, units)?;
     let map = plane.as_ref().map(|plane| {
         Map::new(plane.latents.view(), plane.decoded.view(), plane.ratio.index_axis(Axis(1), 0))
     });

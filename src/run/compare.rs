@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{Plan, RunDir, Source, plot, report};
 use crate::config::{DataSettings, ScalingKind};
 use crate::error::{Error, Result};
+use crate::history::read_history;
 use crate::report::{ComparedRun, Comparison, Figure};
-use crate::train::read_history;
 
 /// The picture of a run that is shown beside those of others.
 const PICTURE: &str = "real-and-generated";

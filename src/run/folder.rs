@@ -1,17 +1,15 @@
-//! The run folder: the names of its files, who may write into it, and the stamps of its stages.
+//! The run folder: the names of its files, and who may write into it.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
+use super::Stage;
 use crate::error::{Error, Result};
 use crate::files;
-use crate::input;
 use crate::model::SavedModel;
 use crate::train::Checkpoints;
 
@@ -73,9 +71,9 @@ impl RunDir {
     /// The page to open.
     pub const REPORT: &'static str = "report.html";
 
-    const STAMPS: &'static str = ".stamps";
+    pub(super) const STAMPS: &'static str = ".stamps";
     const LOCK: &'static str = ".lock";
-    const FILES: [&'static str; 17] = [
+    pub(super) const FILES: [&'static str; 17] = [
         Self::CONFIG,
         Self::DATA,
         Self::DATA_REFERENCE,
@@ -228,7 +226,7 @@ impl RunDir {
         if folder.is_symlink() {
             return Ok(());
         }
-        let drawn = Self::read_stamp(&self.path, "plot").map(|stamp| stamp.files);
+        let drawn = Self::read_stamp(&self.path, Stage::Plot).map(|stamp| stamp.files);
         let lies_there = |name: &String| Path::new(name).parent() == Some(Path::new(Self::PLOTS));
         drawn
             .unwrap_or_default()
@@ -300,10 +298,7 @@ impl RunDir {
     /// # Errors
     /// Where the file cannot be written.
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
-        let path = self.file(name);
-        let bytes = serde_json::to_vec_pretty(value)
-            .map_err(|error| Error::failed(format!("encoding {}: {error}", path.display())))?;
-        files::write_bytes(&path, &bytes)
+        files::write_json(&self.file(name), value)
     }
 
     /// Reads a value from JSON.
@@ -311,68 +306,12 @@ impl RunDir {
     /// # Errors
     /// Where the file is missing or does not hold such a value.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
-        let path = self.file(name);
-        serde_json::from_slice(&input::bytes(&path)?).map_err(|error| Error::damaged(&path, error))
-    }
-
-    /// The files of a stage that are missing or not as it left them; nothing where it was not finished
-    /// with this key.
-    pub(super) fn changed_since(&self, stage: &str, key: &str) -> Option<Vec<String>> {
-        let stamp = Self::read_stamp(&self.path, stage).filter(|stamp| stamp.key == key)?;
-        let changed = stamp.files.keys().filter(|name| !stamp.vouches_for(&self.path, name));
-        Some(changed.cloned().collect())
+        files::read_json(&self.file(name))
     }
 
     /// Whether there is such a file and something in it.
     fn is_filled(&self, name: &str) -> bool {
         self.file(name).metadata().is_ok_and(|file| file.len() > 0)
-    }
-
-    /// What a stage that was finished left in a run folder.
-    pub(super) fn read_stamp(folder: &Path, stage: &str) -> Option<Stamp> {
-        let text = fs::read(folder.join(Self::STAMPS).join(stage)).ok()?;
-        serde_json::from_slice(&text).ok()
-    }
-
-    /// Lets the stage be done again.
-    pub(super) fn remove_stamp(&self, stage: &str) -> Result<()> {
-        self.remove(&format!("{}/{stage}", Self::STAMPS))
-    }
-
-    /// The stamp of a stage with this key, with those of its files that are there.
-    pub(super) fn stamp_of(
-        &self,
-        key: String,
-        files: &[String],
-        interrupt: &AtomicBool,
-    ) -> Result<Stamp> {
-        let there = files.iter().filter(|name| self.file(name).exists());
-        let with_hash =
-            |name: &String| Ok((name.clone(), input::hash(&[self.file(name)], interrupt)?));
-        Ok(Stamp { key, files: there.map(with_hash).collect::<Result<_>>()? })
-    }
-
-    /// Records that the stage is finished.
-    pub(super) fn write_stamp(&self, stage: &str, stamp: &Stamp) -> Result<()> {
-        self.make(Self::STAMPS)?;
-        self.write_json(&format!("{}/{stage}", Self::STAMPS), stamp)
-    }
-}
-
-/// What a stage that is finished leaves in the folder of stamps, under its name.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Stamp {
-    /// The hash of what its files depend on.
-    key: String,
-    /// The files that it left, with the hash of each.
-    pub(super) files: BTreeMap<String, String>,
-}
-
-impl Stamp {
-    /// Whether a file of a run folder is as the stage left it.
-    pub(super) fn vouches_for(&self, folder: &Path, file: &str) -> bool {
-        let found = || input::hash(&[folder.join(file)], &AtomicBool::new(false));
-        self.files.get(file).is_some_and(|known| found().is_ok_and(|found| found == *known))
     }
 }
 

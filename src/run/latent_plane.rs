@@ -9,7 +9,7 @@ use crate::data::{Mixture, log_sum_exp};
 use crate::error::Result;
 use crate::model::Prior;
 use crate::plot::{LatentMap, PriorComponent, outlined};
-use crate::vae::Model;
+use crate::vae::{Latents, Model};
 
 /// Points along each side of the grid.
 const SIDE: usize = 32;
@@ -34,21 +34,17 @@ pub(super) struct LatentPlane {
 }
 
 impl LatentPlane {
-    /// The plane where the posteriors (n × 2·units: means, then log-variances) have their means and
-    /// the outlines of the prior lie; nothing where there are not two units.
-    pub fn find(
-        context: &Context,
-        model: &Model,
-        posteriors: ArrayView2<f32>,
-    ) -> Result<Option<Self>> {
-        if posteriors.ncols() != 4 {
+    /// The plane where the posteriors have their means and the outlines of the prior lie; nothing
+    /// where there are not two units.
+    pub fn find(context: &Context, model: &Model, posteriors: &Latents) -> Result<Option<Self>> {
+        if posteriors.means.ncols() != 2 {
             return Ok(None);
         }
         let prior = prior_mixture(&model.card().prior, 2)?;
         let gaussians = components(&prior);
         let latents =
-            LatentMap::lattice([0, 1].map(|unit| range(posteriors, &gaussians, unit)), SIDE);
-        let decoded = model.decode(latents.view(), &context.interrupt)?;
+            LatentMap::lattice([0, 1].map(|unit| range(&posteriors.means, &gaussians, unit)), SIDE);
+        let decoded = model.decode(latents.view(), context.watch.interrupt)?;
         let prior: Vec<f64> =
             prior.log_densities(latents.view()).into_iter().map(f64::exp).collect();
         let posterior = aggregate_posterior(latents.view(), posteriors);
@@ -72,8 +68,8 @@ impl LatentPlane {
 
 /// From where to where the posterior means and the prior's outlines at two standard deviations lie in one
 /// unit, with a margin.
-fn range(posteriors: ArrayView2<f32>, prior: &[PriorComponent], unit: usize) -> [f32; 2] {
-    let means = posteriors.column(unit);
+fn range(means: &Array2<f32>, prior: &[PriorComponent], unit: usize) -> [f32; 2] {
+    let means = means.column(unit);
     let ends = outlined(prior).flat_map(|gaussian| gaussian.reach(unit, 2.0));
     let (low, high) = means
         .iter()
@@ -84,15 +80,18 @@ fn range(posteriors: ArrayView2<f32>, prior: &[PriorComponent], unit: usize) -> 
     [low - margin, high + margin]
 }
 
-/// The density of the mean of all posteriors (n × 4) at points of the plane:
+/// The density of the mean of all posteriors at points of the plane:
 /// q(z) = 1/n Σ N(z; μᵢ, diag σᵢ²).
-fn aggregate_posterior(points: ArrayView2<f32>, posteriors: ArrayView2<f32>) -> Vec<f64> {
-    let posteriors = posteriors.mapv(f64::from);
-    let mut terms = vec![0.0; posteriors.nrows()];
+fn aggregate_posterior(points: ArrayView2<f32>, posteriors: &Latents) -> Vec<f64> {
+    let [means, log_variances] =
+        [&posteriors.means, &posteriors.log_variances].map(|values| values.mapv(f64::from));
+    let mut terms = vec![0.0; means.nrows()];
     let density = |point: ndarray::ArrayView1<f32>| {
-        for (term, row) in terms.iter_mut().zip(posteriors.rows()) {
+        let rows = means.rows().into_iter().zip(log_variances.rows());
+        for (term, (mean, log_variance)) in terms.iter_mut().zip(rows) {
             let unit = |unit: usize| {
-                let (distance, log_variance) = (f64::from(point[unit]) - row[unit], row[unit + 2]);
+                let distance = f64::from(point[unit]) - mean[unit];
+                let log_variance = log_variance[unit];
                 distance * distance * (-log_variance).exp() + log_variance + TAU.ln()
             };
             *term = -0.5 * (unit(0) + unit(1));
@@ -137,12 +136,16 @@ mod tests {
     #[test]
     fn the_density_of_all_posteriors_is_their_mean() {
         let variances = [4.0_f32, 0.25];
-        let own = [1.0, -2.0, variances[0].ln(), variances[1].ln()];
+        let own = [[1.0, -2.0], variances.map(f32::ln)];
         let expected = 1.0 / (TAU * f64::from(variances[0] * variances[1]).sqrt());
         let at = array![[1.0_f32, -2.0]];
-        for (posteriors, share) in [(array![own], 1.0), (array![own, [900.0, 0.0, 0.0, 0.0]], 0.5)]
-        {
-            let density = aggregate_posterior(at.view(), posteriors.view())[0];
+        for (others, share) in [(&[][..], 1.0), (&[[[900.0, 0.0], [0.0, 0.0]]], 0.5)] {
+            let of = |part: usize| {
+                let rows: Vec<[f32; 2]> = [own].iter().chain(others).map(|row| row[part]).collect();
+                ndarray::arr2(&rows)
+            };
+            let posteriors = Latents { means: of(0), log_variances: of(1) };
+            let density = aggregate_posterior(at.view(), &posteriors)[0];
             assert!((density - share * expected).abs() < 1e-6, "{density}");
         }
     }
@@ -154,9 +157,9 @@ mod tests {
             mean: array![0.0, mean],
             covariance: Array2::eye(2),
         };
-        let posteriors = array![[5.0_f32, 0.1, 0.0, 0.0], [1.0, 0.2, 0.0, 0.0]];
+        let means = array![[5.0_f32, 0.1], [1.0, 0.2]];
         let prior = [component(0.999, 0.0), component(0.001, 900.0)];
-        let range = |unit| range(posteriors.view(), &prior, unit);
+        let range = |unit| range(&means, &prior, unit);
         assert!((range(0)[0] + 2.7).abs() < 1e-5 && (range(0)[1] - 5.7).abs() < 1e-5);
         assert!((range(1)[0] + 2.4).abs() < 1e-5 && (range(1)[1] - 2.4).abs() < 1e-5);
     }

@@ -12,11 +12,11 @@ use self::painter::Painter;
 use super::report::source;
 use super::{Dataset, Plan, Progress, Task};
 use crate::error::{Error, Result};
+use crate::history::EpochRecord;
 use crate::input;
 use crate::live::Server;
 use crate::model::SavedModel;
 use crate::report::LivePage;
-use crate::train::EpochRecord;
 
 /// Longest time that pages are given to fetch the report.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);

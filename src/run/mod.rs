@@ -9,6 +9,7 @@ mod charts;
 mod classes;
 mod compare;
 mod data;
+mod dataset;
 mod engine;
 mod folder;
 mod latent_plane;
@@ -18,21 +19,23 @@ mod plan;
 mod plot;
 mod preflight;
 mod prior;
+mod products;
 mod progress;
 mod report;
 mod sample;
 mod stage;
+mod stamp;
 mod sweep;
 mod train;
 mod tsne;
 
 pub use compare::compare;
-pub use data::{Dataset, InFiles, Watch, read_table};
+pub use dataset::{Dataset, InFiles, read_table};
 pub use folder::{Existing, RunDir};
 pub use live::Live;
 pub use plan::{Decided, Facts, Plan, Source};
-pub use progress::{Progress, Silent, Task, interruptible};
-pub use stage::{Context, STAGES, Stage, execute, is_trained, redo};
+pub use progress::{Progress, Silent, Task, Watch, interruptible};
+pub use stage::{Context, Stage, execute, is_trained, redo};
 pub use sweep::{
     Combination, Mean, MemberRecord, Ranking, Shard, ShardFile, Standing, Sweep, SweepDir,
 };

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::{Array2, ArrayView2};
 
-use super::data::{draw, first_rows};
+use super::dataset::draw;
+use super::products::first_rows;
 use super::train::{Fit, checkpoints, epochs};
 use super::{Context, RunDir, interruptible};
 use crate::audit::findings::MoreRows;
@@ -42,8 +43,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let fit = Fit { name, seed, settings: &training, epochs: &epochs, checkpoints: &checkpoints };
     let (_, saved) = fit.train(context, &table, none.view());
     let model = Model::new(saved?, context.device);
-    let generated = model.sample(rows, settings.noise, settings.seed, &context.interrupt)?;
-    let latents = model.encode(table.rows(), &context.interrupt)?;
+    let generated = model.sample(rows, settings.noise, settings.seed, context.watch.interrupt)?;
+    let latents = model.encode(table.rows(), context.watch.interrupt)?;
     let latent = summarise(latents.means.view(), latents.log_variances.view());
     let structure =
         structure_of(context, "clustering more rows", table.rows(), generated, RESTARTS)?;
@@ -63,11 +64,11 @@ pub(super) fn structure_of(
 ) -> Result<Structure> {
     let settings = &context.plan.settings;
     let (max_clusters, seed) = (settings.analysis.max_clusters, settings.seed);
-    let task = context.progress.begin(name, ticks(max_clusters));
+    let task = context.watch.progress.begin(name, ticks(max_clusters));
     let generated = first_rows(&generated, real.nrows());
     let real = real.to_owned();
     let done = Arc::new(AtomicU64::new(0));
-    interruptible(&context.interrupt, move || {
+    interruptible(context.watch.interrupt, move || {
         let tick = || task.update(done.fetch_add(1, Ordering::Relaxed) + 1, "");
         describe(real.view(), generated.view(), max_clusters, restarts, seed, &tick)
     })

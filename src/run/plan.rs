@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::input;
 use crate::model::{Architecture, Objective};
+use crate::tsne;
 
 /// Fewest and most rows a step where the settings name none.
 const DEFAULT_BATCH: usize = 32;
@@ -210,7 +211,7 @@ impl Plan {
                 .help("set data.held_out above 0, or leave training.restarts out"));
         }
         let embedded = facts.rows_to_analyse.min(settings.analysis.rows);
-        let fits = |perplexity: &f64| 3.0 * perplexity < embedded as f64 - 1.0;
+        let fits = |perplexity: &f64| tsne::allows(embedded, *perplexity);
         let perplexities = settings.analysis.perplexities.iter().copied().filter(fits).collect();
         let objective = Objective::new(&settings.training, batch);
         let (engine, why) =

@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, s};
+use ndarray::Array2;
 
-use super::audit::{read_latents, read_samples};
 use super::classes::Classes;
-use super::data::first_rows;
 use super::latent_plane::{LatentPlane, components, prior_mixture};
+use super::products::{first_rows, read_first_latents, read_samples};
 use super::{Context, EmbeddingRow, RunDir};
 use crate::audit::clusters::{KChoice, KSummary};
 use crate::audit::findings::Findings;
@@ -16,6 +15,7 @@ use crate::config::{KlReduction, Likelihood, ScalingKind, Settings};
 use crate::data::Scaling;
 use crate::error::{Error, Result};
 use crate::files::read_records;
+use crate::history::{EpochRecord, read_history};
 use crate::model::SavedModel;
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
@@ -23,7 +23,6 @@ use crate::plot::{
     Tsne, TsnePanel,
 };
 use crate::report::{Caption, Set};
-use crate::train::{EpochRecord, read_history};
 use crate::vae::Model;
 
 /// Name of the list of pictures in the folder of the pictures.
@@ -57,7 +56,7 @@ pub(super) fn outputs(dir: &RunDir) -> Result<Vec<String>> {
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let folder = context.dir.make(RunDir::PLOTS)?;
-    let task = context.progress.begin("drawing", 1);
+    let task = context.watch.progress.begin("drawing", 1);
     let mut pictures = rows(context, &folder)?;
     pictures.push(losses(context, &folder)?);
     let findings: Findings = context.dir.read_json(RunDir::AUDIT)?;
@@ -77,18 +76,10 @@ fn rows(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
     let real = context.dataset.first(context.plan.settings.analysis.rows);
     let generated = first_rows(&read_samples(context)?, real.len());
     let classes = Classes::find(context, &real, generated.view())?;
-    let class_names = names(classes.as_ref());
+    let (class_names, of_real) = (&classes.names[..], classes.real.as_deref());
     let (columns, title) = (real.columns(), "The data");
-    let data = Scatter {
-        title,
-        columns,
-        points: real.rows(),
-        classes: of_real(classes.as_ref()),
-        class_names,
-    };
-    let both = classes.as_ref().and_then(|classes| {
-        classes.generated.as_ref().map(|generated| [&classes.real[..], &generated[..]])
-    });
+    let data = Scatter { title, columns, points: real.rows(), classes: of_real, class_names };
+    let both = of_real.zip(classes.generated.as_deref()).map(<[_; 2]>::from);
     let sets = [real.rows(), generated.view()];
     let raw = Comparison {
         title: "Real and generated rows",
@@ -122,30 +113,22 @@ fn rows(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
     Ok(pictures)
 }
 
-fn names(classes: Option<&Classes>) -> &[String] {
-    classes.map_or(&[], |classes| &classes.names)
-}
-
-fn of_real(classes: Option<&Classes>) -> Option<&[usize]> {
-    classes.map(|classes| &classes.real[..])
-}
-
 /// The posterior means over the prior and, of two units, their plane.
 fn latents(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
     let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
-    let posteriors = first_rows(&read_latents(context)?, context.plan.settings.analysis.rows);
-    let units = posteriors.ncols() / 2;
-    let classes = Classes::of_first(context, posteriors.nrows())?;
-    let prior = components(&prior_mixture(&model.card().prior, units)?);
+    let posteriors = read_first_latents(context)?;
+    let means = posteriors.means.view();
+    let classes = Classes::of_first(context, means.nrows())?;
+    let prior = components(&prior_mixture(&model.card().prior, means.ncols())?);
     let latent = Latent {
         title: "The latent space: posterior means over the prior",
-        means: posteriors.slice(s![.., ..units]),
-        classes: of_real(classes.as_ref()),
-        class_names: names(classes.as_ref()),
+        means,
+        classes: classes.real.as_deref(),
+        class_names: &classes.names,
         prior: &prior,
     };
     let mut pictures = vec![latent.draw(folder, "latent")?];
-    if let Some(plane) = LatentPlane::find(context, &model, posteriors.view())? {
+    if let Some(plane) = LatentPlane::find(context, &model, &posteriors)? {
         let map = |title, what, names: &[String], values: &Array2<f32>, name| {
             let (latents, values) = (plane.latents.view(), values.view());
             LatentMap { title, what, names, latents, values, prior: &prior }.draw(folder, name)
@@ -272,7 +255,7 @@ fn embeddings(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
             })
             .collect();
         let classes = Classes::of_first(context, first.nrows())?;
-        let (class_names, classes) = (names(classes.as_ref()), of_real(classes.as_ref()));
+        let (class_names, classes) = (&classes.names[..], classes.real.as_deref());
         let figure = Tsne { title, panels: &panels, classes, class_names };
         pictures.push(figure.draw(folder, name)?);
     }

@@ -15,7 +15,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let starting = vec![settings.model.sigma.ln() as f32; card.architecture.learned_sigmas()];
     let variance = card.implied_variance(card.architecture.mean_variance(&starting));
     let mut certificate =
-        interruptible(&context.interrupt, move || certify(rows.view(), 0.5 / variance))?;
+        interruptible(context.watch.interrupt, move || certify(rows.view(), 0.5 / variance))?;
     // The certificate is of a loss in which all of the KL divergence has its price.
     certificate.proved &= settings.training.free_bits == 0.0 || !certificate.collapse_is_optimal;
     let preflight = Preflight::new(
@@ -25,6 +25,6 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         settings.model.sigma,
         Recipe::better_than(&settings.recipe),
     );
-    context.progress.note(&preflight.to_string());
+    context.watch.progress.note(&preflight.to_string());
     context.dir.write_json(RunDir::PREFLIGHT, &preflight)
 }

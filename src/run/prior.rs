@@ -1,10 +1,8 @@
 //! The prior that follows the posterior, fitted after training.
 
-use std::sync::atomic::AtomicBool;
-
 use ndarray::{ArrayView2, s};
 
-use super::{Progress, interruptible};
+use super::{Watch, interruptible};
 use crate::audit::em::{self, Covariance, Rows};
 use crate::data::Mixture;
 use crate::error::{Error, Result};
@@ -30,17 +28,16 @@ pub(super) fn refit(
     model: &Model,
     training: ArrayView2<f32>,
     seed: u64,
-    progress: &dyn Progress,
-    interrupt: &AtomicBool,
+    watch: Watch,
 ) -> Result<Prior> {
-    let task = progress.begin("fitting the prior", 1);
+    let task = watch.progress.begin("fitting the prior", 1);
     let count = (DRAWS_PER_ROW * training.nrows()).min(MOST_DRAWS);
     let rows = training.nrows().min(count);
     let fewest = Covariance::Full.fewest_rows(model.card().architecture.latent);
     let components = (rows / ROWS_PER_COMPONENT.max(fewest)).clamp(1, MOST_COMPONENTS);
     let training = training.slice(s![..rows, ..]);
-    let draws = model.posterior_draws(training, count, Stream::PriorFit, seed, interrupt)?;
-    interruptible(interrupt, move || {
+    let draws = model.posterior_draws(training, count, Stream::PriorFit, seed, watch.interrupt)?;
+    interruptible(watch.interrupt, move || {
         let mixture = fit(draws.view(), components, seed)?;
         task.update(1, &format!("{} components", mixture.components()));
         Ok(Prior::Mixture(mixture))

@@ -5,8 +5,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use crate::error::{Error, Result, panic_text};
+use crate::history::EpochRecord;
 use crate::model::SavedModel;
-use crate::train::EpochRecord;
 
 /// Someone who is told what happens.
 pub trait Progress: Sync {
@@ -26,6 +26,23 @@ pub trait Task: Send + Sync {
     fn model(&self, _model: &dyn Fn() -> Result<SavedModel>) {}
     /// The training that this is has ended with this model.
     fn trained(&self, _model: &SavedModel) {}
+}
+
+/// Who hears of long work, and what stops it.
+#[derive(Clone, Copy)]
+pub struct Watch<'a> {
+    /// Who is told.
+    pub progress: &'a dyn Progress,
+    /// Set when the user wants to stop.
+    pub interrupt: &'a AtomicBool,
+}
+
+impl Watch<'static> {
+    /// Nobody hears of it, and nothing stops it.
+    pub fn nobody() -> Self {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        Self { progress: &Silent, interrupt: &NEVER }
+    }
 }
 
 /// Nobody is told anything.

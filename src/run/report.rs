@@ -6,9 +6,9 @@ use super::{Context, Plan, RunDir, Source, plot};
 use crate::config::word;
 use crate::error::Result;
 use crate::files;
+use crate::history::{EpochRecord, read_history};
 use crate::input;
 use crate::report::{Caption, Figure, Page};
-use crate::train::{EpochRecord, read_history};
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let captions = plot::captions(context.dir)?;

@@ -1,14 +1,12 @@
 //! Stages, their keys and their order.
 
 use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread::ScopedJoinHandle;
 
 use burn::tensor::Device;
 use serde_json::{Value, json};
 
-use super::{Dataset, Facts, Plan, Progress, RunDir};
+use super::{Dataset, Facts, Plan, RunDir, Watch};
 use super::{audit, data, more_rows, plot, preflight, report, sample, train, tsne};
 use crate::config::Backend;
 use crate::device::guarded;
@@ -25,18 +23,59 @@ pub struct Context<'a> {
     pub dataset: &'a Dataset,
     /// Where tensors live.
     pub device: &'a Device,
-    /// Who is told.
-    pub progress: &'a dyn Progress,
-    /// Set when the user wants to stop.
-    pub interrupt: Arc<AtomicBool>,
+    /// Who is told, and what stops it.
+    pub watch: Watch<'a>,
 }
 
-/// One stage of the pipeline.
-pub struct Stage {
+/// The stages of the pipeline, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// What is trained on, what is held out, and the truth where it is known.
+    Data,
+    /// What is to be expected of the training.
+    Preflight,
+    /// Weights and history.
+    Train,
+    /// Generated rows, and the posterior of each row of the data.
+    Sample,
+    /// What a larger data set would change.
+    MoreRows,
+    /// Everything that is found in samples and latents.
+    Audit,
+    /// Embeddings.
+    Tsne,
+    /// Pictures.
+    Plot,
+    /// The page to open.
+    Report,
+}
+
+impl Stage {
     /// Its name, also of its stamp.
-    pub name: &'static str,
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Preflight => "preflight",
+            Self::Train => "train",
+            Self::Sample => "sample",
+            Self::MoreRows => "more-rows",
+            Self::Audit => "audit",
+            Self::Tsne => "tsne",
+            Self::Plot => "plot",
+            Self::Report => "report",
+        }
+    }
+
+    fn definition(self) -> &'static Definition {
+        &STAGES[self as usize]
+    }
+}
+
+/// What a stage is.
+struct Definition {
+    stage: Stage,
     /// The stages that come first: it reads their files, or says less than they do.
-    after: &'static [&'static str],
+    after: &'static [Stage],
     /// The decisions that its files depend on, beside those of the stages it comes after.
     settings: fn(&Plan) -> Value,
     /// The files that it leaves, or may leave.
@@ -45,10 +84,10 @@ pub struct Stage {
     work: fn(&Context) -> Result<()>,
 }
 
-/// Every stage in order.
-pub const STAGES: &[Stage] = &[
-    Stage {
-        name: "data",
+/// Every stage, at its place in the order.
+const STAGES: [Definition; 9] = [
+    Definition {
+        stage: Stage::Data,
         after: &[],
         settings: |plan| {
             let settings = &plan.settings;
@@ -57,24 +96,24 @@ pub const STAGES: &[Stage] = &[
         outputs: |_| names(&[RunDir::DATA, RunDir::DATA_REFERENCE, RunDir::MIXTURE]),
         work: data::stage,
     },
-    Stage {
-        name: "preflight",
-        after: &["data"],
+    Definition {
+        stage: Stage::Preflight,
+        after: &[Stage::Data],
         settings: training_settings,
         outputs: |_| names(&[RunDir::PREFLIGHT]),
         work: preflight::stage,
     },
-    Stage {
-        name: "train",
-        after: &["preflight"],
+    Definition {
+        stage: Stage::Train,
+        after: &[Stage::Preflight],
         settings: training_settings,
         // What it writes for TensorBoard is no reason to train again.
         outputs: |_| names(&[SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY]),
         work: train::stage,
     },
-    Stage {
-        name: "sample",
-        after: &["train"],
+    Definition {
+        stage: Stage::Sample,
+        after: &[Stage::Train],
         settings: |plan| {
             let settings = &plan.settings;
             json!([settings.samples, settings.noise, settings.analysis.rows])
@@ -82,9 +121,9 @@ pub const STAGES: &[Stage] = &[
         outputs: |_| names(&[RunDir::SAMPLES, RunDir::LATENTS]),
         work: sample::stage,
     },
-    Stage {
-        name: "more-rows",
-        after: &["sample"],
+    Definition {
+        stage: Stage::MoreRows,
+        after: &[Stage::Sample],
         settings: |plan| {
             let analysis = &plan.settings.analysis;
             let rows = json!([analysis.full, analysis.more_rows]);
@@ -93,30 +132,30 @@ pub const STAGES: &[Stage] = &[
         outputs: |_| names(&[RunDir::MORE_ROWS]),
         work: more_rows::stage,
     },
-    Stage {
-        name: "audit",
-        after: &["more-rows"],
+    Definition {
+        stage: Stage::Audit,
+        after: &[Stage::MoreRows],
         settings: |plan| json!(plan.settings.analysis),
         outputs: |_| names(&[RunDir::AUDIT, RunDir::AUDIT_TEXT, RunDir::REFERENCE]),
         work: audit::stage,
     },
-    Stage {
-        name: "tsne",
-        after: &["sample"],
+    Definition {
+        stage: Stage::Tsne,
+        after: &[Stage::Sample],
         settings: |plan| json!([plan.settings.analysis, plan.decided.perplexities]),
         outputs: |_| names(&[RunDir::TSNE]),
         work: tsne::stage,
     },
-    Stage {
-        name: "plot",
-        after: &["audit", "tsne"],
+    Definition {
+        stage: Stage::Plot,
+        after: &[Stage::Audit, Stage::Tsne],
         settings: |_| Value::Null,
         outputs: plot::outputs,
         work: plot::stage,
     },
-    Stage {
-        name: "report",
-        after: &["plot"],
+    Definition {
+        stage: Stage::Report,
+        after: &[Stage::Plot],
         settings: |_| Value::Null,
         outputs: |_| names(&[RunDir::REPORT]),
         work: report::stage,
@@ -144,23 +183,27 @@ fn hash(value: &Value) -> String {
     blake3::hash(value.to_string().as_bytes()).to_hex().to_string()
 }
 
-impl Stage {
+impl Definition {
     /// The hash of everything that this stage's files depend on.
     fn key(&self, plan: &Plan) -> String {
-        let before = STAGES.iter().filter(|stage| self.after.contains(&stage.name));
-        let inputs: Vec<String> = before.map(|stage| stage.key(plan)).collect();
+        let inputs: Vec<String> = self.after.iter().map(|s| s.definition().key(plan)).collect();
         let version = env!("CARGO_PKG_VERSION");
-        hash(&json!([self.name, version, inputs, (self.settings)(plan)]))
+        hash(&json!([self.stage.name(), version, inputs, (self.settings)(plan)]))
+    }
+
+    /// Its files that are missing or not as it left them; nothing where it is not done for this plan.
+    fn changed(&self, dir: &RunDir, plan: &Plan) -> Option<Vec<String>> {
+        dir.changed_since(self.stage, &self.key(plan))
     }
 
     /// Does the work unless its stamp says that it is done and its files are as it left them.
     fn bring_up_to_date(&self, context: &Context) -> Result<()> {
-        match context.dir.changed_since(self.name, &self.key(context.plan)) {
+        match self.changed(context.dir, context.plan) {
             Some(changed) if changed.is_empty() => return Ok(()),
-            Some(changed) => context.progress.note(&format!(
+            Some(changed) => context.watch.progress.note(&format!(
                 "note: {} is missing or not as it was left, so stage {} is done again",
                 changed.join(", "),
-                self.name
+                self.stage.name()
             )),
             None => {}
         }
@@ -168,30 +211,28 @@ impl Stage {
     }
 
     fn redo(&self, context: &Context) -> Result<()> {
-        heed(&context.interrupt)?;
+        heed(context.watch.interrupt)?;
         (self.work)(context)?;
         let files = (self.outputs)(context.dir)?;
         let key = self.key(context.plan);
-        let stamp = context.dir.stamp_of(key, &files, &context.interrupt)?;
-        let before = RunDir::read_stamp(context.dir.path(), self.name);
+        let stamp = context.dir.stamp_of(key, &files, context.watch.interrupt)?;
+        let before = RunDir::read_stamp(context.dir.path(), self.stage);
         if before.is_some_and(|before| before.files != stamp.files) {
             // What comes later was made from other files.
-            let later = STAGES.iter().filter(|stage| stage.comes_after(self));
-            later.map(|stage| stage.name).try_for_each(|name| context.dir.remove_stamp(name))?;
+            let later = STAGES.iter().filter(|other| other.comes_after(self.stage));
+            later.map(|other| other.stage).try_for_each(|stage| context.dir.remove_stamp(stage))?;
         }
-        context.dir.write_stamp(self.name, &stamp)
+        context.dir.write_stamp(self.stage, &stamp)
     }
 
-    fn comes_after(&self, other: &Self) -> bool {
-        let mut before = STAGES.iter().filter(|stage| self.after.contains(&stage.name));
-        before.any(|stage| stage.name == other.name || stage.comes_after(other))
+    fn comes_after(&self, stage: Stage) -> bool {
+        self.after.iter().any(|&before| before == stage || before.definition().comes_after(stage))
     }
 }
 
 /// Whether the folder holds what the training of this plan gives.
 pub fn is_trained(dir: &RunDir, plan: &Plan) -> bool {
-    let train = STAGES.iter().find(|stage| stage.name == "train");
-    let changed = train.and_then(|stage| dir.changed_since(stage.name, &stage.key(plan)));
+    let changed = Stage::Train.definition().changed(dir, plan);
     changed.is_some_and(|changed| changed.is_empty())
 }
 
@@ -203,7 +244,7 @@ pub fn is_trained(dir: &RunDir, plan: &Plan) -> bool {
 ///
 /// # Errors
 /// What a stage returns; the stages before it are finished and stamped.
-pub fn execute(context: &Context, last: &str) -> Result<Plan> {
+pub fn execute(context: &Context, last: Stage) -> Result<Plan> {
     let error = match bring_up_to(context, last) {
         Ok(()) => return Ok(context.plan.clone()),
         Err(error) => error,
@@ -213,20 +254,19 @@ pub fn execute(context: &Context, last: &str) -> Result<Plan> {
     if error.kind() != Kind::Device || !chosen_for_the_user {
         return Err(error);
     }
-    context.progress.note(&format!("{}: going on on the CPU", error.message()));
+    context.watch.progress.note(&format!("{}: going on on the CPU", error.message()));
     let facts = Facts::new(context.dataset, Backend::Cpu, None);
     let plan = Plan::resolve(settings.clone(), facts)?;
-    let (device, interrupt) = (&Device::flex(), Arc::clone(&context.interrupt));
-    bring_up_to(&Context { plan: &plan, device, interrupt, ..*context }, last)?;
+    bring_up_to(&Context { plan: &plan, device: &Device::flex(), ..*context }, last)?;
     Ok(plan)
 }
 
-fn bring_up_to(context: &Context, last: &str) -> Result<()> {
+fn bring_up_to(context: &Context, last: Stage) -> Result<()> {
     let (dir, plan) = (context.dir, context.plan);
     let earlier = if RunDir::is_at(dir.path()) { Plan::read(dir.path()).ok() } else { None };
     if earlier.as_ref().is_some_and(|earlier| earlier.decided.source != plan.decided.source) {
         // Of these stages the files say where the data are.
-        ["data", "report"].iter().try_for_each(|stage| dir.remove_stamp(stage))?;
+        [Stage::Data, Stage::Report].into_iter().try_for_each(|stage| dir.remove_stamp(stage))?;
     }
     match earlier.filter(|_| is_trained(dir, plan)) {
         // What is trained keeps the record of what did it.
@@ -236,17 +276,15 @@ fn bring_up_to(context: &Context, last: &str) -> Result<()> {
         }
         None => plan.write(dir.path())?,
     }
-    let wanted =
-        STAGES.iter().position(|stage| stage.name == last).map_or(STAGES.len(), |at| at + 1);
-    let (mut waiting, mut finished) = (Vec::from_iter(&STAGES[..wanted]), Vec::new());
+    let (mut waiting, mut finished) = (Vec::from_iter(&STAGES[..=last as usize]), Vec::new());
     while !waiting.is_empty() {
-        let is_ready = |stage: &&Stage| stage.after.iter().all(|name| finished.contains(name));
+        let is_ready = |next: &&Definition| next.after.iter().all(|stage| finished.contains(stage));
         let (ready, later) = waiting.into_iter().partition::<Vec<_>, _>(is_ready);
         std::thread::scope(|scope| {
             let backend = context.plan.decided.backend;
-            let begin = |stage: &&'static Stage| {
-                let stage = *stage;
-                scope.spawn(move || guarded(backend, || stage.bring_up_to_date(context)))
+            let begin = |next: &&'static Definition| {
+                let next = *next;
+                scope.spawn(move || guarded(backend, || next.bring_up_to_date(context)))
             };
             let running: Vec<_> = ready.iter().map(begin).collect();
             let join = |stage: ScopedJoinHandle<Result<()>>| {
@@ -254,24 +292,53 @@ fn bring_up_to(context: &Context, last: &str) -> Result<()> {
             };
             running.into_iter().map(join).fold(Ok(()), Result::and)
         })?;
-        finished.extend(ready.iter().map(|stage| stage.name));
+        finished.extend(ready.iter().map(|done| done.stage));
         waiting = later;
     }
     Ok(())
 }
 
-/// Runs the named stages whatever their stamps say.
+/// Runs these stages whatever their stamps say.
 ///
 /// # Errors
 /// What a stage returns, or a file of another stage that is not as that left it.
-pub fn redo(context: &Context, names: &[&str]) -> Result<()> {
-    let (again, others): (Vec<&Stage>, Vec<&Stage>) =
-        STAGES.iter().partition(|stage| names.contains(&stage.name));
-    let changed = |stage: &Stage| context.dir.changed_since(stage.name, &stage.key(context.plan));
+pub fn redo(context: &Context, stages: &[Stage]) -> Result<()> {
+    let (again, others): (Vec<&Definition>, Vec<&Definition>) =
+        STAGES.iter().partition(|definition| stages.contains(&definition.stage));
+    let changed = |other: &Definition| other.changed(context.dir, context.plan);
     if let Some(name) = others.into_iter().filter_map(changed).flatten().next() {
         let folder = context.dir.path().display();
         let what = format!("{folder}: {name} is missing or not as the run left it");
         return Err(Error::input(what).help(context.dir.remedy()));
     }
-    again.into_iter().try_for_each(|stage| stage.redo(context))
+    again.into_iter().try_for_each(|definition| definition.redo(context))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::run::Existing;
+
+    #[test]
+    fn every_stage_is_defined_at_its_place_after_those_that_it_needs() {
+        for (place, definition) in STAGES.iter().enumerate() {
+            assert_eq!(definition.stage as usize, place);
+            assert!(definition.after.iter().all(|&before| (before as usize) < place));
+        }
+    }
+
+    /// What `--force` removes, and without it keeps a run from being made, is what stages write, the
+    /// pictures apart, with the plan and what no stage vouches for.
+    #[test]
+    fn the_files_of_a_run_are_those_of_its_stages() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = RunDir::create(folder.path(), Existing::Refuse).unwrap();
+        let stages = STAGES.iter().filter(|definition| definition.stage != Stage::Plot);
+        let outputs = stages.flat_map(|definition| (definition.outputs)(&dir).unwrap());
+        let others = [RunDir::CONFIG, RunDir::EVENTS].map(String::from);
+        let written: BTreeSet<String> = outputs.chain(others).collect();
+        assert_eq!(written, RunDir::FILES.map(String::from).into());
+    }
 }

@@ -1,20 +1,18 @@
 //! Stage `train`: weights and history.
 
-use std::sync::atomic::AtomicBool;
-
 use burn::tensor::Device;
 use ndarray::{Array2, ArrayView2};
 
 use super::stage::training_key;
-use super::{Context, Plan, Progress, RunDir, Task, prior};
+use super::{Context, Plan, Progress, RunDir, Task, Watch, prior};
 use crate::config::{Settings, TrainingSettings};
 use crate::data::{Scaling, Table};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fused::Member;
+use crate::history::{EpochRecord, write_events, write_history};
 use crate::model::{ModelCard, Parameters, SavedModel};
 use crate::train::{
-    Checkpoints, EpochRecord, Epochs, Job, Observer, refuse_wrong_adapter, restart_seed, train,
-    train_members, write_events, write_history,
+    Checkpoints, Epochs, Job, Observer, refuse_wrong_adapter, restart_seed, train, train_members,
 };
 use crate::vae::{Model, Vae};
 
@@ -65,26 +63,20 @@ fn best_seed(
         return Ok(checkpoint.seed());
     }
     let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
-    let member = |restart| {
+    let start = |restart| {
         let seed = restart_seed(first, restart);
-        let (architecture, sigma) = (card.architecture.clone(), settings.model.sigma);
-        Ok(Member {
-            seed,
-            beta: settings.training.beta,
-            learning_rate: settings.training.learning_rate,
-            start: Parameters::initialise(architecture, sigma, rows.view(), seed)?.into(),
-        })
+        member(&card, settings, rows.view(), seed)
     };
     let job = job(context, &card, &settings.training, epochs, (&rows, &held_out));
-    let task = context.progress.begin("restarts", (job.step_count() * restarts) as u64);
+    let task = context.watch.progress.begin("restarts", (job.step_count() * restarts) as u64);
     let mut on_steps = |taken| task.update(taken as u64, "");
     // Number and bound of each that did not diverge.
     let mut finished: Vec<(usize, f64)> = Vec::new();
     train_members(
         job,
         restarts,
-        &member,
-        &context.interrupt,
+        &start,
+        context.watch.interrupt,
         &mut on_steps,
         &mut |index, trained| {
             finished.extend(trained.map(|member| (index, member.held_out_elbo)));
@@ -92,19 +84,46 @@ fn best_seed(
         },
     )?;
     drop(task);
-    let (best, bound) = (finished.iter().copied())
-        .fold((0, f64::NEG_INFINITY), |best, next| if next.1 > best.1 { next } else { best });
+    let (best, bound) = best_of(finished.iter().copied())
+        .ok_or_else(|| none_is_left(&format!("all {restarts} restarts diverged")))?;
     let worst = finished.iter().fold(f64::INFINITY, |worst, (_, bound)| worst.min(*bound));
     let diverged = match restarts - finished.len() {
         0 => String::new(),
         some => format!(", {some} diverged"),
     };
-    context.progress.note(&format!(
+    context.watch.progress.note(&format!(
         "restarts: number {} of {restarts} is kept, held-out ELBO {bound:.3} (the worst \
          {worst:.3}{diverged})",
         best + 1,
     ));
     Ok(restart_seed(first, best))
+}
+
+/// One of several trainings at its first weights, given the rows to train on in scaled units.
+pub(super) fn member(
+    card: &ModelCard,
+    settings: &Settings,
+    rows: ArrayView2<f32>,
+    seed: u64,
+) -> Result<Member> {
+    let (architecture, sigma) = (card.architecture.clone(), settings.model.sigma);
+    Ok(Member {
+        seed,
+        beta: settings.training.beta,
+        learning_rate: settings.training.learning_rate,
+        start: Parameters::initialise(architecture, sigma, rows, seed)?.into(),
+    })
+}
+
+/// Of trainings, each with its number and its held-out ELBO, the first with the largest.
+pub(super) fn best_of(trained: impl Iterator<Item = (usize, f64)>) -> Option<(usize, f64)> {
+    trained.reduce(|best, next| if next.1 > best.1 { next } else { best })
+}
+
+/// The error where none of several trainings is left.
+pub(super) fn none_is_left(what: &str) -> Error {
+    Error::diverged(what)
+        .help("try lower values of training.learning_rate, or --set training.gradient_clip=1")
 }
 
 /// What the model for these rows is, given in the data's own units.
@@ -144,19 +163,17 @@ impl<'a> Fit<'a> {
         training: &Table,
         held_out: ArrayView2<f32>,
     ) -> (Vec<EpochRecord>, Result<SavedModel>) {
-        let Context { plan, device, progress, interrupt, .. } = context;
+        let Context { plan, device, watch, .. } = context;
         let card = model_card(plan, self.seed, training);
         let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
         let job = job(context, &card, self.settings, self.epochs, (&rows, &held_out));
-        let task = progress.begin(self.name, job.step_count() as u64);
-        let mut watcher = Watcher::new(*progress, task, &card);
+        let task = watch.progress.begin(self.name, job.step_count() as u64);
+        let mut watcher = Watcher::new(watch.progress, task, &card);
         let trained = self.parameters(job, context, &mut watcher);
         let Watcher { history, task, .. } = watcher;
         trained.iter().for_each(|model| task.trained(model));
         drop(task);
-        let settle = |saved| {
-            settle_prior(saved, training.rows(), &plan.settings, device, *progress, interrupt)
-        };
+        let settle = |saved| settle_prior(saved, training.rows(), &plan.settings, device, *watch);
         (history, trained.and_then(settle))
     }
 
@@ -172,7 +189,8 @@ impl<'a> Fit<'a> {
         let (card, sigma) = (job.card, context.plan.settings.model.sigma);
         let start = Parameters::initialise(card.architecture.clone(), sigma, job.rows, self.seed)?;
         let checkpoints = Some(self.checkpoints);
-        let parameters = train(job, &start, checkpoints, &context.interrupt, watcher)?.parameters;
+        let parameters =
+            train(job, &start, checkpoints, context.watch.interrupt, watcher)?.parameters;
         Ok(SavedModel { card: card.clone(), parameters })
     }
 }
@@ -203,12 +221,11 @@ pub(super) fn settle_prior(
     training: ArrayView2<f32>,
     settings: &Settings,
     device: &Device,
-    progress: &dyn Progress,
-    interrupt: &AtomicBool,
+    watch: Watch,
 ) -> Result<SavedModel> {
     let model = Model::new(saved.clone(), device);
     saved.card.prior = match settings.model.refit_prior {
-        true => prior::refit(&model, training, settings.seed, progress, interrupt)?,
+        true => prior::refit(&model, training, settings.seed, watch)?,
         false => model.trained_prior()?,
     };
     Ok(saved)

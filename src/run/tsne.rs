@@ -7,15 +7,14 @@ use ndarray::{Array2, Axis, concatenate, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::audit::{read_latents, read_samples};
 use super::classes::Classes;
-use super::data::first_rows;
+use super::products::{first_rows, read_first_latents, read_samples};
 use super::{Context, RunDir, interruptible};
 use crate::data::Units;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::report::Set;
-use crate::tsne::{EPOCHS, Embedding, embed};
+use crate::tsne::{EPOCHS, Embedding, allows, embed};
 
 /// Rows of each kind that are embedded together: enough to see which keep apart.
 const JOINT_ROWS: usize = 250;
@@ -44,9 +43,9 @@ struct Job {
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let jobs = jobs(context)?;
-    let task = context.progress.begin("t-SNE", (EPOCHS * jobs.len()) as u64);
+    let task = context.watch.progress.begin("t-SNE", (EPOCHS * jobs.len()) as u64);
     let done = Arc::new(AtomicU64::new(0));
-    let embedded: Vec<(Job, Embedding)> = interruptible(&context.interrupt, move || {
+    let embedded: Vec<(Job, Embedding)> = interruptible(context.watch.interrupt, move || {
         let tick = |_| task.update(done.fetch_add(1, Ordering::Relaxed) + 1, "");
         let embed = |job: Job| Ok((embed(job.rows.view(), job.perplexity, EPOCHS, tick)?, job));
         let embedded = jobs.into_par_iter().map(embed);
@@ -77,17 +76,15 @@ pub(super) fn coloured_rows(context: &Context) -> Result<Vec<EmbeddingRow>> {
     }
     let most = context.plan.settings.analysis.rows;
     let generated = first_rows(&read_samples(context)?, most);
-    let Some(classes) = Classes::find(context, &context.dataset.first(most), generated.view())?
-    else {
-        return Ok(rows);
-    };
+    let classes = Classes::find(context, &context.dataset.first(most), generated.view())?;
     let is_same =
         |a: &EmbeddingRow, b: &EmbeddingRow| a.perplexity == b.perplexity && a.source == b.source;
     for rows in rows.chunk_by_mut(is_same) {
         let of_row = match rows[0].source {
-            Set::Generated => classes.generated.as_deref().unwrap_or_default(),
+            Set::Generated => &classes.generated,
             Set::Real | Set::Latent => &classes.real,
         };
+        let of_row = of_row.iter().flatten();
         for (row, &class) in rows.iter_mut().zip(of_row).filter(|(row, _)| row.component.is_empty())
         {
             row.component.clone_from(&classes.names[class]);
@@ -101,16 +98,14 @@ fn jobs(context: &Context) -> Result<Vec<Job>> {
     let rows = context.plan.settings.analysis.rows;
     let real = context.dataset.first(rows);
     let generated = first_rows(&read_samples(context)?, rows);
-    let latents = first_rows(&read_latents(context)?, rows);
-    let means = latents.slice(s![.., ..latents.ncols() / 2]).to_owned();
+    let means = read_first_latents(context)?.means;
 
-    let classes = Classes::given(context, &real, generated.view())?;
-    let tag = |source, of_row: Option<&Vec<usize>>, row: usize| {
-        let name = of_row.zip(classes.as_ref()).map(|(of_row, c)| c.names[of_row[row]].clone());
+    let classes = Classes::given(context, &real, generated.view());
+    let tag = |source, of_row: Option<&[usize]>, row: usize| {
+        let name = of_row.map(|of_row| classes.names[of_row[row]].clone());
         (source, name.unwrap_or_default())
     };
-    let of_real = classes.as_ref().map(|classes| &classes.real);
-    let of_generated = classes.as_ref().and_then(|classes| classes.generated.as_ref());
+    let (of_real, of_generated) = (classes.real.as_deref(), classes.generated.as_deref());
     let count = JOINT_ROWS.min(real.len()).min(generated.nrows());
     let joint = concatenate(
         Axis(0),
@@ -130,7 +125,7 @@ fn jobs(context: &Context) -> Result<Vec<Job>> {
     ];
     let perplexities = &context.plan.decided.perplexities;
     let jobs = sets.into_iter().flat_map(|(rows, tags)| {
-        let fits = |perplexity: &&f64| 3.0 * **perplexity < rows.nrows() as f64 - 1.0;
+        let fits = |perplexity: &&f64| allows(rows.nrows(), **perplexity);
         let job = |&perplexity| Job { rows: rows.clone(), tags: tags.clone(), perplexity };
         perplexities.iter().filter(fits).map(job).collect::<Vec<_>>()
     });

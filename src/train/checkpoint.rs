@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use ndarray::{ArrayView1, aview2};
 use serde::{Deserialize, Serialize};
 
-use super::EpochRecord;
 use super::trainer::StepLosses;
 use crate::config::{OnDivergence, SafetySettings};
 use crate::error::{Error, Result};
 use crate::files;
+use crate::history::EpochRecord;
 use crate::input;
 use crate::model::{Architecture, Parameters, TensorFile, TrainingState};
 

@@ -3,9 +3,10 @@
 use burn::tensor::Device;
 use ndarray::ArrayView2;
 
-use super::{EpochRecord, Epochs, beta_share, learning_rate};
+use super::{Epochs, beta_share, learning_rate};
 use crate::config::{Backend, Engine, TrainingSettings};
 use crate::fused::Step;
+use crate::history::EpochRecord;
 use crate::model::{ModelCard, Parameters};
 use crate::vae::Vae;
 

@@ -3,9 +3,12 @@
 use super::checkpoint::{Best, Checkpoint};
 use super::evaluate::{Evaluation, Measured};
 use super::training::Epoch;
-use super::{EpochRecord, Job, Observer, Trained};
+use super::{Job, Observer, Trained};
+use crate::config::TrainingSettings;
 use crate::error::{Error, Result};
 use crate::fused::Step;
+use crate::history::EpochRecord;
+use crate::model::Objective;
 use crate::vae::Vae;
 
 pub(super) const LOWER_RATE: &str =
@@ -121,6 +124,23 @@ impl<'a> Recorder<'a> {
     }
 }
 
+/// The epochs of a history up to the one whose weights training gave, by the rule of
+/// [`Recorder::epoch`].
+pub fn kept_epochs<'a>(
+    history: &'a [EpochRecord],
+    settings: &TrainingSettings,
+    objective: &Objective,
+) -> &'a [EpochRecord] {
+    let full = objective.beta_per_row(objective.batch);
+    let judged = history.iter().filter(|record| record.beta == full);
+    let with_bound = judged.filter_map(|record| Some((record.epoch, record.held_out_elbo?)));
+    let best = with_bound.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    match best.filter(|_| settings.patience.is_some()) {
+        Some((epoch, _)) => &history[..=epoch],
+        None => history,
+    }
+}
+
 /// Stops a run whose numbers are no longer numbers.
 fn check_finite(record: &EpochRecord) -> Result<()> {
     let parts = [
@@ -137,5 +157,45 @@ fn check_finite(record: &EpochRecord) -> Result<()> {
         ))
         .help(LOWER_RATE)),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KlReduction;
+
+    /// β is 2 from the third epoch on; what was better before does not count.
+    #[test]
+    fn the_epochs_that_are_kept_end_with_the_best() {
+        let record = |(epoch, (beta, bound)): (usize, (f64, f64))| EpochRecord {
+            epoch,
+            loss: 1.0,
+            reconstruction: 1.0,
+            kl: 1.0,
+            beta,
+            learning_rate: 1e-3,
+            sigma: 1.0,
+            active_units: 1,
+            held_out_elbo: Some(bound),
+            seconds: 1.0,
+        };
+        let epochs = [(0.0, -1.0), (1.0, -2.0), (2.0, -5.0), (2.0, -4.0), (2.0, -4.0), (2.0, -9.0)];
+        let history: Vec<EpochRecord> = epochs.into_iter().enumerate().map(record).collect();
+        let objective = Objective {
+            beta: 2.0,
+            kl_reduction: KlReduction::Mean,
+            free_bits: 0.0,
+            importance_samples: 1,
+            batch: 32,
+        };
+        let kept = |patience, history| {
+            let settings = TrainingSettings { patience, ..TrainingSettings::default() };
+            kept_epochs(history, &settings, &objective).len()
+        };
+        assert_eq!(kept(Some(2), &history), 4);
+        assert_eq!(kept(None, &history), 6);
+        // It never got there, so the last weights are kept.
+        assert_eq!(kept(Some(2), &history[..2]), 2);
     }
 }

@@ -79,18 +79,22 @@ fn kernel(a: [f32; 2], b: [f32; 2]) -> (f32, [f32; 2]) {
     (1.0 / (1.0 + dx * dx + dy * dy), [dx, dy])
 }
 
+/// Whether so many rows have the neighbours, three times the perplexity, that their affinities take.
+pub fn allows(rows: usize, perplexity: f64) -> bool {
+    3.0 * perplexity < rows as f64 - 1.0
+}
+
 /// Refuses what bhtsne would panic at.
 fn check(n: usize, perplexity: f64) -> Result<()> {
     if n < 5 {
         return Err(Error::input(format!("t-SNE needs at least 5 rows, and there are {n}"))
             .help("embed a larger table"));
     }
-    let limit = (n - 1) as f64;
-    if perplexity >= 1.0 && 3.0 * perplexity < limit {
+    if perplexity >= 1.0 && allows(n, perplexity) {
         return Ok(());
     }
     // The largest perplexity with one decimal that is below the limit.
-    let largest = ((limit / 0.3).ceil() - 1.0) / 10.0;
+    let largest = (((n - 1) as f64 / 0.3).ceil() - 1.0) / 10.0;
     Err(Error::input(format!("{n} rows cannot be embedded at perplexity {perplexity}"))
         .help(format!("choose a perplexity from 1 to {largest}")))
 }

@@ -111,15 +111,13 @@ impl Painter {
         means: ArrayView2<f32>,
         prior: &Prior,
     ) -> Result<Charts> {
-        let classes = Classes::by(self.modes.as_ref(), &self.real, generated)?;
-        let names = classes.as_ref().map_or(&[][..], |classes| &classes.names);
-        let of_real = classes.as_ref().map(|classes| &classes.real[..]);
-        let of_generated = classes.as_ref().and_then(|classes| classes.generated.as_deref());
+        let classes = Classes::by(self.modes.as_ref(), &self.real, generated);
+        let (of_real, of_generated) = (classes.real.as_deref(), classes.generated.as_deref());
         let numbers = || self.numbers.iter().copied();
         let prior = components(&prior_mixture(prior, means.ncols())?);
         Ok(Charts {
             columns: self.columns.clone(),
-            classes: Class::all(names),
+            classes: Class::all(&classes.names),
             real: Points::new(Set::Real, self.real.rows(), self.of, numbers(), of_real),
             generated: Points::new(Set::Generated, generated, generated.nrows(), 1.., of_generated),
             latent: Latents {

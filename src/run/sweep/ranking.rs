@@ -12,9 +12,10 @@ use super::{Combination, MemberRecord, Sweep, SweepDir};
 use crate::audit::estimate::CONFIDENCE;
 use crate::audit::ledger::EligibleCounts;
 use crate::error::{Error, Result};
-use crate::files::{make_folder, write_atomically, write_bytes};
+use crate::files::{make_folder, write_atomically, write_bytes, write_json};
 use crate::plot;
 use crate::report::SweepPage;
+use crate::run::train::{best_of, none_is_left};
 
 /// Settings in the picture at most: the best.
 const MOST_DRAWN: usize = 30;
@@ -95,16 +96,10 @@ impl<'a> Ranking<'a> {
     /// # Errors
     /// Where all of them diverged.
     pub fn new(sweep: &'a Sweep, members: Vec<MemberRecord>) -> Result<Self> {
-        let scored = members.iter().filter_map(|record| Some((record.member, record.score?)));
-        let best = scored.reduce(|best, next| match next.1.held_out_elbo > best.1.held_out_elbo {
-            true => next,
-            false => best,
-        });
-        let best = best.ok_or_else(|| {
-            Error::diverged("every member diverged").help(
-                "try lower values of training.learning_rate, or --set training.gradient_clip=1",
-            )
-        })?;
+        let scored = || members.iter().filter_map(|record| Some((record.member, record.score?)));
+        let best = best_of(scored().map(|(member, score)| (member, score.held_out_elbo)))
+            .and_then(|(best, _)| scored().find(|(member, _)| *member == best))
+            .ok_or_else(|| none_is_left("every member diverged"))?;
         let standing = |(combination, members): (usize, &[MemberRecord])| {
             let scores: Vec<Score> = members.iter().filter_map(|record| record.score).collect();
             let counts = |count: fn(EligibleCounts) -> usize| {
@@ -156,9 +151,7 @@ impl<'a> Ranking<'a> {
     /// Where a file cannot be written.
     pub fn write(&self, dir: &SweepDir) -> Result<()> {
         self.write_table(&dir.table())?;
-        let text = serde_json::to_string_pretty(&self.json())
-            .map_err(|error| Error::failed(format!("encoding the ranking: {error}")))?;
-        write_bytes(&dir.ranking(), text.as_bytes())?;
+        write_json(&dir.ranking(), &self.json())?;
         make_folder(&dir.plots())?;
         let picture = self.draw(&dir.plots())?;
         write_bytes(&dir.report(), self.page(picture).as_bytes())

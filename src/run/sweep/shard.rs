@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{MemberRecord, Sweep, SweepDir};
 use crate::error::{Error, Result};
-use crate::files::{self, write_bytes};
+use crate::files;
 use crate::input;
 
 /// The remedy for a damaged file.
@@ -129,9 +129,7 @@ impl ShardFile {
     /// # Errors
     /// Where it cannot be written.
     pub fn write(&self, dir: &SweepDir) -> Result<()> {
-        let text = serde_json::to_string_pretty(self)
-            .map_err(|error| Error::failed(format!("encoding a shard: {error}")))?;
-        write_bytes(&self.shard.path(dir), text.as_bytes())
+        files::write_json(&self.shard.path(dir), self)
     }
 
     /// The shards' files of this ending in the folder, in the order of their names.

@@ -1,8 +1,6 @@
 //! Training the members of a shard, and judging what they generate.
 
 use std::cell::RefCell;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use ndarray::Array2;
@@ -15,9 +13,9 @@ use crate::audit::samples::check_rows;
 use crate::config::Settings;
 use crate::error::Result;
 use crate::fused::Member;
-use crate::model::{Parameters, SavedModel};
-use crate::run::train::{model_card, settle_prior};
-use crate::run::{Dataset, Progress, Silent, Task, interruptible};
+use crate::model::SavedModel;
+use crate::run::train::{member as member_of, model_card, settle_prior};
+use crate::run::{Dataset, Silent, Task, Watch, interruptible};
 use crate::train::{Job, MOST_AT_ONCE, TrainedMember, refuse_wrong_adapter, train_members};
 use crate::vae::Model;
 
@@ -46,8 +44,7 @@ struct Bench<'a> {
     sweep: &'a Sweep,
     dataset: &'a Dataset,
     device: &'a Device,
-    progress: &'a dyn Progress,
-    interrupt: &'a Arc<AtomicBool>,
+    watch: Watch<'a>,
     ledger: Ledger,
 }
 
@@ -63,8 +60,7 @@ impl Sweep {
         dir: &SweepDir,
         mut file: ShardFile,
         (dataset, device): (&Dataset, &Device),
-        progress: &dyn Progress,
-        interrupt: &Arc<AtomicBool>,
+        watch: Watch,
     ) -> Result<()> {
         let is_known = |member: &usize| file.members.iter().any(|r| r.member == *member);
         let missing = (0..self.members()).filter(|&m| shard.holds(m)).filter(|m| !is_known(m));
@@ -74,8 +70,8 @@ impl Sweep {
         }
         let decided = &self.combinations[0].plan.decided;
         refuse_wrong_adapter(decided.backend, decided.engine, device)?;
-        let ledger = self.ledger(dataset, progress, interrupt)?;
-        let bench = Bench { sweep: self, dataset, device, progress, interrupt, ledger };
+        let ledger = self.ledger(dataset, watch)?;
+        let bench = Bench { sweep: self, dataset, device, watch, ledger };
         for (number, group) in groups.iter().enumerate() {
             let which = match groups.len() {
                 1 => String::new(),
@@ -107,19 +103,14 @@ impl Sweep {
     }
 
     /// The rule that samples of every member are judged by: that of an audit.
-    fn ledger(
-        &self,
-        dataset: &Dataset,
-        progress: &dyn Progress,
-        interrupt: &Arc<AtomicBool>,
-    ) -> Result<Ledger> {
+    fn ledger(&self, dataset: &Dataset, watch: Watch) -> Result<Ledger> {
         let Settings { samples, seed, .. } = self.combinations[0].plan.settings;
         check_rows(dataset.training.len(), samples)?;
-        let task = progress.begin("reference", 1);
+        let task = watch.progress.begin("reference", 1);
         let (truth, training) = (dataset.mixture.clone(), dataset.training.clone());
         let held_out = dataset.held_out.rows().to_owned();
         let rows = training.len();
-        let reference = interruptible(interrupt, move || {
+        let reference = interruptible(watch.interrupt, move || {
             Reference::find(truth.as_ref(), &training, held_out.view(), samples, seed)
         })?;
         task.update(1, "");
@@ -172,7 +163,7 @@ impl Bench<'_> {
             if bar.as_ref().is_none_or(|(shown, _)| *shown != what) {
                 // One ends before the next begins.
                 drop(bar.take());
-                *bar = Some((what, self.progress.begin(&format!("{what}{which}"), total)));
+                *bar = Some((what, self.watch.progress.begin(&format!("{what}{which}"), total)));
             }
             if let Some((_, task)) = &*bar {
                 task.update(done, message);
@@ -182,34 +173,29 @@ impl Bench<'_> {
         let mut on_steps = |done| show("training", steps, done as u64, &message);
         let start = |index: usize| self.start(members[index], &rows);
         let mut judged = 0;
-        train_members(job, count, &start, self.interrupt, &mut on_steps, &mut |index, trained| {
-            show("judging", count as u64, judged, "");
-            let member = members[index];
-            let score = trained.map(|trained| self.judge(member, trained)).transpose()?;
-            keep(MemberRecord { member, seed: self.sweep.member(member).1, score })?;
-            judged += 1;
-            show("judging", count as u64, judged, "");
-            Ok(())
-        })
+        train_members(
+            job,
+            count,
+            &start,
+            self.watch.interrupt,
+            &mut on_steps,
+            &mut |index, trained| {
+                show("judging", count as u64, judged, "");
+                let member = members[index];
+                let score = trained.map(|trained| self.judge(member, trained)).transpose()?;
+                keep(MemberRecord { member, seed: self.sweep.member(member).1, score })?;
+                judged += 1;
+                show("judging", count as u64, judged, "");
+                Ok(())
+            },
+        )
     }
 
     /// A member at its first weights, given the training rows in scaled units.
     fn start(&self, member: usize, rows: &Array2<f32>) -> Result<Member> {
         let (combination, seed) = self.sweep.member(member);
-        let settings = &combination.plan.settings;
         let card = model_card(&combination.plan, seed, &self.dataset.training);
-        Ok(Member {
-            seed,
-            beta: settings.training.beta,
-            learning_rate: settings.training.learning_rate,
-            start: Parameters::initialise(
-                card.architecture,
-                settings.model.sigma,
-                rows.view(),
-                seed,
-            )?
-            .into(),
-        })
+        member_of(&card, &combination.plan.settings, rows.view(), seed)
     }
 
     /// Draws a member's samples as a run does, and counts the modes in them.
@@ -218,9 +204,10 @@ impl Bench<'_> {
         let (settings, training) = (&combination.plan.settings, &self.dataset.training);
         let card = model_card(&combination.plan, seed, training);
         let saved = SavedModel { card, parameters: trained.parameters };
-        let (device, interrupt) = (self.device, self.interrupt);
-        let saved = settle_prior(saved, training.rows(), settings, device, &Silent, interrupt)?;
-        let model = Model::new(saved, device);
+        let interrupt = self.watch.interrupt;
+        let watch = Watch { progress: &Silent, interrupt };
+        let saved = settle_prior(saved, training.rows(), settings, self.device, watch)?;
+        let model = Model::new(saved, self.device);
         let rows = model.sample(settings.samples, settings.noise, settings.seed, interrupt)?;
         let counts = self.ledger.judge(rows.view()).counts;
         Ok(Score { held_out_elbo: trained.held_out_elbo, counts })

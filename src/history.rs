@@ -1,4 +1,8 @@
-//! `history.csv`: what happened in each epoch.
+//! What happened in each epoch of a training, as `history.csv` and `history.tfevents` hold it.
+
+mod tensorboard;
+
+pub use self::tensorboard::write_events;
 
 use std::path::Path;
 
@@ -37,10 +41,10 @@ pub struct EpochRecord {
 
 impl EpochRecord {
     /// Numbers of [`to_values`](Self::to_values).
-    pub(super) const VALUES: usize = 10;
+    pub(crate) const VALUES: usize = 10;
 
     /// As numbers, an ELBO that is missing as NaN.
-    pub(super) fn to_values(&self) -> [f64; Self::VALUES] {
+    pub(crate) fn to_values(&self) -> [f64; Self::VALUES] {
         [
             self.epoch as f64,
             self.loss,
@@ -56,7 +60,7 @@ impl EpochRecord {
     }
 
     /// The inverse of [`to_values`](Self::to_values).
-    pub(super) fn from_values(values: [f64; Self::VALUES]) -> Self {
+    pub(crate) fn from_values(values: [f64; Self::VALUES]) -> Self {
         let [epoch, loss, reconstruction, kl, beta, learning_rate, sigma, units, elbo, seconds] =
             values;
         Self {

@@ -26,7 +26,7 @@ pub enum CauseKind {
     /// The samples are the decoder's mean; with the likelihood's noise the mode is as in the data.
     NoNoise,
     /// The decoder knows the mode, but draws from the prior do not reach the latents that lead
-    /// there.
+    /// there, or as many others near them.
     PriorHole,
     /// The decoder itself blurs the mode: its noise is as large as the mode, or its samples lie
     /// between modes.
@@ -208,21 +208,26 @@ impl ModelEvidence<'_> {
 
     fn prior_hole(&self, mode: &Mode) -> Option<Cause> {
         let posterior = &self.posterior.modes[mode.id];
-        lost_to_the_prior(mode, posterior).then(|| Cause {
-            kind: CauseKind::PriorHole,
-            evidence: format!(
+        let is_strict = posterior.verdict == Verdict::Strict && !posterior.borderline;
+        let evidence = if lost_to_the_prior(mode, posterior) {
+            format!(
                 "decoded posterior draws reach it at {:.2} of its weight, decoded prior draws at {:.2}",
                 posterior.ratio.unwrap_or(0.0),
                 mode.ratio.unwrap_or(0.0)
-            ),
-            remedy: Some(match (self.recipe, self.refitted) {
-                (_, true) => format!("Try more epochs {EPOCHS} or more training rows."),
-                (Some(recipe), false) => {
-                    format!("Try --recipe {recipe}, whose prior follows the posterior.")
-                }
-                (None, false) => "Try --set model.refit_prior=true.".into(),
-            }),
-        })
+            )
+        } else if is_strict && mode.verdict != Verdict::OverWeighted {
+            "from decoded posterior draws it is as in the data, from decoded prior draws not".into()
+        } else {
+            return None;
+        };
+        let remedy = match (self.recipe, self.refitted) {
+            (_, true) => format!("Try more epochs {EPOCHS} or more training rows."),
+            (Some(recipe), false) => {
+                format!("Try --recipe {recipe}, whose prior follows the posterior.")
+            }
+            (None, false) => "Try --set model.refit_prior=true.".into(),
+        };
+        Some(Cause { kind: CauseKind::PriorHole, evidence, remedy: Some(remedy) })
     }
 
     fn over_smoothing(&self, mode: &Mode, gaussian: &Gaussian) -> Option<Cause> {

@@ -4,13 +4,12 @@
 //! Every row is given to its most probable component and is of *high quality* where its squared
 //! Mahalanobis distance from it is at most the χ² quantile 0.9973 with D degrees of freedom (three
 //! standard deviations in one dimension). What the truth itself gives under the same rule comes
-//! from [`TRUTH_DRAWS`] draws of it, so modes that overlap are judged fairly. The noise of the shares
-//! that they give is neglected beside that of the rows.
+//! from [`TRUTH_DRAWS`] draws of it, so modes that overlap are judged fairly.
 //!
 //! The figures of a mode, and the intervals that say whether a figure is clear of its threshold:
 //!
 //! - **ratio**: high-quality rows found, over those expected. Wilson's interval of the found share,
-//!   over the expected share; of a fitted mixture widened by the noise of its weights.
+//!   over the expected share, widened by the noise of the draws and, of a fitted mixture, of its weights.
 //! - **mean shift** s: distance of the mean of the rows given to the mode from the mean of the
 //!   truth's, in σ = √(tr Σ / D). The difference δ of the means has the covariance V = S/m + uΣ: S is
 //!   that of the m rows found, Σ that of the truth's draws, and u = 1/draws, of a fitted mixture with
@@ -33,6 +32,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use self::bridge::Bridge;
+pub(super) use self::fit::least_variances;
 pub use self::fit::{check_labels, gaussian_per_label, one_gaussian};
 pub use self::judged::{Counts, EligibleCounts, Judged, Mode};
 pub(super) use self::rows::Hidden;
@@ -41,7 +41,6 @@ pub use self::verdict::Verdict;
 pub(crate) use self::verdict::{CAPTURED, MISSING, OVER_WEIGHTED};
 use self::verdict::{Decision, Figure, Figures};
 pub(super) use self::verdict::{SHIFTED, SHRUNK, SMEARED};
-use super::em::hidden_by_steps;
 use super::estimate::{CONFIDENCE, Estimate, wilson, z};
 use super::subset::subset;
 use crate::data::{Mixture, mixed_deviations};
@@ -120,14 +119,14 @@ impl Ledger {
         Self::measured(mixture, names, training_rows, units(&within), seed)
     }
 
-    /// As [`new`](Self::new), of a mixture fitted to `rows` (n × D), whose covariances may have floors that
-    /// the rows have not, and make up for steps as `hidden` says.
+    /// As [`new`](Self::new), of a mixture fitted to `rows` (n × D), whose covariances have what is
+    /// `hidden` in the rows.
     pub(super) fn of_fit(
         mixture: Mixture,
         names: Vec<String>,
         training_rows: usize,
         rows: ArrayView2<f32>,
-        hidden: fn(Array1<f64>) -> Hidden,
+        hidden: &Hidden,
         seed: u64,
     ) -> Self {
         let rows = rows.select(Axis(0), &subset(rows.nrows(), MOST_MEASURED));
@@ -138,13 +137,15 @@ impl Ledger {
                 squares += &shape.squares();
             }
         }
-        let within = (squares / rows.nrows() as f64).to_vec();
-        let ledger = Self::measured(mixture, names, training_rows, units(&within), seed);
-        let steps = rows.map_axis(Axis(0), hidden_by_steps) / &ledger.units / &ledger.units;
-        match steps.iter().any(|&variance| variance > 0.0) {
-            true => Self { hidden: hidden(steps), ..ledger },
-            false => ledger,
+        let mut within = (squares / rows.nrows() as f64).to_vec();
+        for (column, within) in within.iter_mut().enumerate() {
+            // What is hidden would be most of such a width, and hide what other columns show.
+            if *within <= hidden.of(column) {
+                *within = 0.0;
+            }
         }
+        let ledger = Self::measured(mixture, names, training_rows, units(&within), seed);
+        Self { hidden: hidden.measured_in(&ledger.units), ..ledger }
     }
 
     fn measured(
@@ -203,7 +204,8 @@ impl Ledger {
         self
     }
 
-    /// What places and widths are measured in, column by column; infinite where modes have no width.
+    /// What places and widths are measured in, column by column; infinite where modes have no width, or
+    /// less than what is hidden there.
     pub fn units(&self) -> ArrayView1<'_, f64> {
         self.units.view()
     }
@@ -312,16 +314,15 @@ impl Ledger {
         widest
     }
 
-    /// High-quality rows found of mode `k` over those expected, where any are. Of a fitted mixture the
-    /// noise of the expected share is added to the interval, in quadrature.
+    /// High-quality rows found of mode `k` over those expected, where any are. The noise of the expected
+    /// share, by the draws and by the fit, is added to the interval in quadrature.
     fn ratio(&self, k: usize, found: usize, rows: usize, confidence: f64) -> Option<Figure> {
         let share = self.truth[k].share;
         let value = found as f64 / (rows as f64 * share);
-        let weight = self.mixture.weights()[k];
-        let noise = match self.weighed_rows {
-            Some(rows) => z(confidence) * value * ((1.0 - weight) / (weight * rows)).sqrt(),
-            None => 0.0,
-        };
+        // The squared relative error of a share of so many rows.
+        let error = |share: f64, rows: f64| (1.0 - share) / (share * rows);
+        let of_fit = self.weighed_rows.map_or(0.0, |rows| error(self.mixture.weights()[k], rows));
+        let noise = z(confidence) * value * (error(share, self.draws as f64) + of_fit).sqrt();
         let [low, high] = wilson(found, rows, confidence).map(|end| end / share);
         let interval =
             [(value - (value - low).hypot(noise)).max(0.0), value + (high - value).hypot(noise)];

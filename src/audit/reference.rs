@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::bic::{BicChoice, MOST, choose_components};
-use super::ledger::{Hidden, Ledger, gaussian_per_label};
+use super::em::added_variances;
+use super::ledger::{Hidden, Ledger, check_labels, gaussian_per_label, least_variances};
 use super::subset::subset;
 use crate::data::{Labels, Mixture, Table, Units};
 use crate::error::{Error, Result};
@@ -49,6 +50,8 @@ pub struct Reference {
     pub fitted: Mixture,
     /// How its number of components was chosen.
     pub choice: BicChoice,
+    /// What the variances of the modes have beyond those of the rows that they were fitted to.
+    hidden: Hidden,
 }
 
 impl Reference {
@@ -78,55 +81,48 @@ impl Reference {
                 .help("give the mixture that the data were drawn from, or leave it out"));
             }
             let fresh = truth.draw(fresh, seed, FRESH_STEP).rows().to_owned();
-            let mixture = truth.clone();
-            return Self::with(
-                Kind::Mixture,
-                mixture,
-                Vec::new(),
-                real.rows().to_owned(),
+            let rows = real.rows().to_owned();
+            let Fit { choice, mixture: fitted, .. } = fit_mixture(rows.view(), seed)?;
+            return Ok(Self {
+                kind: Kind::Mixture,
+                mixture: truth.clone(),
+                names: Vec::new(),
+                real: rows,
                 fresh,
-                seed,
-            );
+                fitted,
+                choice,
+                hidden: Hidden::Nothing,
+            });
         }
         let (seen, kept) = halves(real, seed);
-        let fit = seen.rows().to_owned();
+        let rows = seen.rows().to_owned();
         let fresh = concatenate(Axis(0), &[kept.rows(), held_out.view()])
             .map_err(|error| Error::input(format!("held-out rows: {error}")))?;
-        match (seen.labels(), real.labels()) {
+        let Fit { choice, mixture: fitted, added } = fit_mixture(rows.view(), seed)?;
+        let (kind, mixture, names, hidden) = match (seen.labels(), real.labels()) {
             (Some(labels), Some(all)) => {
-                let mixture = weighed(&gaussian_per_label(fit.view(), labels)?, all)?;
-                Self::with(Kind::Labels, mixture, labels.names.clone(), fit, fresh, seed)
+                check_labels(all)?;
+                let mixture = weighed(&gaussian_per_label(rows.view(), labels)?, all)?;
+                let least = Hidden::Least(least_variances(rows.view()));
+                (Kind::Labels, mixture, labels.names.clone(), least)
             }
-            _ => {
-                let (choice, fitted) = fit_mixture(fit.view(), seed)?;
-                let mixture = fitted.clone();
-                Ok(Self {
-                    kind: Kind::Fitted,
-                    mixture,
-                    names: Vec::new(),
-                    real: fit,
-                    fresh,
-                    fitted,
-                    choice,
-                })
-            }
-        }
+            _ => (Kind::Fitted, fitted.clone(), Vec::new(), Hidden::Added(added)),
+        };
+        Ok(Self { kind, mixture, names, real: rows, fresh, fitted, choice, hidden })
     }
 
     /// The rule that rows are judged by, for a generator that was given `training_rows` real rows: those
     /// that the reference was found with.
     pub fn ledger(&self, training_rows: usize, seed: u64) -> Ledger {
         let (mixture, names) = (self.mixture.clone(), self.names.clone());
-        let real = self.real.view();
-        let of_fit = |hidden: fn(Array1<f64>) -> Hidden| {
-            Ledger::of_fit(mixture.clone(), names.clone(), training_rows, real, hidden, seed)
-        };
         let fitted = self.fitted_rows();
-        match self.kind {
-            Kind::Mixture => Ledger::new(mixture, names, training_rows, seed),
-            Kind::Labels => of_fit(Hidden::Least).fitted_to(fitted, training_rows),
-            Kind::Fitted => of_fit(Hidden::Added).fitted_to(fitted, fitted),
-        }
+        let weighed = match self.kind {
+            Kind::Mixture => return Ledger::new(mixture, names, training_rows, seed),
+            Kind::Labels => training_rows,
+            Kind::Fitted => fitted,
+        };
+        let (rows, hidden) = (self.real.view(), &self.hidden);
+        Ledger::of_fit(mixture, names, training_rows, rows, hidden, seed).fitted_to(fitted, weighed)
     }
 
     /// Rows that the modes were fitted to: of a fitted mixture fewer than those of `real` where these are
@@ -137,27 +133,25 @@ impl Reference {
             Kind::Mixture | Kind::Labels => self.real.nrows(),
         }
     }
+}
 
-    /// A reference of known modes, with the mixture that a fit makes of the same rows.
-    fn with(
-        kind: Kind,
-        mixture: Mixture,
-        names: Vec<String>,
-        real: Array2<f32>,
-        fresh: Array2<f32>,
-        seed: u64,
-    ) -> Result<Self> {
-        let (choice, fitted) = fit_mixture(real.view(), seed)?;
-        Ok(Self { kind, mixture, names, real, fresh, fitted, choice })
-    }
+/// A mixture fitted to rows.
+struct Fit {
+    choice: BicChoice,
+    mixture: Mixture,
+    /// What was added to the variances of each column, in its units squared.
+    added: Array1<f64>,
 }
 
 /// The mixture with the best BIC on the rows, or on a random choice of many.
-fn fit_mixture(rows: ArrayView2<f32>, seed: u64) -> Result<(BicChoice, Mixture)> {
+fn fit_mixture(rows: ArrayView2<f32>, seed: u64) -> Result<Fit> {
     let rows = rows.select(Axis(0), &subset(rows.nrows(), MOST_FITTED));
     let units = Units::of(rows.view());
-    let (choice, fitted) = choose_components(units.apply(rows.view()).view(), MOST, seed)?;
-    Ok((choice, units.restore(fitted)?))
+    let rows = units.apply(rows.view());
+    let (choice, fitted) = choose_components(rows.view(), MOST, seed)?;
+    let mut added = added_variances(rows.view())?;
+    added.iter_mut().enumerate().for_each(|(j, variance)| *variance *= units.scale(j).powi(2));
+    Ok(Fit { choice, mixture: units.restore(fitted)?, added })
 }
 
 /// The same Gaussians, weighted by the shares of their labels among `all` rows. A label that the fit
@@ -184,6 +178,7 @@ fn halves(real: &Table, seed: u64) -> (Table, Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::ledger::Verdict;
 
     /// Two modes of four stand 20 standard deviations apart in the narrow column, two in the wide one.
     #[test]
@@ -194,7 +189,7 @@ mod tests {
         let unit = [30_000.0, 0.01];
         let rows =
             Array2::from_shape_fn((1000, 2), |(i, j)| unit[j] * (noise[2 * i + j] + place(i, j)));
-        let (choice, fitted) = fit_mixture(rows.view(), 1).unwrap();
+        let Fit { choice, mixture: fitted, .. } = fit_mixture(rows.view(), 1).unwrap();
         assert_eq!((choice.best, fitted.components()), (4, 4));
         // Four standard errors of the mean of 250 rows.
         let narrow: Vec<f64> = fitted.means().iter().map(|mean| mean[1].abs()).collect();
@@ -268,6 +263,67 @@ mod tests {
                     assert!(narrow.is_none(), "{narrow:?}");
                 }
             }
+        }
+    }
+
+    /// A flag that is the label but in one row of 1200, whose width within modes is far less than what stands
+    /// for its step, hides nothing of the other column.
+    #[test]
+    fn a_column_narrower_than_its_step_hides_no_other() {
+        let rows = |step, offset: f32, spread: f32| {
+            let mut noise = vec![0.0; 1200];
+            Generator::new(5, Stream::MixtureRows, step).normal(&mut noise);
+            Array2::from_shape_fn((1200, 2), |(i, j)| match j {
+                0 => 60.0 * (i % 2) as f32 + 4.0 * (offset + spread * noise[i]),
+                _ => {
+                    if i == 0 {
+                        1.0
+                    } else {
+                        (i % 2) as f32
+                    }
+                }
+            })
+        };
+        let names = ["left", "right"].map(String::from).to_vec();
+        let labels =
+            Labels { column: "kind".into(), names, of_row: (0..1200).map(|i| i % 2).collect() };
+        let columns = ["x", "flag"].map(String::from).to_vec();
+        let real = Table::new(columns, rows(0, 0.0, 1.0), Some(labels)).unwrap();
+        let none = Array2::zeros((0, 2));
+        for seed in [1, 2] {
+            let reference = Reference::find(None, &real, none.view(), 1200, seed).unwrap();
+            let ledger = reference.ledger(real.len(), seed);
+            for (offset, spread, verdict) in [
+                (0.0, 1.0, Verdict::Strict),
+                (1.5, 1.0, Verdict::Shifted),
+                (0.0, 1.7, Verdict::Smeared),
+                (0.0, 0.1, Verdict::Shrunk),
+            ] {
+                let judged = ledger.judge(rows(1, offset, spread).view());
+                let found: Vec<Verdict> = judged.modes.iter().map(|mode| mode.verdict).collect();
+                assert_eq!(found, [verdict; 2], "{offset} {spread}: {judged:?}");
+            }
+        }
+    }
+
+    /// A millionth of the variance of all rows is the least that a mode is given, and here a hundred times
+    /// that of its rows.
+    #[test]
+    fn modes_narrower_than_the_floor_are_right() {
+        let rows = |step| {
+            let mut noise = vec![0.0; 1200];
+            Generator::new(5, Stream::MixtureRows, step).normal(&mut noise);
+            Array2::from_shape_fn((1200, 1), |(i, _)| noise[i] + 20_000.0 * (i % 2) as f32)
+        };
+        let names = ["low", "high"].map(String::from).to_vec();
+        let labels =
+            Labels { column: "kind".into(), names, of_row: (0..1200).map(|i| i % 2).collect() };
+        for labels in [None, Some(labels)] {
+            let real = Table::new(vec!["x".into()], rows(0), labels).unwrap();
+            let none = Array2::zeros((0, 1));
+            let reference = Reference::find(None, &real, none.view(), 1200, 1).unwrap();
+            let judged = reference.ledger(real.len(), 1).judge(rows(1).view());
+            assert_eq!((judged.counts.modes, judged.counts.strict), (2, 2), "{judged:?}");
         }
     }
 

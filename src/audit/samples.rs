@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::{self, Cause, ModelEvidence};
 use super::em::Covariance;
 use super::estimate::Estimate;
-use super::ledger::{Counts, Judged, Ledger, Mode, Verdict, one_gaussian};
+use super::ledger::{CAPTURED, Counts, Judged, Ledger, Mode, Verdict, one_gaussian};
 use super::metrics::Metrics;
 use super::neighbours::NEAREST;
 use super::reference::{Kind, Reference};
@@ -383,6 +383,16 @@ fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<Str
             "{} real rows kept out of the fit are too few to check that its modes are there, which \
              takes 50 rows of a mode; give more real rows, labels, or the mixture itself",
             ceiling.rows
+        ));
+    }
+    if ceiling.high_quality.interval[1] < CAPTURED {
+        return Some(format!(
+            "only {:.0}% of the real rows kept out of the fit lie near a mode, so the {} that were fitted \
+             are too few to know what a mode of {} columns looks like; give more real rows, or choose \
+             fewer columns",
+            100.0 * ceiling.high_quality.value,
+            reference.fitted_rows(),
+            real.ncols()
         ));
     }
     let failed = judged.find(|mode| !mode.may_be_strict)?;

@@ -86,12 +86,16 @@ fn tally(audit: &SamplesAudit, collapsed: bool) -> String {
         return format!("{all}, as {they_are} in the data{doubts}");
     }
     match (captured, strict) {
-        (0, _) => format!("0 of {modes} {noun} captured"),
-        (_, 0) if collapsed => format!("0 of {modes} {noun} captured as {they_are} in the data"),
-        (_, 0) if modes == 1 && may == 1 => {
-            "1 of 1 mode captured, and it may be as it is in the data".into()
+        (0, _) => format!("0 of {modes} {noun} captured{doubts}"),
+        (_, 0) if collapsed => {
+            format!("0 of {modes} {noun} captured as {they_are} in the data{doubts}")
         }
-        (_, 0) if modes == 1 => "1 of 1 mode captured, but not as it is in the data".into(),
+        (_, 0) if modes == 1 && may == 1 => {
+            format!("1 of 1 mode captured, and it may be as it is in the data{doubts}")
+        }
+        (_, 0) if modes == 1 => {
+            format!("1 of 1 mode captured, but not as it is in the data{doubts}")
+        }
         _ if strict == captured => {
             format!("{captured} of {modes} {noun} captured, as {they_are} in the data{doubts}")
         }
@@ -218,10 +222,19 @@ pub fn places(audit: &SamplesAudit) -> Vec<String> {
     }
     let place = |mode: &AuditedMode| {
         let cells = audit.reference.columns.iter().zip(&mode.mean).take(MOST_NAMED);
-        let cells: Vec<String> = cells.map(|(name, mean)| format!("{name} {mean:.4}")).collect();
+        let cells = cells.map(|(name, mean)| format!("{name} {}", coordinate(*mean)));
+        let cells: Vec<String> = cells.collect();
         format!("Mode {} lies at {}", mode.mode.id, cells.join(", "))
     };
     audit.modes.iter().map(place).collect()
+}
+
+/// A value with four decimals, or as many digits of what is far smaller or larger.
+fn coordinate(value: f64) -> String {
+    match value == 0.0 || (1e-3..1e6).contains(&value.abs()) {
+        true => format!("{value:.4}"),
+        false => format!("{value:.4e}"),
+    }
 }
 
 /// How a mode stands: not judged where the reference is not to be trusted.

@@ -192,6 +192,14 @@ fn a_mode_that_only_the_posterior_reaches_is_in_a_hole_of_the_prior() {
         // The intervals overlap, and then they touch.
         (mode(UnderWeighted, 0.45, 0.1), mode(Shifted, 0.55, 0.1), CauseKind::CannotTell),
         (mode(UnderWeighted, 0.25, 0.25), mode(Shifted, 0.75, 0.25), CauseKind::CannotTell),
+        // Captured by both, and right from the posterior alone.
+        (mode(Shifted, 1.0, 0.01), mode(Verdict::Strict, 1.0, 0.01), CauseKind::PriorHole),
+        (mode(Shifted, 1.0, 0.01), or_strict(shifted()), CauseKind::CannotTell),
+        (
+            mode(Verdict::OverWeighted, 2.5, 0.01),
+            mode(Verdict::Strict, 1.0, 0.01),
+            CauseKind::CannotTell,
+        ),
         // Both capture it, or neither does.
         (mode(Shifted, 0.6, 0.01), mode(Shifted, 1.0, 0.01), CauseKind::CannotTell),
         (missing(), mode(UnderWeighted, 0.4, 0.05), CauseKind::CannotTell),
@@ -216,7 +224,7 @@ fn noise_as_wide_as_the_mode_smooths_it_over() {
         (1.5, shifted(), CauseKind::OverSmoothing),
         (1.0, shifted(), CauseKind::OverSmoothing),
         (0.99, shifted(), CauseKind::CannotTell),
-        (1.5, strict, CauseKind::CannotTell),
+        (1.5, strict, CauseKind::PriorHole),
         (1.5, or_strict(shifted()), CauseKind::OverSmoothing),
     ] {
         let model = Model { noise: noise(times), posterior, ..Model::unsuspicious() };
@@ -260,7 +268,6 @@ fn what_the_posterior_blurs_too_is_smoothed_over_by_the_decoder() {
         (Merged, Merged, &noise, Some("from decoded posterior draws too it is merged")),
         (Smeared, Merged, &None, Some("from decoded posterior draws too it is merged")),
         (Merged, Smeared, &noise, Some("from decoded posterior draws too it is smeared")),
-        (Merged, Verdict::Strict, &noise, None),
         (OverWeighted, Merged, &noise, None),
         (
             Shrunk,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::f64::consts::TAU;
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use super::components::Components;
 use super::{FIRST_STEP, Fit, SAMPLE, VARIANCE_FLOOR};
@@ -174,6 +174,15 @@ pub fn hidden_by_steps(column: ArrayView1<f32>) -> f64 {
     steps(column).as_ref().map_or(0.0, Steps::variance)
 }
 
+/// What a fit of these rows (n × columns) adds to the variances of each column, in its units squared.
+///
+/// # Errors
+/// As [`Rows::new`].
+pub fn added_variances(rows: ArrayView2<f32>) -> Result<Array1<f64>> {
+    let floor = VARIANCE_FLOOR * Scaled::new(rows)?.scale.powi(2);
+    Ok(rows.map_axis(Axis(0), |column| floor + hidden_by_steps(column)))
+}
+
 /// The steps of a column; nothing where it is continuous.
 fn steps(column: ArrayView1<f32>) -> Option<Steps> {
     let mut values: Vec<f32> = column.to_vec();
@@ -201,8 +210,6 @@ fn first_of_copies(rows: ArrayView2<f32>) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array1;
-
     use super::*;
 
     #[test]

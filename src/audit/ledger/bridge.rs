@@ -15,7 +15,7 @@
 //! a wider one to show: with equal covariances and weights from 3.8 standard deviations on. Modes
 //! nearer than that are never called merged.
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::covariance;
 use super::verdict::Figure;
@@ -51,7 +51,7 @@ impl Bridge {
     ) -> Option<Self> {
         let mean = |k: usize| Array1::from(mixture.means()[k].clone());
         let (covariances, means) = (modes.map(|k| covariance(mixture, k)), modes.map(mean));
-        let direction = solve(&(&covariances[0] + &covariances[1]), &(&means[1] - &means[0]));
+        let direction = fisher(&(&covariances[0] + &covariances[1]), &(&means[1] - &means[0]));
         let [start, end] = means.map(|mean| mean.dot(&direction));
         let distance = end - start;
         let deviations =
@@ -141,6 +141,13 @@ fn border(weights: [f64; 2], deviations: [f64; 2]) -> Option<f64> {
     (ahead(0.0) > 0.0 && ahead(1.0) < 0.0).then_some(low)
 }
 
+/// A⁻¹ b, found with each column in the unit in which A's diagonal is 1, so that columns of different units
+/// count alike.
+fn fisher(a: &Array2<f64>, b: &Array1<f64>) -> Array1<f64> {
+    let units = a.diag().mapv(f64::sqrt);
+    solve(&(a / &units / units.view().insert_axis(Axis(1))), &(b / &units)) / units
+}
+
 /// Solves A x = b for a positive definite A by conjugate gradients (Hestenes and Stiefel 1952). With
 /// a badly conditioned A the result lies between b and the solution, and either serves as a
 /// direction.
@@ -176,6 +183,16 @@ mod tests {
         let expected = array![1.0, -2.0, 0.5];
         let found = solve(&a, &a.dot(&expected));
         assert!((found - expected).iter().all(|error| error.abs() < 1e-12));
+    }
+
+    /// Modes 10 standard deviations apart in a narrow column, and a tenth of one in a wide one: (0.1 / 1e5,
+    /// 10 / 1e-5), to a factor.
+    #[test]
+    fn fishers_direction_knows_no_units() {
+        let deviations = [1e5, 1e-5];
+        let covariance = Array2::from_diag(&Array1::from(deviations.map(|d| d * d).to_vec()));
+        let found = fisher(&covariance, &array![0.1 * deviations[0], 10.0 * deviations[1]]);
+        assert!((found[0] / found[1] * 1e12 - 1.0).abs() < 1e-9, "{found}");
     }
 
     /// Equal deviations s: ½ + s² ln(w₀ / w₁).

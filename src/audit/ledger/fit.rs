@@ -12,14 +12,14 @@
 //! with each other: of 20 columns, two of them with r = 0.99995, λ was 0.3 for 400 rows, and 5 % of
 //! the draws of the fit lay where 99.7 % should. Unshrunk it was 99.7 %.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::audit::em::hidden_by_steps;
 use crate::data::{Labels, Mixture};
 use crate::error::{Error, Result};
 
-/// The least variance of a column, as a share of its variance over all rows, so that columns that
-/// are constant in a mode do no harm. Of a column of steps it is what they hide, if that is more.
+/// The least variance of a column in a mode, as a share of that over all rows, so that columns that are
+/// constant in a mode do no harm.
 const VARIANCE_FLOOR: f64 = 1e-6;
 /// The least by which correlations are shrunk, so that columns may be copies of one another.
 const LEAST_SHRINKAGE: f64 = 1e-6;
@@ -39,24 +39,24 @@ pub fn one_gaussian(rows: ArrayView2<f32>) -> Result<Mixture> {
     if rows.nrows() < 2 {
         return Err(Error::input("a Gaussian cannot be fitted to fewer than two rows"));
     }
-    let (floor, rows) = (floor(rows), rows.mapv(f64::from));
+    let (floor, rows) = (least_variances(rows), rows.mapv(f64::from));
     Mixture::new(vec![1.0], vec![mean(&rows).to_vec()], vec![covariance(&rows, &floor, &floor)])
 }
 
 /// One Gaussian a label, fitted to the `rows` (n × D) that have it, weighted by their share.
 ///
-/// A label with one row has the mean variances of the other labels about it; a label without rows
-/// has weight 0.
+/// A label with one row has the mean variances of the other labels about it, or those of all rows where
+/// no label has two; a label without rows has weight 0.
 ///
 /// # Errors
-/// Where there are more than 1000 labels, no label has two rows, or values are beyond what a [`Mixture`] holds.
+/// Where there are more than 1000 labels, or values are beyond what a [`Mixture`] holds.
 ///
 /// # Panics
 /// Where there is not one label a row.
 pub fn gaussian_per_label(rows: ArrayView2<f32>, labels: &Labels) -> Result<Mixture> {
     assert_eq!(labels.of_row.len(), rows.nrows(), "one label a row");
     check_count(labels)?;
-    let (floor, all) = (floor(rows), rows.mapv(f64::from));
+    let (floor, all) = (least_variances(rows), rows.mapv(f64::from));
     let mut of_label = vec![Vec::new(); labels.names.len()];
     labels.of_row.iter().enumerate().for_each(|(row, &label)| of_label[label].push(row));
     let groups: Vec<Array2<f64>> =
@@ -67,7 +67,8 @@ pub fn gaussian_per_label(rows: ArrayView2<f32>, labels: &Labels) -> Result<Mixt
         free += group.nrows() as f64 - 1.0;
     }
     if free == 0.0 {
-        return Err(no_pair(labels));
+        squares = (&all - &mean(&all)).mapv(|x| x * x).sum_axis(Axis(0));
+        free = (all.nrows() as f64 - 1.0).max(1.0);
     }
     let pooled = Array1::from_shape_fn(floor.len(), |i| (squares[i] / free).max(floor[i]));
     let of_group = |group: &Array2<f64>| {
@@ -84,8 +85,11 @@ pub fn gaussian_per_label(rows: ArrayView2<f32>, labels: &Labels) -> Result<Mixt
 /// # Errors
 /// Where there are more than 1000, or no two rows have the same.
 pub fn check_labels(labels: &Labels) -> Result<()> {
+    let column = &labels.column;
     match labels.of_row.len() == labels.names.len() {
-        true => Err(no_pair(labels)),
+        true => {
+            Err(Error::input(format!("no label in column \"{column}\" has two rows")).help(SHARED))
+        }
         false => check_count(labels),
     }
 }
@@ -101,24 +105,26 @@ fn check_count(labels: &Labels) -> Result<()> {
     }
 }
 
-fn no_pair(labels: &Labels) -> Error {
-    Error::input(format!("no label in column \"{}\" has two rows", labels.column)).help(SHARED)
-}
-
 fn mean(rows: &Array2<f64>) -> Array1<f64> {
     rows.sum_axis(Axis(0)) / rows.nrows().max(1) as f64
 }
 
-/// For each column [`VARIANCE_FLOOR`] of its variance; for a constant one, of the mean variance; for
-/// constant rows, of the size of the values that f32 can tell apart. For a column of steps at least
-/// [`hidden_by_steps`].
-fn floor(rows: ArrayView2<f32>) -> Array1<f64> {
-    let hidden = rows.map_axis(Axis(0), hidden_by_steps);
-    let rows = rows.mapv(f64::from);
-    let variances = (&rows - &mean(&rows)).mapv(|x| x * x).sum_axis(Axis(0)) / rows.nrows() as f64;
-    let typical = variances.mean().filter(|variance| *variance > 0.0).unwrap_or(1.0);
-    let share = variances.mapv(|own| VARIANCE_FLOOR * if own > 0.0 { own } else { typical });
-    Zip::from(&share).and(&hidden).map_collect(|share, hidden| share.max(*hidden))
+/// The least variance that a fit of these rows (n × D) gives a column: [`VARIANCE_FLOOR`] of its variance,
+/// or, where it has none, of the square of its value, so that no other column's unit makes it wide. For a
+/// column of steps at least [`hidden_by_steps`].
+pub fn least_variances(rows: ArrayView2<f32>) -> Array1<f64> {
+    let of_column = |column: ArrayView1<f32>| {
+        let values = column.mapv(f64::from);
+        let variance = values.var(0.0);
+        let value = values.first().copied().unwrap_or_default();
+        let size = match (variance > 0.0, value == 0.0) {
+            (true, _) => variance,
+            (false, true) => 1.0,
+            (false, false) => value * value,
+        };
+        (VARIANCE_FLOOR * size).max(hidden_by_steps(column))
+    };
+    rows.map_axis(Axis(0), of_column)
 }
 
 /// The covariance of `rows` as the module says; diagonal with the variances `without` for fewer than
@@ -239,6 +245,15 @@ mod tests {
         assert!(one_gaussian(constant.slice(ndarray::s![..1, ..])).is_err());
     }
 
+    /// Another column's unit makes none of them wide.
+    #[test]
+    fn a_constant_column_is_as_wide_as_its_value_allows() {
+        let income = [31_000.0, 52_000.0, 47_500.0, 64_250.0];
+        let rows = Array2::from_shape_fn((4, 3), |(i, j)| [income[i], 7.0, 0.0][j]);
+        let least = least_variances(rows.view());
+        assert!((least[1].sqrt() - 7e-3).abs() < 1e-9 && (least[2].sqrt() - 1e-3).abs() < 1e-9);
+    }
+
     #[test]
     fn each_label_has_its_gaussian_and_few_rows_borrow() {
         let rows = array![[0.0_f32, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0], [9.0, 9.0]];
@@ -251,7 +266,11 @@ mod tests {
         close(fitted.covariances()[0][1][1], 16.0 / 3.0);
         assert_eq!(fitted.covariances()[0][0][1], 0.0);
         close(fitted.covariances()[2][1][1], 16.0 / 3.0);
-        let single = gaussian_per_label(rows.view(), &labels(vec![0, 1, 2, 3, 4], 5)).unwrap_err();
-        assert_eq!(single.message(), "no label in column \"kind\" has two rows");
+        // Where no label has two rows, those of all rows, of which numpy's var(ddof=1) is 13.8.
+        let single = labels(vec![0, 1, 2, 3, 4], 5);
+        let fitted = gaussian_per_label(rows.view(), &single).unwrap();
+        close(fitted.covariances()[3][0][0], 13.8);
+        let error = check_labels(&single).unwrap_err();
+        assert_eq!(error.message(), "no label in column \"kind\" has two rows");
     }
 }

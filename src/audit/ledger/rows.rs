@@ -29,8 +29,8 @@ impl Group {
     }
 }
 
-/// What a fitted mixture has in the place of what the steps of columns hide, in the ledger's units
-/// squared. Rows that are judged have it not.
+/// What the variances of a fitted mixture have beyond those of the rows: floors, and what stands for what
+/// the steps of columns hide. Rows that are judged have it not. One value a column, in its units squared.
 #[derive(Clone, Debug)]
 pub(in crate::audit) enum Hidden {
     Nothing,
@@ -38,6 +38,26 @@ pub(in crate::audit) enum Hidden {
     Added(Array1<f64>),
     /// The least variances that columns may have.
     Least(Array1<f64>),
+}
+
+impl Hidden {
+    /// Of one column.
+    pub(super) fn of(&self, column: usize) -> f64 {
+        match self {
+            Self::Nothing => 0.0,
+            Self::Added(variances) | Self::Least(variances) => variances[column],
+        }
+    }
+
+    /// The same with each column in units of its own; one that is infinite leaves nothing.
+    pub(super) fn measured_in(&self, units: &Array1<f64>) -> Self {
+        let measured = |variances: &Array1<f64>| variances / units / units;
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Added(variances) => Self::Added(measured(variances)),
+            Self::Least(variances) => Self::Least(measured(variances)),
+        }
+    }
 }
 
 /// The moments of m rows of one mode, in the ledger's units.

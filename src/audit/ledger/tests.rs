@@ -240,3 +240,18 @@ fn a_weight_may_be_known_from_more_rows_than_its_place() {
     let found = reach(ledger(&two).fitted_to(25, 400));
     assert!((found / expected - 1.0).abs() < 0.05, "{found} {expected}");
 }
+
+/// What is expected is known from 200 000 draws, so of a hundred million rows the interval is that of the
+/// draws: ±1.96 √((1 − s) / 200 000 s) for a share s.
+#[test]
+fn a_ratio_is_known_no_better_than_what_is_expected() {
+    let two = mixture(&[0.2, 0.8], &[&[0.0], &[20.0]]);
+    let ledger = ledger(&two);
+    let (share, rows) = (ledger.truth[0].share, 100_000_000);
+    let Figure { value, interval: [low, high] } =
+        ledger.ratio(0, (share * rows as f64) as usize, rows, 0.95).unwrap();
+    let expected = 1.96 * ((1.0 - share) / (share * 200_000.0)).sqrt();
+    for reach in [value - low, high - value] {
+        assert!((reach / expected - 1.0).abs() < 0.01, "{reach} {expected}");
+    }
+}

@@ -148,3 +148,26 @@ fn copies_quality_and_moments_are_of_all_rows() {
     assert!((found.structure.columns[0].real_mean - mean).abs() < 1e-12);
     assert_eq!(found.structure.columns[0].generated_mean, found.structure.columns[0].real_mean);
 }
+
+/// Of 200 labelled rows a half is fitted, ten of a label, in 300 columns: another half of the same rows lies
+/// far outside.
+#[test]
+fn labels_with_too_few_rows_for_their_columns_are_not_judged_by() {
+    let mut noise = vec![0.0; 400 * 300];
+    Generator::new(3, Stream::MixtureRows, 0).normal(&mut noise);
+    let rows = Array2::from_shape_vec((400, 300), noise).unwrap();
+    let (real, generated) = rows.view().split_at(ndarray::Axis(0), 200);
+    let labels = Labels {
+        column: "kind".into(),
+        names: (0..10).map(|label| label.to_string()).collect(),
+        of_row: (0..200).map(|row| row % 10).collect(),
+    };
+    let columns: Vec<String> = (0..300).map(|column| format!("x{column}")).collect();
+    let real = Table::new(columns, real.to_owned(), Some(labels)).unwrap();
+    let held_out = Array2::zeros((0, 300));
+    let samples = Samples { real: &real, held_out: held_out.view(), generated, truth: None };
+    let options = Options { max_clusters: 2, restarts: 1, rows: 50, seed: 1 };
+    let reference = audit(samples, options, &|| ()).unwrap().audit.reference;
+    let doubt = reference.doubt.unwrap();
+    assert!(doubt.contains("so the 100 that were fitted are too few"), "{doubt}");
+}

@@ -26,13 +26,13 @@ pub mod fused;
 pub mod history;
 pub mod input;
 mod knn;
-pub mod live;
 pub mod model;
 pub mod plot;
 mod product;
 pub mod random;
 pub mod report;
 pub mod run;
+pub mod server;
 #[cfg(test)]
 mod shaders;
 pub mod train;

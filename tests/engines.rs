@@ -6,6 +6,16 @@ use common::{Place, QUICK, refused};
 use modescope::history::read_history;
 use serde_json::Value;
 
+#[test]
+fn restarts_that_all_diverge_are_an_error() {
+    let place = Place::new();
+    let rate = "--set training.learning_rate=1e30 --restarts 3";
+    let ran = place.run(&format!("run --out none {QUICK} {rate}"));
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("all 3 restarts diverged"), "{}", ran.stderr);
+    assert!(!place.path("none/model.json").exists());
+}
+
 /// Restarts differ, the best of them is the model, and both engines train it alike.
 #[test]
 fn restarts_keep_the_best_of_several_trainings() {

@@ -10,7 +10,7 @@ use modescope::data::{Scaling, Table};
 use modescope::device;
 use modescope::history::{EpochRecord, read_history};
 use modescope::model::SavedModel;
-use modescope::run::{Context, Dataset, Existing, Facts, Plan, RunDir, Stage, Watch, execute};
+use modescope::run::{Dataset, Existing, Prepared, RunDir, Stage, Watch};
 use modescope::vae::{Vae, to_array, to_tensor};
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -28,6 +28,7 @@ fn run(recipe: &str, seed: u64) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let assignments: Vec<String> = [
         format!("seed={seed}"),
+        "backend=cpu".into(),
         "samples=1000".into(),
         "analysis.restarts=2".into(),
         "analysis.max_clusters=4".into(),
@@ -36,25 +37,15 @@ fn run(recipe: &str, seed: u64) -> Run {
     .into();
     let layers = Layers { recipe: Some(recipe), assignments: &assignments, ..Layers::default() };
     let settings = Settings::resolve(&layers).unwrap();
-    let dataset = Dataset::prepare(None, &settings, Watch::nobody()).unwrap();
-    let facts = Facts::new(&dataset, Backend::Cpu, None);
-    let plan = Plan::resolve(settings, facts).unwrap();
-    let dir = RunDir::create(folder.path(), Existing::Refuse).unwrap();
-    let context = Context {
-        dir: &dir,
-        plan: &plan,
-        dataset: &dataset,
-        device: &device::open(Backend::Cpu).unwrap().device,
-        watch: Watch::nobody(),
-    };
-    execute(&context, Stage::Report).unwrap();
+    let run = Prepared::new(None, settings, None, Stage::Report, Watch::nobody()).unwrap();
+    let dir = run.execute(folder.path(), Existing::Refuse, Watch::nobody()).unwrap();
     let text = |path: &Path| std::fs::read_to_string(path).unwrap();
     Run {
         history: read_history(&dir.file(RunDir::HISTORY)).unwrap(),
         findings: dir.read_json(RunDir::AUDIT).unwrap(),
         report: text(&dir.file(RunDir::REPORT)),
         saved: SavedModel::load(folder.path()).unwrap(),
-        dataset,
+        dataset: run.dataset,
         _folder: folder,
     }
 }

@@ -5,17 +5,17 @@ use std::process::Command;
 
 use modescope::audit::findings::Findings;
 use modescope::audit::samples::{Options, Samples, SamplesAudit, audit};
-use modescope::config::{Backend, Layers, Settings};
+use modescope::config::{Layers, Settings};
 use modescope::data::{Mixture, ReadOptions, read, write};
-use modescope::device;
 use modescope::error::Result;
-use modescope::run::{Context, Dataset, Existing, Facts, Plan, RunDir, Stage, Watch, execute};
+use modescope::run::{Existing, Prepared, RunDir, Stage, Watch};
 use serde::Deserialize;
 
 use super::case::Case;
 
 /// The audit looks at modes and distances here; how K-means counts is another matter.
-const ANALYSIS: [&str; 4] = [
+const ANALYSIS: [&str; 5] = [
+    "backend=cpu",
     "analysis.max_clusters=2",
     "analysis.restarts=1",
     "analysis.perplexities=[]",
@@ -63,19 +63,9 @@ impl Job<'_> {
         let layers = Layers { recipe: Some(self.recipe), assignments: &all, ..Layers::default() };
         let settings = Settings::resolve(&layers)?;
         let table = self.case.table.map(|(file, _)| self.folder.join(file));
-        let dataset = Dataset::prepare(table.as_deref(), &settings, Watch::nobody())?;
-        let facts = Facts::new(&dataset, Backend::Cpu, None);
-        let plan = Plan::resolve(settings, facts)?;
-        let dir = RunDir::create(&self.path(), Existing::Resume)?;
-        write(&dir.file(HELD_OUT), &dataset.held_out)?;
-        let context = Context {
-            dir: &dir,
-            plan: &plan,
-            dataset: &dataset,
-            device: &device::open(Backend::Cpu)?.device,
-            watch: Watch::nobody(),
-        };
-        execute(&context, Stage::Audit).map(drop)
+        let run = Prepared::new(table.as_deref(), settings, None, Stage::Audit, Watch::nobody())?;
+        let dir = run.execute(&self.path(), Existing::Resume, Watch::nobody())?;
+        write(&dir.file(HELD_OUT), &run.dataset.held_out)
     }
 
     pub fn findings(&self) -> Findings {

@@ -1,25 +1,23 @@
 //! Findings in words: the one line at the end of a run, and the cells of every table of modes.
 
+mod metrics;
+mod modes;
+mod standing;
+
+pub use self::metrics::{METRIC_HEADINGS, estimate, figure, metric_notes, metrics};
+pub use self::modes::{COMPARED, COMPARED_HEADINGS, HEADINGS, causes, cells, compared, places};
+pub use self::standing::{Standing, overall, standing};
+use self::standing::{eligible, is_open};
 use super::cause::{Cause, CauseKind};
-use super::estimate::Estimate;
 use super::latent::LatentDiagnosis;
 use super::ledger::{
-    Counts, EligibleCounts, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, Mode, SHIFTED, SHRUNK,
-    SMEARED, Verdict,
+    EligibleCounts, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, Mode, Verdict,
 };
-use super::metrics::{FEWEST_ROWS, Metrics};
 use super::reference::Kind;
-use super::samples::{AuditedMode, SamplesAudit};
-
-/// Headings of the cells that [`cells`] gives.
-pub const HEADINGS: [&str; 8] =
-    ["mode", "weight", "expected", "found", "ratio", "shift", "spread", "verdict"];
+use super::samples::SamplesAudit;
 
 /// Missing modes that a line names at most, and columns of a place.
 const MOST_NAMED: usize = 10;
-/// Shifts and spreads beyond this are shown as beyond it.
-const LARGEST_SHOWN: f64 = 1000.0;
-
 /// So many of something: `1 mode`, `3 modes`.
 pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
@@ -163,129 +161,6 @@ pub fn reference(audit: &SamplesAudit) -> String {
     )
 }
 
-/// How a verdict stands to what is wanted, for its colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// As in the data.
-    Good,
-    /// There, but not as in the data.
-    Fair,
-    /// Lost.
-    Bad,
-    /// Not judged.
-    Unknown,
-}
-
-impl Standing {
-    /// The answer to whether the model learned the data.
-    pub fn answer(self) -> &'static str {
-        match self {
-            Self::Good => "Yes",
-            Self::Fair => "In part",
-            Self::Bad => "No",
-            Self::Unknown => "That cannot be judged",
-        }
-    }
-}
-
-/// How the samples stand as a whole: good where every mode that can be judged is as in the data, bad
-/// where none is or may be. Not judged where those modes are less than half of the data, or every
-/// verdict is open.
-pub fn overall(audit: &SamplesAudit) -> Standing {
-    let judged = audit.counts.eligible_only;
-    let known: f64 = eligible(audit).map(|mode| mode.weight).sum();
-    if !audit.reference.trusted || judged.modes == 0 || known < 0.5 || is_open(audit) {
-        return Standing::Unknown;
-    }
-    match judged.strict {
-        strict if strict == judged.modes => Standing::Good,
-        0 if !eligible(audit).any(|mode| mode.may_be_strict) => Standing::Bad,
-        _ => Standing::Fair,
-    }
-}
-
-/// The modes that can be judged.
-fn eligible(audit: &SamplesAudit) -> impl Iterator<Item = &Mode> {
-    let modes = audit.modes.iter().map(|audited| &audited.mode);
-    modes.filter(|mode| mode.verdict != Verdict::TooSmall)
-}
-
-/// Whether no verdict is certain: each may be strict, and another.
-fn is_open(audit: &SamplesAudit) -> bool {
-    eligible(audit).all(|mode| mode.borderline && mode.may_be_strict)
-}
-
-/// Where the modes of a fitted reference lie, one line a mode; nothing where they are known by name.
-pub fn places(audit: &SamplesAudit) -> Vec<String> {
-    if audit.reference.kind != Kind::Fitted {
-        return Vec::new();
-    }
-    let place = |mode: &AuditedMode| {
-        let cells = audit.reference.columns.iter().zip(&mode.mean).take(MOST_NAMED);
-        let cells = cells.map(|(name, mean)| format!("{name} {}", coordinate(*mean)));
-        let cells: Vec<String> = cells.collect();
-        format!("Mode {} lies at {}", mode.mode.id, cells.join(", "))
-    };
-    audit.modes.iter().map(place).collect()
-}
-
-/// A value with four decimals, or as many digits of what is far smaller or larger.
-fn coordinate(value: f64) -> String {
-    match value == 0.0 || (1e-3..1e6).contains(&value.abs()) {
-        true => format!("{value:.4}"),
-        false => format!("{value:.4e}"),
-    }
-}
-
-/// How a mode stands: not judged where the reference is not to be trusted.
-pub fn standing(audit: &SamplesAudit, mode: &AuditedMode) -> Standing {
-    if !audit.reference.trusted {
-        return Standing::Unknown;
-    }
-    match mode.mode.verdict {
-        Verdict::Strict => Standing::Good,
-        Verdict::Missing | Verdict::UnderWeighted => Standing::Bad,
-        Verdict::TooSmall => Standing::Unknown,
-        _ => Standing::Fair,
-    }
-}
-
-/// One mode as the cells of a table.
-pub fn cells(audit: &SamplesAudit, audited: &AuditedMode) -> [String; 8] {
-    let mode = &audited.mode;
-    // Where a borderline verdict hangs on it, a figure is as wide as it is uncertain.
-    let is_open = |[low, high]: [f64; 2], thresholds: &[f64]| {
-        mode.borderline && thresholds.iter().any(|&at| low < at && at <= high)
-    };
-    let figure = |value: Option<f64>, interval: Option<[f64; 2]>, thresholds: &[f64], unit| match (
-        value, interval,
-    ) {
-        (None, _) => "–".into(),
-        (Some(value), _) if value > LARGEST_SHOWN => format!("> {LARGEST_SHOWN}{unit}"),
-        (Some(_), Some(interval)) if is_open(interval, thresholds) => {
-            let [low, high] = interval;
-            format!("{low:.2}–{high:.2}{unit}")
-        }
-        (Some(value), _) => format!("{value:.2}{unit}"),
-    };
-    let shift = figure(mode.mean_shift, mode.mean_shift_ci, &[SHIFTED], "σ");
-    let spread = figure(mode.spread_ratio, mode.spread_ratio_ci, &[SMEARED, SHRUNK], "");
-    let ratio = match (mode.ratio, mode.ratio_ci) {
-        (Some(ratio), Some([low, high])) => format!("{ratio:.2} [{low:.2}, {high:.2}]"),
-        _ => "–".into(),
-    };
-    [
-        name(audit, mode.id),
-        format!("{:.3}", mode.weight),
-        format!("{:.0}", mode.expected),
-        mode.found.to_string(),
-        ratio,
-        shift,
-        spread,
-        mode.words(|id| name(audit, id)),
-    ]
-}
-
 /// What a mode is called: its label, in one line, or its number.
 pub fn name(audit: &SamplesAudit, id: usize) -> String {
     called(&audit.modes[id].mode)
@@ -296,51 +171,6 @@ pub fn called(mode: &Mode) -> String {
     let plain = |character: char| if character.is_control() { ' ' } else { character };
     let label = mode.name.as_ref();
     label.map_or_else(|| mode.id.to_string(), |label| label.chars().map(plain).collect())
-}
-
-/// Why modes are not as they are in the data: one sentence for all that share a cause and its
-/// evidence.
-pub fn causes(audit: &SamplesAudit) -> Vec<String> {
-    let mut groups: Vec<(&Cause, Vec<String>)> = Vec::new();
-    for audited in &audit.modes {
-        let Some(cause) = &audited.cause else { continue };
-        let mode = &audited.mode;
-        let mode = format!("{} ({})", name(audit, mode.id), mode.words(|id| name(audit, id)));
-        match groups.iter_mut().find(|(other, _)| *other == cause) {
-            Some((_, modes)) => modes.push(mode),
-            None => groups.push((cause, vec![mode])),
-        }
-    }
-    let sentence = |(cause, modes): (&Cause, Vec<String>)| {
-        let (modes, kind) = (modes.join(", "), cause.kind.describe());
-        let remedy = cause.remedy.as_ref().map_or_else(String::new, |remedy| format!(" {remedy}"));
-        format!("{modes}: {kind}; {}.{remedy}", cause.evidence)
-    };
-    groups.into_iter().map(sentence).collect()
-}
-
-/// Headings of what [`compared`] gives.
-pub const COMPARED_HEADINGS: [&str; 6] =
-    ["rows", "how many", "captured", "strict", "strict of judged", "high quality"];
-/// What the table of [`compared`] says.
-pub const COMPARED: &str = "Captured: at least half the rows expected. Strict: between half and twice \
-     as many, in their place and of their width. High quality, the share of rows near a mode, is \
-     never to be read alone: a model that collapsed onto one mode scores 100%.";
-
-/// The modes of the generated rows beside those of others.
-pub fn compared(audit: &SamplesAudit) -> Vec<[String; 6]> {
-    let row = |(of, rows, counts, quality): (&str, usize, &Counts, &Estimate)| {
-        let eligible = counts.eligible_only;
-        [
-            of.to_owned(),
-            rows.to_string(),
-            format!("{} of {}", counts.captured, counts.modes),
-            format!("{} of {}", counts.strict, counts.modes),
-            format!("{} of {}", eligible.strict, eligible.modes),
-            format!("{:.1}%", 100.0 * quality.value),
-        ]
-    };
-    audit.compared().map(row).collect()
 }
 
 /// What the latent space holds, in a few sentences.
@@ -403,71 +233,6 @@ pub fn counting(audit: &SamplesAudit) -> String {
         "{reach} Of the rules of K-means the gap statistic alone can say 1. BIC, which can too, \
          chooses among Gaussian mixtures with full, diagonal and spherical covariances; mini-batch \
          K-means is judged by the silhouette."
-    )
-}
-
-/// Headings of what [`metrics`] gives.
-pub const METRIC_HEADINGS: [&str; 3] = ["figure", "generated", "fresh real rows"];
-
-/// Each metric for the generated and for fresh real rows, with 95 % intervals.
-pub fn metrics(metrics: &Metrics) -> Vec<[String; 3]> {
-    [
-        ("high quality", &metrics.high_quality),
-        ("JS divergence of the weights (nats)", &metrics.js_divergence),
-        ("energy distance (squared)", &metrics.energy_distance),
-        ("sliced Wasserstein distance", &metrics.sliced_wasserstein),
-        ("two-sample accuracy (0.5 is perfect)", &metrics.c2st_accuracy),
-        ("precision", &metrics.precision),
-        ("recall", &metrics.recall),
-        ("density", &metrics.density),
-        ("coverage", &metrics.coverage),
-        ("exact copies of real rows", &metrics.copies),
-    ]
-    .map(|(name, metric)| [name.to_owned(), estimate(&metric.generated), estimate(&metric.real)])
-    .into()
-}
-
-/// A figure with its interval.
-pub fn estimate(estimate: &Estimate) -> String {
-    let [low, high] = estimate.interval;
-    format!("{} [{}, {}]", figure(estimate.value), figure(low), figure(high))
-}
-
-/// Four decimals, or two digits of what is too small for them.
-pub fn figure(value: f64) -> String {
-    match value != 0.0 && value.abs() < 0.01 {
-        true => format!("{value:.1e}"),
-        false => format!("{value:.4}"),
-    }
-}
-
-/// What the table of [`metrics`] says, and the held-out likelihood where it is known.
-pub fn metric_notes(metrics: &Metrics) -> String {
-    let rows = metrics.rows;
-    let few =
-        [(FEWEST_ROWS, "the energy distance"), (metrics.told_apart_rows, "the two-sample test")];
-    let few: String = few
-        .iter()
-        .filter(|(few, _)| *few < rows)
-        .map(|(few, what)| format!(", {few} of them for {what}"))
-        .collect();
-    let units = match metrics.standardised {
-        true => " Columns spread so differently that distances are in standard deviations of each.",
-        false => "",
-    };
-    let notes = format!(
-        "With 95% intervals, whose methods docs/audit.md states; {rows} rows on each side{few}. \
-         High quality and exact copies are shares of all rows.{units}"
-    );
-    let Some(gap) = &metrics.nll_gap else { return notes };
-    let baseline = gap.baseline.map_or_else(String::new, |baseline| {
-        format!(", where the fitted mixture's is {:.3}", baseline.value)
-    });
-    let [low, high] = gap.generated.interval;
-    format!(
-        "{notes} Held-out negative log-likelihood: {:.3} nats a row against {:.3} of the reference on \
-         {} rows, a gap of {:.3} [{low:.3}, {high:.3}]{baseline}.",
-        gap.model, gap.reference, gap.rows, gap.generated.value
     )
 }
 

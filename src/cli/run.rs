@@ -11,13 +11,10 @@ use super::progress::Display;
 use super::shared::{SettingsArguments, TableArguments, count, default_out};
 use super::verdict;
 use crate::audit::findings::Findings;
-use crate::config::{Backend, word};
-use crate::device::{self, Chosen};
-use crate::error::{Error, Result, heed};
+use crate::error::{Error, Result};
 use crate::history::read_history;
 use crate::run::{
-    Context, Dataset, Decided, Existing, Facts, Live, Plan, Progress, RunDir, Source, Stage, Watch,
-    execute, is_trained,
+    Decided, Earlier, Existing, Live, Plan, Prepared, Progress, RunDir, Source, Stage, Watch,
 };
 
 /// Do the whole job: data, training, samples, analysis, pictures, report
@@ -35,7 +32,7 @@ use crate::run::{
   modescope run --resume --out runs/mixture-calibrated")]
 pub struct Arguments {
     #[command(flatten)]
-    pub job: Job,
+    pub job: JobArguments,
     /// Rows to generate
     #[arg(long, value_name = "N", value_parser = count())]
     samples: Option<i64>,
@@ -56,7 +53,7 @@ pub struct Arguments {
 
 /// What `run` and `train` share.
 #[derive(Args)]
-pub struct Job {
+pub struct JobArguments {
     /// A table: .csv, .parquet, .npy, or a folder of .parquet files
     #[arg(value_name = "DATA")]
     pub data: Option<PathBuf>,
@@ -113,7 +110,7 @@ pub struct Finished {
     pub epoch_word: &'static str,
 }
 
-impl Job {
+impl JobArguments {
     /// Resolves, plans and runs the stages up to `last`, with a page in a browser where it is to be
     /// `live`. Nothing is written before everything that can be wrong with the input has been checked.
     pub fn execute(
@@ -125,110 +122,43 @@ impl Job {
         last: Stage,
     ) -> Result<Finished> {
         let display = Display::new(output);
+        let watch = Watch { progress: &display, interrupt };
         let earlier = self.earlier()?;
-        let file = earlier.as_ref().map(|(folder, _)| folder.join(RunDir::CONFIG));
+        let file = earlier.as_ref().map(Earlier::config);
         let settings = self.settings.resolve(Some(&self.table), flags, file)?;
         if self.resume && earlier.is_none() {
             display.note("note: the folder holds no run yet, so this starts one");
         }
         self.check_config_has_data(earlier.is_some())?;
-        let watch = Watch { progress: &display, interrupt };
-        let dataset = match (&self.data, &earlier) {
-            (None, Some((folder, plan))) => Dataset::load(folder, plan, watch)?,
-            (Some(path), Some((_, plan))) => Dataset::again(path, plan, &settings, watch)?,
-            (data, None) => Dataset::prepare(data.as_deref(), &settings, watch)?,
-        };
-        // A run goes on where it began, or where it was moved to when a graphics device failed.
-        let began = earlier.as_ref().map(|(_, plan)| plan.decided.backend);
-        let automatic = settings.backend == Backend::Auto;
-        let began = began.filter(|_| automatic);
-        let chosen = match began.map(device::open) {
-            Some(Ok(chosen)) => Chosen { reason: "as the run began".into(), ..chosen },
-            // What it began on may be another machine's.
-            Some(Err(_)) | None => device::open(settings.backend)?,
-        };
-        let out =
-            self.out.clone().unwrap_or_else(|| default_out(self.data.as_deref(), &settings.recipe));
-        let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
-        let plan = Plan::resolve(settings, facts)?;
-        if last != Stage::Train {
-            dataset.check_auditable(plan.settings.samples)?;
-            dataset.check_latents(plan.decided.latent)?;
-        }
-        if let Some((folder, earlier)) = &earlier
-            && let Some(difference) = plan.difference(earlier)?
-        {
-            return Err(Error::input(format!(
-                "{} cannot be resumed: {difference}",
-                folder.display()
-            ))
-            .help("go on with the settings and data of the run, or start afresh with --force"));
-        }
-
-        display.note(&chosen.to_string());
-        display.note(&plan.engine_reason);
-        // A training alone embeds nothing.
-        let of_tsne = plan.perplexity_notes().filter(|_| last != Stage::Train);
-        (dataset.notes(&plan.settings.data).into_iter())
-            .chain(plan.notes.iter().cloned())
-            .chain(of_tsne)
-            .for_each(|note| display.note(&format!("note: {note}")));
         let existing = match (self.force, earlier.is_some()) {
             (true, _) => Existing::Replace,
             (false, true) => Existing::Resume,
             (false, false) => Existing::Refuse,
         };
+        let data = self.data.as_deref();
+        let out = self.out.clone().unwrap_or_else(|| default_out(data, &settings.recipe));
+        let run = Prepared::new(data, settings, earlier, last, watch)?;
+        run.notes().iter().for_each(|note| display.note(note));
         if self.force {
             self.check_inputs_outside(&out)?;
         }
         // What cannot be served is to be known before an earlier run is replaced.
         let live = live
-            .then(|| Live::start(&display, &plan, &dataset, &out.join(RunDir::REPORT)))
+            .then(|| Live::start(&display, &run.plan, &run.dataset, &out.join(RunDir::REPORT)))
             .transpose()?;
-        heed(interrupt)?;
-        let dir = RunDir::create(&out, existing)?;
-        // Another run may have taken the folder's place while the data were read.
-        if let Some((folder, earlier)) = &earlier
-            && Plan::read(folder)? != *earlier
-        {
-            let folder = folder.display();
-            return Err(Error::input(format!("{folder} holds another run by now"))
-                .help("look at what it holds, then resume it or name another folder with --out"));
-        }
-        let by = |plan: &Plan| [word(plan.decided.backend), word(plan.decided.engine)];
-        if let Some((_, earlier)) = &earlier
-            && by(earlier) != by(&plan)
-            && !is_trained(&dir, earlier)
-        {
-            let [backend, engine] = by(earlier);
-            display.note(&format!(
-                "note: the run began on {backend} with engine {engine}; what is left of its training ends \
-                 in other digits here"
-            ));
-        }
-        if let Some(live) = &live {
-            display.note(&format!("live: {}", live.address()));
-        }
         let progress: &dyn Progress = match &live {
-            Some(live) => live,
+            Some(live) => {
+                display.note(&format!("live: {}", live.address()));
+                live
+            }
             None => &display,
         };
-        let context = Context {
-            dir: &dir,
-            plan: &plan,
-            dataset: &dataset,
-            device: &chosen.device,
-            watch: Watch { progress, interrupt },
-        };
-        execute(&context, last).map_err(|error| {
-            let goes_on = format!("--resume --out {} goes on from here", out.display());
-            error.help_if_interrupted(goes_on)
-        })?;
+        let dir = run.execute(&out, existing, Watch { progress, interrupt })?;
         if let Some(live) = &live {
             live.finish(interrupt)?;
         }
         let plan = Plan::read(dir.path())?;
-        Ok(Finished { dir, plan, epoch_word: dataset.epoch_word() })
+        Ok(Finished { dir, plan, epoch_word: run.dataset.epoch_word() })
     }
 
     /// Refuses the settings of a run on a file without that file: they would silently describe a
@@ -270,17 +200,14 @@ impl Job {
         }
     }
 
-    /// The folder and plan of the run to go on with; nothing where it never began.
-    pub fn earlier(&self) -> Result<Option<(PathBuf, Plan)>> {
+    /// The run to go on with; nothing where it never began.
+    pub fn earlier(&self) -> Result<Option<Earlier>> {
         if !self.resume {
             return Ok(None);
         }
-        let folder = self.out.clone().ok_or_else(|| {
+        let folder = self.out.as_ref().ok_or_else(|| {
             Error::input("--resume needs the run's folder").help("name it with --out DIR")
         })?;
-        match folder.join(RunDir::CONFIG).exists() {
-            true => Plan::read(&folder).map(|plan| Some((folder, plan))),
-            false => Ok(None),
-        }
+        Earlier::find(folder)
     }
 }

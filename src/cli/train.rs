@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::Output;
-use super::run::Job;
+use super::run::JobArguments;
 use crate::error::{Error, Result};
 use crate::history::read_history;
 use crate::run::{RunDir, Stage};
@@ -22,7 +22,7 @@ use crate::run::{RunDir, Stage};
   modescope train my.csv --recipe classic --set model.latent=8 --seed 3")]
 pub struct Arguments {
     #[command(flatten)]
-    job: Job,
+    job: JobArguments,
 }
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {

@@ -14,9 +14,9 @@ use super::{Dataset, Plan, Progress, Task};
 use crate::error::{Error, Result};
 use crate::history::EpochRecord;
 use crate::input;
-use crate::live::Server;
 use crate::model::SavedModel;
 use crate::report::LivePage;
+use crate::server::Server;
 
 /// Longest time that pages are given to fetch the report.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);

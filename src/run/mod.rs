@@ -18,11 +18,13 @@ mod more_rows;
 mod plan;
 mod plot;
 mod preflight;
+mod prepared;
 mod prior;
 mod products;
 mod progress;
 mod report;
 mod sample;
+mod source;
 mod stage;
 mod stamp;
 mod sweep;
@@ -33,9 +35,11 @@ pub use compare::compare;
 pub use dataset::{Dataset, InFiles, read_table};
 pub use folder::{Existing, RunDir};
 pub use live::Live;
-pub use plan::{Decided, Facts, Plan, Source};
+pub use plan::{Decided, Facts, Plan};
+pub use prepared::{Earlier, Prepared};
 pub use progress::{Progress, Silent, Task, Watch, interruptible};
-pub use stage::{Context, Stage, execute, is_trained, redo};
+pub use source::Source;
+pub use stage::{Context, Stage, execute, redo};
 pub use sweep::{
     Combination, Mean, MemberRecord, Ranking, Shard, ShardFile, Standing, Sweep, SweepDir,
 };

@@ -231,7 +231,7 @@ impl Definition {
 }
 
 /// Whether the folder holds what the training of this plan gives.
-pub fn is_trained(dir: &RunDir, plan: &Plan) -> bool {
+pub(super) fn is_trained(dir: &RunDir, plan: &Plan) -> bool {
     let changed = Stage::Train.definition().changed(dir, plan);
     changed.is_some_and(|changed| changed.is_empty())
 }

@@ -98,9 +98,9 @@ pub struct Mode {
 }
 
 impl Mode {
-    /// Share of the assigned rows that are not of high quality; 0 where none is assigned.
-    pub fn stray(&self) -> f64 {
-        (self.assigned - self.found) as f64 / self.assigned.max(1) as f64
+    /// Assigned rows that are not of high quality.
+    pub fn stray(&self) -> usize {
+        self.assigned - self.found
     }
 
     /// The verdict in words: `merged with 3`, `strict, or shifted`. `name` is what a mode is called.

@@ -2,7 +2,7 @@ use ndarray::Array2;
 
 use super::*;
 use crate::audit::findings::{Findings, OfModel};
-use crate::audit::ledger::EligibleCounts;
+use crate::audit::ledger::{Counts, EligibleCounts};
 use crate::audit::overfitting::Overfitting;
 use crate::audit::samples::{Options, Samples, audit};
 use crate::data::Mixture;
@@ -314,6 +314,18 @@ fn cells_hold_any_figure() {
     assert_eq!(found[4..], ["–", "> 1000σ", "–", "merged with cats"]);
     audit.modes[1].mode.mean_shift = None;
     assert_eq!(cells(&audit, &audit.modes[1])[5], "–");
+}
+
+/// 20 rows where 150 are expected, and 74 or 75 more that no other mode is nearer to.
+#[test]
+fn a_mode_that_is_there_but_blurred_is_not_as_one_that_is_not() {
+    let mut audit = perfect();
+    for (assigned, words) in [(94, "missing"), (95, "missing (75 rows near by)")] {
+        let mode = &mut audit.modes[1].mode;
+        (mode.expected, mode.found, mode.assigned) = (150.0, 20, assigned);
+        (mode.verdict, mode.or) = (Verdict::Missing, None);
+        assert_eq!(cells(&audit, &audit.modes[1])[7], words);
+    }
 }
 
 #[test]

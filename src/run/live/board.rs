@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::audit::overfitting::Overfitting;
 use crate::history::EpochRecord;
-use crate::live::Content;
 use crate::model::SavedModel;
 use crate::run::audit::bounds;
+use crate::server::Content;
 
 /// Epochs that its curves show at most.
 const EPOCHS: usize = 400;

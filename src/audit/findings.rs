@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::answers::{Answer, Evidence};
 use super::cause::{self, Cause};
 use super::latent::LatentDiagnosis;
+use super::metrics::Metric;
 use super::overfitting::Overfitting;
 use super::preflight::Certificate;
 use super::samples::SamplesAudit;
@@ -17,6 +18,10 @@ use crate::config::LEAST_BETA;
 
 /// Share of copies that is worth a word.
 const LEAST_COPIES: f64 = 0.01;
+/// Share of rows near no mode, beyond that of fresh real rows, that is worth a word.
+const LEAST_ASTRAY: f64 = 0.02;
+/// Accuracy of a classifier, beyond what may be of fresh real rows, that is worth a word.
+const LEAST_TOLD: f64 = 0.02;
 
 /// Everything that an audit found. `audit.json` holds it, and
 /// `docs/audit.schema.json` describes it.
@@ -70,9 +75,10 @@ impl Findings {
             Some(samples) => words::headline(samples, cause.as_ref()),
             None => notes.first().cloned().unwrap_or_default(),
         };
-        if let Some(copies) = samples.as_ref().and_then(copied) {
-            verdict.push_str(&format!(" {copies} of the generated rows are copies of real ones."));
-        }
+        samples.iter().flat_map(beside_the_modes).for_each(|fault| {
+            verdict.push(' ');
+            verdict.push_str(&fault);
+        });
         if let Some(Overfitting { epoch, .. }) = overfitting {
             verdict.push_str(&format!(" After epoch {epoch} the rows were learned by heart."));
         }
@@ -98,12 +104,15 @@ impl Findings {
     }
 
     /// How the model stands as a whole: as [`words::overall`] has it, but no better than fair where the
-    /// rows were learned by heart or are repeated.
+    /// rows were learned by heart, or something is wrong with them that is no mode's.
     pub fn standing(&self) -> Standing {
-        let repeats =
-            self.overfitting.is_some() || self.samples.as_ref().and_then(copied).is_some();
-        match self.samples.as_ref().map_or(Standing::Unknown, words::overall) {
-            Standing::Good if repeats => Standing::Fair,
+        let Some(samples) = &self.samples else { return Standing::Unknown };
+        match words::overall(samples) {
+            Standing::Good
+                if self.overfitting.is_some() || !beside_the_modes(samples).is_empty() =>
+            {
+                Standing::Fair
+            }
             standing => standing,
         }
     }
@@ -112,6 +121,35 @@ impl Findings {
     pub fn json_schema() -> schemars::Schema {
         schemars::schema_for!(Self)
     }
+}
+
+/// What is wrong with the generated rows that the modes do not show, a sentence each.
+fn beside_the_modes(samples: &SamplesAudit) -> Vec<String> {
+    let copies = copied(samples)
+        .map(|share| format!("{share} of the generated rows are copies of real ones."));
+    let astray = astray(samples)
+        .map(|share| format!("{:.0}% of the generated rows lie near no mode.", 100.0 * share));
+    // Of samples that are wrong in their modes it goes without saying.
+    let told = told_apart(samples).filter(|_| words::overall(samples) == Standing::Good);
+    let told = told.map(|accuracy| {
+        format!("A classifier tells them from real rows all the same (accuracy {accuracy:.2}).")
+    });
+    [copies, astray, told].into_iter().flatten().collect()
+}
+
+/// The share of generated rows near no mode, where that is clearly more than of fresh real rows.
+fn astray(samples: &SamplesAudit) -> Option<f64> {
+    let Metric { generated, real, .. } = samples.metrics.high_quality;
+    let apart = generated.interval[1] < real.interval[0];
+    let is_plain = samples.reference.trusted && real.value - generated.value >= LEAST_ASTRAY;
+    (apart && is_plain).then_some(1.0 - generated.value)
+}
+
+/// The accuracy by which generated rows are told from real ones, where that is clearly more than by which
+/// fresh real rows are.
+fn told_apart(samples: &SamplesAudit) -> Option<f64> {
+    let Metric { generated, real, .. } = samples.metrics.c2st_accuracy;
+    (generated.interval[0] > real.interval[1] + LEAST_TOLD).then_some(generated.value)
 }
 
 /// The share of generated rows that are copies of real ones, where that is clearly more than twice what

@@ -137,14 +137,16 @@ impl Ledger {
                 squares += &shape.squares();
             }
         }
-        let mut within = (squares / rows.nrows() as f64).to_vec();
-        for (column, within) in within.iter_mut().enumerate() {
-            // What is hidden would be most of such a width, and hide what other columns show.
-            if *within <= hidden.of(column) {
-                *within = 0.0;
-            }
+        let within = squares / rows.nrows() as f64;
+        let columns = || within.iter().enumerate();
+        // What is hidden would be most of a smaller width, and hide what other columns show.
+        let mut wide: Vec<f64> = columns()
+            .map(|(column, &within)| if within > hidden.of(column) { within } else { 0.0 })
+            .collect();
+        if wide.iter().all(|&within| within == 0.0) {
+            wide = columns().map(|(column, _)| hidden.of(column)).collect();
         }
-        let ledger = Self::measured(mixture, names, training_rows, units(&within), seed);
+        let ledger = Self::measured(mixture, names, training_rows, units(&wide), seed);
         Self { hidden: hidden.measured_in(&ledger.units), ..ledger }
     }
 
@@ -208,6 +210,14 @@ impl Ledger {
     /// less than what is hidden there.
     pub fn units(&self) -> ArrayView1<'_, f64> {
         self.units.view()
+    }
+
+    /// As [`units`](Self::units), but the width that modes have by the fit where that of rows does not count.
+    pub fn widths(&self) -> Array1<f64> {
+        let weighted = self.mixture.weights().iter().zip(self.mixture.covariances());
+        let pooled = |j: usize| weighted.clone().map(|(w, own)| w * own[j][j]).sum::<f64>().sqrt();
+        let widths = self.units.iter().enumerate();
+        widths.map(|(j, &unit)| if unit.is_finite() { unit } else { pooled(j) }).collect()
     }
 
     /// Share of all rows that the truth gives to each mode, of high quality or not.

@@ -65,9 +65,9 @@ impl fmt::Display for Overfitting {
         write!(
             f,
             "The held-out ELBO was best around epoch {epoch} ({best:.2} nats a row) and fell to \
-             {last:.2}: from there on the model learned its rows by heart. More rows or a smaller \
-             network (model.hidden) help, and training.patience stops there, if the modes are learned \
-             by then."
+             {last:.2}: from there on the model learned its rows by heart. More rows, a smaller \
+             network (model.hidden) or fewer epochs (--epochs) help, and so does training.patience, \
+             which counts from where β has risen (training.beta_warm_up)."
         )
     }
 }

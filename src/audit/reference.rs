@@ -98,16 +98,19 @@ impl Reference {
         let rows = seen.rows().to_owned();
         let fresh = concatenate(Axis(0), &[kept.rows(), held_out.view()])
             .map_err(|error| Error::input(format!("held-out rows: {error}")))?;
-        let Fit { choice, mixture: fitted, added } = fit_mixture(rows.view(), seed)?;
-        let (kind, mixture, names, hidden) = match (seen.labels(), real.labels()) {
+        let of_labels = match (seen.labels(), real.labels()) {
             (Some(labels), Some(all)) => {
+                // A fit may take minutes.
                 check_labels(all)?;
                 let mixture = weighed(&gaussian_per_label(rows.view(), labels)?, all)?;
                 let least = Hidden::Least(least_variances(rows.view()));
-                (Kind::Labels, mixture, labels.names.clone(), least)
+                Some((Kind::Labels, mixture, labels.names.clone(), least))
             }
-            _ => (Kind::Fitted, fitted.clone(), Vec::new(), Hidden::Added(added)),
+            _ => None,
         };
+        let Fit { choice, mixture: fitted, added } = fit_mixture(rows.view(), seed)?;
+        let (kind, mixture, names, hidden) = of_labels
+            .unwrap_or_else(|| (Kind::Fitted, fitted.clone(), Vec::new(), Hidden::Added(added)));
         Ok(Self { kind, mixture, names, real: rows, fresh, fitted, choice, hidden })
     }
 
@@ -196,7 +199,10 @@ mod tests {
         assert!(narrow.iter().all(|place| (place - 0.1).abs() < 0.0025), "{narrow:?}");
         // 20 of its own deviations from the next in one column is far, whatever its unit.
         let ledger = Ledger::new(fitted.clone(), Vec::new(), 1000, 1);
-        assert_eq!([6.0, 21.0].map(|reach| fitted.closer_than(reach, ledger.units())), [0, 4]);
+        assert_eq!(
+            [6.0, 21.0].map(|reach| fitted.closer_than(reach, ledger.widths().view())),
+            [0, 4]
+        );
     }
 
     /// A generator that draws from the truth is right in every mode, whatever columns are constant or hold one
@@ -264,6 +270,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Flags that hardly any row has are far apart in their own deviations, and what stands for their steps is
+    /// wide: it makes no continuous column wide.
+    #[test]
+    fn rare_flags_leave_other_columns_as_they_are() {
+        let rows = |step| {
+            let mut noise = vec![0.0; 7 * 8000];
+            Generator::new(9, Stream::MixtureRows, step).normal(&mut noise);
+            Array2::from_shape_fn((8000, 7), |(i, j)| match (j, noise[7 * i + j]) {
+                (..2, value) => value,
+                // One in two hundred.
+                (_, value) => f32::from(value > 2.576),
+            })
+        };
+        let columns = (0..7).map(|j| j.to_string()).collect();
+        let real = Table::new(columns, rows(0), None).unwrap();
+        let none = Array2::zeros((0, 7));
+        let reference = Reference::find(None, &real, none.view(), 8000, 1).unwrap();
+        let judged = reference.ledger(real.len(), 1).judge(rows(1).view());
+        let main = &judged.modes[0];
+        assert!(main.weight > 0.9 && main.verdict == Verdict::Strict, "{main:?}");
+        assert!((main.spread_ratio.unwrap() - 1.0).abs() < 0.1, "{main:?}");
     }
 
     /// A flag that is the label but in one row of 1200, whose width within modes is far less than what stands

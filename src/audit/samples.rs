@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::{self, Cause, ModelEvidence};
 use super::em::Covariance;
 use super::estimate::Estimate;
-use super::ledger::{CAPTURED, Counts, Judged, Ledger, Mode, Verdict, one_gaussian};
+use super::ledger::{Counts, Judged, Ledger, Mode, Verdict, one_gaussian};
 use super::metrics::Metrics;
 use super::neighbours::NEAREST;
 use super::reference::{Kind, Reference};
@@ -30,6 +30,10 @@ const LARGEST: f32 = 1e29;
 /// The least share of real rows near a component of the mixture they are said to come from: 0.9973
 /// of its draws are.
 const LEAST_NEAR: f64 = 0.9;
+
+/// The least share of the real rows kept out of a fit that must lie near its modes. With less a perfect
+/// generator would be said to have lost most of them.
+const LEAST_KEPT_NEAR: f64 = 0.5;
 
 /// Modes nearer than this many standard deviations are one to K-means.
 const K_MEANS_REACH: f64 = 6.0;
@@ -83,8 +87,8 @@ pub struct ReferenceSummary {
     /// tell from it.
     pub close: usize,
     /// Whether the fresh rows pass: every mode that they are enough to check is strict in them, or
-    /// may be. Where they do not, or the components of a fit cannot be checked, the audit cannot
-    /// judge.
+    /// may be. Where they do not, where less than half of those rows lie near a mode, or where the
+    /// components of a fit cannot be checked, the audit cannot judge.
     pub trusted: bool,
     /// Why not, in words; absent where it is trusted.
     pub doubt: Option<String>,
@@ -344,14 +348,15 @@ fn summary(
         real_rows: reference.fitted_rows(),
         fresh_rows: reference.fresh.nrows(),
         checked: ceiling.counts.eligible_only.modes,
-        close: reference.mixture.closer_than(K_MEANS_REACH, ledger.units()),
+        close: reference.mixture.closer_than(K_MEANS_REACH, ledger.widths().view()),
         trusted: doubt.is_none(),
         doubt,
     }
 }
 
-/// Why the reference does not describe the real rows; nothing where it does.
-fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<String> {
+/// Why the reference does not describe the real rows, given what the ledger says of its fresh rows; nothing
+/// where it does.
+pub fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<String> {
     let real = &reference.real;
     if reference.kind == Kind::Mixture {
         let judged = ledger.judge(real.view());
@@ -385,13 +390,17 @@ fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<Str
             ceiling.rows
         ));
     }
-    if ceiling.high_quality.interval[1] < CAPTURED {
+    if ceiling.high_quality.interval[1] < LEAST_KEPT_NEAR {
+        let few = match reference.kind {
+            Kind::Labels => "labels with more rows each, or fewer columns",
+            Kind::Fitted | Kind::Mixture => "or choose fewer columns",
+        };
         return Some(format!(
             "only {:.0}% of the real rows kept out of the fit lie near a mode, so the {} that were fitted \
-             are too few to know what a mode of {} columns looks like; give more real rows, or choose \
-             fewer columns",
+             are too few for {} modes of {} columns; give more real rows, {few}",
             100.0 * ceiling.high_quality.value,
             reference.fitted_rows(),
+            reference.mixture.components(),
             real.ncols()
         ));
     }

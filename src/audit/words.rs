@@ -55,10 +55,12 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
         let how = if own == of_floor { "as well" } else { "better" };
         line.push_str(&format!("; one Gaussian does {how}"));
     }
-    let missing = audit.modes.iter().filter(|mode| mode.mode.verdict == Verdict::Missing);
-    let missing: Vec<String> = missing.map(|mode| name(audit, mode.mode.id)).collect();
-    if cause.is_none() && (1..=MOST_NAMED).contains(&missing.len()) {
-        line.push_str(&format!("; missing: {}", missing.join(", ")));
+    for lost in [Verdict::Missing, Verdict::UnderWeighted] {
+        let modes = audit.modes.iter().filter(|mode| mode.mode.verdict == lost);
+        let modes: Vec<String> = modes.map(|mode| name(audit, mode.mode.id)).collect();
+        if cause.is_none() && (1..=MOST_NAMED).contains(&modes.len()) {
+            line.push_str(&format!("; {lost}: {}", modes.join(", ")));
+        }
     }
     match cause.and_then(|cause| cause.remedy.as_ref()) {
         Some(remedy) => format!("{line}. {remedy}"),

@@ -119,17 +119,17 @@ impl Mixture {
 
     /// Number of components whose mean lies nearer to another's than `distance` standard deviations,
     /// each deviation √(tr Σ / D) and the larger of the two taken, where each column is measured in its own
-    /// of `units`; one whose unit is infinite does not count.
+    /// of `units`.
     ///
     /// # Panics
     /// Where there are not D units.
     pub fn closer_than(&self, distance: f64, units: ArrayView1<f64>) -> usize {
         assert_eq!(units.len(), self.dimensions(), "one unit a column");
-        let counted = units.iter().filter(|unit| unit.is_finite()).count() as f64;
+        let columns = self.dimensions() as f64;
         let variance = |k: usize| {
             let variances = units.iter().enumerate();
             let variances = variances.map(|(i, unit)| self.covariances()[k][i][i] / (unit * unit));
-            variances.sum::<f64>() / counted
+            variances.sum::<f64>() / columns
         };
         // A component without weight has no place.
         let placed = || (0..self.components()).filter(|&k| self.weights()[k] > 0.0);

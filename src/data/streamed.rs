@@ -26,7 +26,7 @@ const MOST_PARTS: u64 = 1_000_000;
 /// Rows that the first reading takes together, of one row group: many parts, because those that begin
 /// within a page decode the whole of it.
 const ROWS_AT_ONCE: u64 = 1 << 17;
-/// Spans of so many rows that are looked at between two reports of how far the first reading is.
+/// Stretches of so many rows that are looked at between two reports of how far the first reading is.
 const STRETCHES_AT_ONCE: usize = 16;
 /// Values that the sample has, and the rows held out at most, in the mean.
 const SAMPLE_VALUES: usize = 1_000_000;

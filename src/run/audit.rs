@@ -48,8 +48,6 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         }
     };
     let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
-    let training = &context.plan.settings.training;
-    let history = kept_epochs(&history, training, &model.card().objective);
     let (latent, posterior) = diagnose(context, &model, audited.as_ref())?;
     if let Some(audited) = &mut audited {
         audited.audit.metrics.nll_gap = held_out_gap(context, &model, audited)?;
@@ -76,6 +74,9 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         };
         audited.explain(Some(&evidence));
     }
+    // What was trained after them is not in the model.
+    let training = &context.plan.settings.training;
+    let kept = kept_epochs(&history, training, &model.card().objective);
     let more_rows: Option<MoreRows> = match context.dir.file(RunDir::MORE_ROWS).exists() {
         true => Some(context.dir.read_json(RunDir::MORE_ROWS)?),
         false => None,
@@ -88,7 +89,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let of_model = OfModel {
         latent: Some(latent),
         preflight: Some(context.dir.read_json(RunDir::PREFLIGHT)?),
-        overfitting: Overfitting::find(&bounds(history)),
+        overfitting: Overfitting::find(&bounds(kept)),
         more_rows,
     };
     let findings = Findings::new(samples, of_model, notes);

@@ -89,11 +89,20 @@ impl Prepared {
         let notes = (self.dataset.notes(&self.plan.settings.data).into_iter())
             .chain(self.plan.notes.iter().cloned())
             .chain(of_tsne)
+            .chain(self.full_note())
             .map(|note| format!("note: {note}"));
         [self.chosen.to_string(), self.plan.engine_reason.clone()]
             .into_iter()
             .chain(notes)
             .collect()
+    }
+
+    fn full_note(&self) -> Option<String> {
+        let does_nothing = self.plan.settings.analysis.full && self.dataset.mixture.is_none();
+        does_nothing.then(|| {
+            "analysis.full (--full) does nothing here: more rows can be drawn of a generated mixture alone"
+                .into()
+        })
     }
 
     /// Takes the folder `out`, which a run that goes on has already, and runs the stages.

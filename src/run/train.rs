@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::stage::training_key;
 use super::{Context, Plan, Progress, RunDir, Task, Watch, prior};
-use crate::config::{Settings, TrainingSettings};
+use crate::config::{OnDivergence, Settings, TrainingSettings};
 use crate::data::{Scaling, Table};
 use crate::error::{Error, Result};
 use crate::fused::Member;
@@ -84,8 +84,14 @@ fn best_seed(
         },
     )?;
     drop(task);
-    let (best, bound) = best_of(finished.iter().copied())
-        .ok_or_else(|| none_is_left(&format!("all {restarts} restarts diverged")))?;
+    let Some((best, bound)) = best_of(finished.iter().copied()) else {
+        let what = format!("all {restarts} restarts diverged");
+        if settings.safety.on_divergence == OnDivergence::Stop {
+            return Err(none_is_left(&what));
+        }
+        context.watch.progress.note(&format!("{what}: going on with the first alone"));
+        return Ok(first);
+    };
     let worst = finished.iter().fold(f64::INFINITY, |worst, (_, bound)| worst.min(*bound));
     let diverged = match restarts - finished.len() {
         0 => String::new(),

@@ -226,6 +226,16 @@ fn noise_as_wide_as_the_mode_smooths_it_over() {
         (0.99, shifted(), CauseKind::CannotTell),
         (1.5, strict, CauseKind::PriorHole),
         (1.5, or_strict(shifted()), CauseKind::OverSmoothing),
+        // Neither right for certain nor blurred.
+        (
+            1.5,
+            Mode {
+                borderline: true,
+                or: Some(Verdict::Shifted),
+                ..mode(Verdict::Strict, 1.0, 0.05)
+            },
+            CauseKind::CannotTell,
+        ),
     ] {
         let model = Model { noise: noise(times), posterior, ..Model::unsuspicious() };
         assert_eq!(model.kind(&shifted()), expected, "{times} {:?}", model.posterior);

@@ -132,11 +132,11 @@ impl Components {
                 return None;
             }
             let (mean, mut shape) = centred(&sums.pairs, values, floor.len());
-            for (i, floor) in floor.iter().enumerate() {
-                // Rounding may leave the scatter of equal rows just below nothing.
-                shape[i][i] = shape[i][i].max(0.0) + floor;
-            }
+            // Rounding may leave the scatter of equal rows just below nothing.
+            (0..floor.len()).for_each(|i| shape[i][i] = shape[i][i].max(0.0));
             restrict(&mut shape, covariance);
+            // Afterwards, so that what the steps of one column hide makes no other one wide.
+            floor.iter().enumerate().for_each(|(i, floor)| shape[i][i] += floor);
             found.weights.push(own / rows);
             found.means.push(mean);
             found.covariances.push(shape);

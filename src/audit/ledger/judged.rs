@@ -68,8 +68,8 @@ pub struct Mode {
     pub assigned: usize,
     /// Found over expected. Absent where none is expected.
     pub ratio: Option<f64>,
-    /// The 95 % interval of the ratio: Wilson's, of the found share; of a reference that was fitted the
-    /// noise of its weight is added.
+    /// The 95 % interval of the ratio: Wilson's, of the found share, with the noise of the draws that say
+    /// what to expect; of a reference that was fitted the noise of its weight is added.
     pub ratio_ci: Option<[f64; 2]>,
     /// Distance of the mean of the assigned rows from its place, in standard deviations of the mode
     /// (root mean square over the dimensions), the noise of a mean taken off. Absent below two rows.

@@ -169,5 +169,5 @@ fn labels_with_too_few_rows_for_their_columns_are_not_judged_by() {
     let options = Options { max_clusters: 2, restarts: 1, rows: 50, seed: 1 };
     let reference = audit(samples, options, &|| ()).unwrap().audit.reference;
     let doubt = reference.doubt.unwrap();
-    assert!(doubt.contains("so the 100 that were fitted are too few"), "{doubt}");
+    assert!(doubt.contains("so the 100 that were fitted are too few for 10 modes"), "{doubt}");
 }

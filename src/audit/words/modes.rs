@@ -66,18 +66,23 @@ pub fn places(audit: &SamplesAudit) -> Vec<String> {
         return Vec::new();
     }
     let place = |mode: &AuditedMode| {
-        let cells = audit.reference.columns.iter().zip(&mode.mean).take(MOST_NAMED);
-        let cells = cells.map(|(name, mean)| format!("{name} {}", coordinate(*mean)));
+        let columns = audit.structure.columns.iter();
+        let cells = audit.reference.columns.iter().zip(&mode.mean).zip(columns).take(MOST_NAMED);
+        let cells = cells.map(|((name, mean), column)| {
+            let size = column.real_mean.abs() + column.real_deviation;
+            format!("{name} {}", coordinate(*mean, size))
+        });
         let cells: Vec<String> = cells.collect();
         format!("Mode {} lies at {}", mode.mode.id, cells.join(", "))
     };
     audit.modes.iter().map(place).collect()
 }
 
-/// A value with four decimals, or as many digits of what is far smaller or larger.
-fn coordinate(value: f64) -> String {
-    match value == 0.0 || (1e-3..1e6).contains(&value.abs()) {
-        true => format!("{value:.4}"),
+/// A value with four decimals, or as many digits where those of its column are far smaller or larger.
+fn coordinate(value: f64, size: f64) -> String {
+    match size == 0.0 || (1e-2..1e6).contains(&size) {
+        // Of what rounds to nothing the sign says nothing.
+        true => format!("{:.4}", (value * 1e4).round() / 1e4 + 0.0),
         false => format!("{value:.4e}"),
     }
 }

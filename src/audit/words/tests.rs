@@ -1,8 +1,10 @@
 use ndarray::Array2;
 
 use super::*;
+use crate::audit::estimate::Estimate;
 use crate::audit::findings::{Findings, OfModel};
 use crate::audit::ledger::{Counts, EligibleCounts};
+use crate::audit::metrics::Metric;
 use crate::audit::overfitting::Overfitting;
 use crate::audit::samples::{Options, Samples, audit};
 use crate::data::Mixture;
@@ -110,6 +112,33 @@ fn rows_that_were_learned_by_heart_are_no_yes() {
 }
 
 /// More epochs are no remedy after that, whatever the cause.
+/// What the modes do not show is said beside them, and is no yes.
+#[test]
+fn rows_near_no_mode_and_rows_that_a_classifier_knows_are_no_yes() {
+    // Generated rows of 10 000 near a mode, and of 1000 that a classifier knows.
+    let found = |near: usize, known: usize| {
+        let mut audit = perfect();
+        audit.metrics.high_quality = Metric {
+            generated: Estimate::share(near, 10_000),
+            real: Estimate::share(9973, 10_000),
+        };
+        audit.metrics.c2st_accuracy =
+            Metric { generated: Estimate::share(known, 1000), real: Estimate::share(152, 300) };
+        let findings = Findings::new(Some(audit), OfModel::default(), vec![]);
+        (findings.standing(), findings.verdict)
+    };
+    let all = "2 of 2 modes captured, as they are in the data.";
+    let [astray, told] = [
+        "20% of the generated rows lie near no mode.",
+        "A classifier tells them from real rows all the same (accuracy 0.80).",
+    ]
+    .map(|words| (Standing::Fair, format!("{all} {words}")));
+    let fine = (Standing::Good, all.to_owned());
+    assert_eq!(found(8000, 500), astray);
+    assert_eq!(found(9973, 800), told);
+    assert_eq!(found(9850, 600), fine);
+}
+
 #[test]
 fn rows_that_were_learned_by_heart_are_not_to_be_learned_longer() {
     let remedy = |overfitting: Option<Overfitting>, before: &str| {
@@ -219,6 +248,9 @@ fn a_headline_names_the_missing_modes_where_no_cause_is_known() {
     assert_eq!(headline(&audit, None), format!("{all}; missing: {cats}."));
     audit.modes.push(audit.modes[1].clone());
     assert_eq!(headline(&audit, None), format!("{all}."));
+    audit.modes.truncate(2);
+    audit.modes[1].mode.verdict = Verdict::UnderWeighted;
+    assert_eq!(headline(&audit, None), format!("{all}; under-weighted: cats."));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Shard, ShardFile, Sweep, SweepDir};
 use crate::audit::ledger::{Counts, Ledger};
 use crate::audit::reference::Reference;
-use crate::audit::samples::check_rows;
+use crate::audit::samples::{check_rows, doubt};
 use crate::config::Settings;
 use crate::error::Result;
 use crate::fused::Member;
@@ -114,7 +114,12 @@ impl Sweep {
             Reference::find(truth.as_ref(), &training, held_out.view(), samples, seed)
         })?;
         task.update(1, "");
-        Ok(reference.ledger(rows, seed))
+        let ledger = reference.ledger(rows, seed);
+        let ceiling = ledger.judge(reference.fresh.view());
+        if let Some(doubt) = doubt(&reference, &ledger, &ceiling) {
+            watch.progress.note(&format!("note: the audit cannot judge the modes: {doubt}"));
+        }
+        Ok(ledger)
     }
 }
 

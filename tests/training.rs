@@ -38,7 +38,8 @@ fn run(recipe: &str, seed: u64) -> Run {
     let layers = Layers { recipe: Some(recipe), assignments: &assignments, ..Layers::default() };
     let settings = Settings::resolve(&layers).unwrap();
     let run = Prepared::new(None, settings, None, Stage::Report, Watch::nobody()).unwrap();
-    let dir = run.execute(folder.path(), Existing::Refuse, Watch::nobody()).unwrap();
+    let dir = run.claim(folder.path(), Existing::Refuse, Watch::nobody()).unwrap();
+    run.execute(&dir, Watch::nobody()).unwrap();
     let text = |path: &Path| std::fs::read_to_string(path).unwrap();
     Run {
         history: read_history(&dir.file(RunDir::HISTORY)).unwrap(),

@@ -64,8 +64,9 @@ impl Job<'_> {
         let settings = Settings::resolve(&layers)?;
         let table = self.case.table.map(|(file, _)| self.folder.join(file));
         let run = Prepared::new(table.as_deref(), settings, None, Stage::Audit, Watch::nobody())?;
-        let dir = run.execute(&self.path(), Existing::Resume, Watch::nobody())?;
-        write(&dir.file(HELD_OUT), &run.dataset.held_out)
+        let dir = run.claim(&self.path(), Existing::Resume, Watch::nobody())?;
+        write(&dir.file(HELD_OUT), &run.dataset.held_out)?;
+        run.execute(&dir, Watch::nobody())
     }
 
     pub fn findings(&self) -> Findings {

@@ -41,7 +41,7 @@ pub enum Covariance {
     Full,
     /// One variance a column, no correlations.
     Diagonal,
-    /// One variance for all columns, no correlations.
+    /// One variance for all columns, beside what stands for their steps; no correlations.
     Spherical,
 }
 
@@ -129,7 +129,7 @@ impl Fit {
     /// Starts with one component less, at most `wanted`: two components become one, those first
     /// that cost the least likelihood. Components that do not stand go before any other.
     pub fn merged(&self, rows: &Rows, wanted: usize) -> Vec<Components> {
-        self.components.merged(self.covariance, self.lightest(rows), wanted)
+        self.components.merged(self.covariance, &rows.floor, self.lightest(rows), wanted)
     }
 
     /// The least weight that stands. Half a row is for rounding.

@@ -127,28 +127,33 @@ impl Findings {
 fn beside_the_modes(samples: &SamplesAudit) -> Vec<String> {
     let copies = copied(samples)
         .map(|share| format!("{share} of the generated rows are copies of real ones."));
-    let astray = astray(samples)
-        .map(|share| format!("{:.0}% of the generated rows lie near no mode.", 100.0 * share));
+    let astray = astray(samples).map(|[share, of_fresh]| {
+        format!(
+            "{:.0}% of the generated rows lie near no mode, of fresh real ones {:.0}%.",
+            100.0 * share,
+            100.0 * of_fresh
+        )
+    });
     // Of samples that are wrong in their modes it goes without saying.
     let told = told_apart(samples).filter(|_| words::overall(samples) == Standing::Good);
     let told = told.map(|accuracy| {
-        format!("A classifier tells them from real rows all the same (accuracy {accuracy:.2}).")
+        format!("A classifier tells the generated rows from real ones all the same (accuracy {accuracy:.2}).")
     });
     [copies, astray, told].into_iter().flatten().collect()
 }
 
-/// The share of generated rows near no mode, where that is clearly more than of fresh real rows.
-fn astray(samples: &SamplesAudit) -> Option<f64> {
-    let Metric { generated, real, .. } = samples.metrics.high_quality;
+/// The shares of generated and of fresh real rows near no mode, where the first is clearly more.
+fn astray(samples: &SamplesAudit) -> Option<[f64; 2]> {
+    let Metric { generated, real } = samples.metrics.high_quality;
     let apart = generated.interval[1] < real.interval[0];
     let is_plain = samples.reference.trusted && real.value - generated.value >= LEAST_ASTRAY;
-    (apart && is_plain).then_some(1.0 - generated.value)
+    (apart && is_plain).then(|| [generated, real].map(|near| 1.0 - near.value))
 }
 
 /// The accuracy by which generated rows are told from real ones, where that is clearly more than by which
 /// fresh real rows are.
 fn told_apart(samples: &SamplesAudit) -> Option<f64> {
-    let Metric { generated, real, .. } = samples.metrics.c2st_accuracy;
+    let Metric { generated, real } = samples.metrics.c2st_accuracy;
     (generated.interval[0] > real.interval[1] + LEAST_TOLD).then_some(generated.value)
 }
 

@@ -26,9 +26,10 @@ mod bridge;
 mod fit;
 mod judged;
 mod rows;
+mod units;
 mod verdict;
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use self::bridge::Bridge;
@@ -37,13 +38,13 @@ pub use self::fit::{check_labels, gaussian_per_label, one_gaussian};
 pub use self::judged::{Counts, EligibleCounts, Judged, Mode};
 pub(super) use self::rows::Hidden;
 use self::rows::{Group, Shape};
+use self::units::{units, units_of_fit};
 pub use self::verdict::Verdict;
 pub(crate) use self::verdict::{CAPTURED, MISSING, OVER_WEIGHTED};
 use self::verdict::{Decision, Figure, Figures};
 pub(super) use self::verdict::{SHIFTED, SHRUNK, SMEARED};
 use super::estimate::{CONFIDENCE, Estimate, wilson, z};
-use super::subset::subset;
-use crate::data::{Mixture, mixed_deviations};
+use crate::data::Mixture;
 
 /// Draws of the truth that say what to expect; fewer where rows are wide.
 pub const TRUTH_DRAWS: usize = 200_000;
@@ -62,8 +63,6 @@ pub(crate) const LEAST_ROWS: f64 = 50.0;
 pub(crate) const LEAST_EXPECTED: f64 = 20.0;
 /// The chance that an audit meets an interval that does not hold, at most.
 const ERROR: f64 = 0.05;
-/// Rows that the widths of fitted modes are measured on at most.
-const MOST_MEASURED: usize = 20_000;
 /// Intervals that a mode's verdict hangs on: of ratio, shift, spread and its widest bridge.
 const INTERVALS: usize = 4;
 
@@ -129,24 +128,8 @@ impl Ledger {
         hidden: &Hidden,
         seed: u64,
     ) -> Self {
-        let rows = rows.select(Axis(0), &subset(rows.nrows(), MOST_MEASURED));
-        let ones = Array1::ones(rows.ncols());
-        let mut squares = Array1::zeros(rows.ncols());
-        for group in Group::all(&mixture, rows.view(), f64::INFINITY) {
-            if let Some(shape) = Shape::new(group.rows.view(), &ones) {
-                squares += &shape.squares();
-            }
-        }
-        let within = squares / rows.nrows() as f64;
-        let columns = || within.iter().enumerate();
-        // What is hidden would be most of a smaller width, and hide what other columns show.
-        let mut wide: Vec<f64> = columns()
-            .map(|(column, &within)| if within > hidden.of(column) { within } else { 0.0 })
-            .collect();
-        if wide.iter().all(|&within| within == 0.0) {
-            wide = columns().map(|(column, _)| hidden.of(column)).collect();
-        }
-        let ledger = Self::measured(mixture, names, training_rows, units(&wide), seed);
+        let units = units_of_fit(&mixture, rows, hidden);
+        let ledger = Self::measured(mixture, names, training_rows, units, seed);
         Self { hidden: hidden.measured_in(&ledger.units), ..ledger }
     }
 
@@ -206,18 +189,19 @@ impl Ledger {
         self
     }
 
-    /// What places and widths are measured in, column by column; infinite where modes have no width, or
-    /// less than what is hidden there.
-    pub fn units(&self) -> ArrayView1<'_, f64> {
-        self.units.view()
-    }
-
-    /// As [`units`](Self::units), but the width that modes have by the fit where that of rows does not count.
-    pub fn widths(&self) -> Array1<f64> {
-        let weighted = self.mixture.weights().iter().zip(self.mixture.covariances());
-        let pooled = |j: usize| weighted.clone().map(|(w, own)| w * own[j][j]).sum::<f64>().sqrt();
-        let widths = self.units.iter().enumerate();
-        widths.map(|(j, &unit)| if unit.is_finite() { unit } else { pooled(j) }).collect()
+    /// What columns are compared in: the units that places and widths are measured in, and for columns that
+    /// do not count there, since modes have no width in them or less than is hidden, the width by the fit or,
+    /// where the others are in the units of the data, those.
+    pub fn scales(&self) -> Array1<f64> {
+        let are_own = self.units.iter().any(|unit| unit.is_finite() && *unit != 1.0);
+        let weighted = || self.mixture.weights().iter().zip(self.mixture.covariances());
+        let pooled = |j: usize| weighted().map(|(weight, own)| weight * own[j][j]).sum::<f64>();
+        let scale = |(j, &unit): (usize, &f64)| match (unit.is_finite(), are_own) {
+            (true, _) => unit,
+            (false, true) => pooled(j).sqrt(),
+            (false, false) => 1.0,
+        };
+        self.units.iter().enumerate().map(scale).collect()
     }
 
     /// Share of all rows that the truth gives to each mode, of high quality or not.
@@ -381,24 +365,6 @@ impl Truth {
         };
         Self { share, draws, mean, covariance, trace, uncertainty, variation, sigma }
     }
-}
-
-/// The units that places and widths are measured in, given the variance within modes of each column: those
-/// of the data, or, where modes are wide in some columns and narrow in others as if these had other units,
-/// their standard deviation in each, so that no column hides another. A column in which modes have no width
-/// does not count: its unit is infinite.
-fn units(within: &[f64]) -> Array1<f64> {
-    let deviations: Vec<f64> = within.iter().map(|variance| variance.sqrt()).collect();
-    if deviations.iter().all(|&own| own == 0.0) {
-        return Array1::ones(within.len());
-    }
-    let own = mixed_deviations(&deviations).is_some();
-    let unit = |deviation: f64| match deviation > 0.0 {
-        true if own => deviation,
-        true => 1.0,
-        false => f64::INFINITY,
-    };
-    deviations.into_iter().map(unit).collect()
 }
 
 /// The covariance of a component, D × D.

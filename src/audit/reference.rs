@@ -200,9 +200,34 @@ mod tests {
         // 20 of its own deviations from the next in one column is far, whatever its unit.
         let ledger = Ledger::new(fitted.clone(), Vec::new(), 1000, 1);
         assert_eq!(
-            [6.0, 21.0].map(|reach| fitted.closer_than(reach, ledger.widths().view())),
+            [6.0, 21.0].map(|reach| fitted.closer_than(reach, ledger.scales().view())),
             [0, 4]
         );
+    }
+
+    /// Modes 50 standard deviations apart are far, whatever other column is constant; two that differ in a flag
+    /// alone are not, where the other column is as wide as that.
+    #[test]
+    fn columns_without_width_are_no_distance() {
+        let mut noise = vec![0.0; 1200];
+        Generator::new(5, Stream::MixtureRows, 0).normal(&mut noise);
+        let labels = Labels {
+            column: "kind".into(),
+            names: ["left", "right"].map(String::from).to_vec(),
+            of_row: (0..1200).map(|row| row % 2).collect(),
+        };
+        for (place, flag, close) in [(0.5, 0.0, 0), (0.0, 1.0, 2)] {
+            let rows = Array2::from_shape_fn((1200, 2), |(i, j)| match j {
+                0 => place * (i % 2) as f32 + noise[i] * if flag > 0.0 { 0.3 } else { 0.01 },
+                _ => flag * (i % 2) as f32,
+            });
+            let columns = ["x", "y"].map(String::from).to_vec();
+            let real = Table::new(columns, rows, Some(labels.clone())).unwrap();
+            let none = Array2::zeros((0, 2));
+            let reference = Reference::find(None, &real, none.view(), 1200, 1).unwrap();
+            let scales = reference.ledger(real.len(), 1).scales();
+            assert_eq!(reference.mixture.closer_than(6.0, scales.view()), close, "{scales}");
+        }
     }
 
     /// A generator that draws from the truth is right in every mode, whatever columns are constant or hold one

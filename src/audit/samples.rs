@@ -4,17 +4,19 @@ use ndarray::{ArrayView2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod doubt;
+
+pub use self::doubt::doubt;
 use super::cause::{self, Cause, ModelEvidence};
 use super::em::Covariance;
 use super::estimate::Estimate;
-use super::ledger::{Counts, Judged, Ledger, Mode, Verdict, one_gaussian};
+use super::ledger::{Counts, Judged, Ledger, Mode, one_gaussian};
 use super::metrics::Metrics;
 use super::neighbours::NEAREST;
 use super::reference::{Kind, Reference};
 use super::spread::{column_moments, spread_ratio};
 use super::structure::{Structure, describe};
 use super::subset::subset;
-use super::words;
 use crate::data::{Mixture, Table, Units};
 use crate::error::{Error, Result};
 
@@ -26,14 +28,6 @@ const BASELINE_STEP: u64 = (1 << 32) + 2;
 const LEAST_REAL: usize = 20;
 /// The largest value: Gaussians of such rows keep within what a [`Mixture`] holds.
 const LARGEST: f32 = 1e29;
-
-/// The least share of real rows near a component of the mixture they are said to come from: 0.9973
-/// of its draws are.
-const LEAST_NEAR: f64 = 0.9;
-
-/// The least share of the real rows kept out of a fit that must lie near its modes. With less a perfect
-/// generator would be said to have lost most of them.
-const LEAST_KEPT_NEAR: f64 = 0.5;
 
 /// Modes nearer than this many standard deviations are one to K-means.
 const K_MEANS_REACH: f64 = 6.0;
@@ -348,69 +342,10 @@ fn summary(
         real_rows: reference.fitted_rows(),
         fresh_rows: reference.fresh.nrows(),
         checked: ceiling.counts.eligible_only.modes,
-        close: reference.mixture.closer_than(K_MEANS_REACH, ledger.widths().view()),
+        close: reference.mixture.closer_than(K_MEANS_REACH, ledger.scales().view()),
         trusted: doubt.is_none(),
         doubt,
     }
-}
-
-/// Why the reference does not describe the real rows, given what the ledger says of its fresh rows; nothing
-/// where it does.
-pub fn doubt(reference: &Reference, ledger: &Ledger, ceiling: &Judged) -> Option<String> {
-    let real = &reference.real;
-    if reference.kind == Kind::Mixture {
-        let judged = ledger.judge(real.view());
-        let near = judged.high_quality.value;
-        if near < LEAST_NEAR {
-            return Some(format!(
-                "only {:.0}% of the real rows lie near a component of the given mixture, so they \
-                 were not drawn from it",
-                100.0 * near
-            ));
-        }
-        let missing = |mode: &&Mode| mode.verdict == Verdict::Missing && !mode.borderline;
-        return judged.modes.iter().find(missing).map(|mode| {
-            format!(
-                "the real rows themselves lack mode {} of the given mixture, so they were not \
-                 drawn from it",
-                mode.id
-            )
-        });
-    }
-    if real.rows().into_iter().all(|row| row == real.row(0)) {
-        return Some("all real rows are equal, so there are no modes to tell apart".into());
-    }
-    let mut judged =
-        ceiling.modes.iter().filter(|mode| mode.verdict != Verdict::TooSmall).peekable();
-    // That the labels are there needs no check; that the components of a fit are does.
-    if judged.peek().is_none() && reference.kind == Kind::Fitted {
-        return Some(format!(
-            "{} real rows kept out of the fit are too few to check that its modes are there, which \
-             takes 50 rows of a mode; give more real rows, labels, or the mixture itself",
-            ceiling.rows
-        ));
-    }
-    if ceiling.high_quality.interval[1] < LEAST_KEPT_NEAR {
-        let few = match reference.kind {
-            Kind::Labels => "labels with more rows each, or fewer columns",
-            Kind::Fitted | Kind::Mixture => "or choose fewer columns",
-        };
-        return Some(format!(
-            "only {:.0}% of the real rows kept out of the fit lie near a mode, so the {} that were fitted \
-             are too few for {} modes of {} columns; give more real rows, {few}",
-            100.0 * ceiling.high_quality.value,
-            reference.fitted_rows(),
-            reference.mixture.components(),
-            real.ncols()
-        ));
-    }
-    let failed = judged.find(|mode| !mode.may_be_strict)?;
-    let name = words::called(failed);
-    Some(format!(
-        "real rows kept out of the fit do not pass: mode {name} is {} in them, so the data are not made \
-         of such modes",
-        failed.verdict
-    ))
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@ use super::ledger::{
 use super::reference::Kind;
 use super::samples::SamplesAudit;
 
-/// Missing modes that a line names at most, and columns of a place.
+/// Lost modes of a kind that a line names at most, and columns of a place.
 const MOST_NAMED: usize = 10;
+
 /// So many of something: `1 mode`, `3 modes`.
 pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }

@@ -146,6 +146,7 @@ impl JobArguments {
         let live = live
             .then(|| Live::start(&display, &run.plan, &run.dataset, &out.join(RunDir::REPORT)))
             .transpose()?;
+        let dir = run.claim(&out, existing, watch)?;
         let progress: &dyn Progress = match &live {
             Some(live) => {
                 display.note(&format!("live: {}", live.address()));
@@ -153,7 +154,7 @@ impl JobArguments {
             }
             None => &display,
         };
-        let dir = run.execute(&out, existing, Watch { progress, interrupt })?;
+        run.execute(&dir, Watch { progress, interrupt })?;
         if let Some(live) = &live {
             live.finish(interrupt)?;
         }

@@ -133,8 +133,11 @@ pub(super) fn width(line: &str, height: u32) -> u32 {
 /// A line of text without control characters, with `…` for what is cut out of it where it is wider than
 /// `limit` pixels. Names of columns often begin alike, so their ends are kept too.
 pub(super) fn fitted(line: &str, height: u32, limit: u32) -> String {
-    // No line is so wide that more characters than this could fit.
-    let mut shown: Vec<char> = line.chars().take(300).map(printable).collect();
+    let mut shown: Vec<char> = line.chars().map(printable).collect();
+    // No line is so wide that more characters than these could fit.
+    if shown.len() > 300 {
+        shown.drain(200..shown.len() - 100);
+    }
     let whole = String::from_iter(&shown);
     if width(&whole, height) <= limit {
         return whole;

@@ -68,8 +68,7 @@ impl Page {
             (terms(&[
                 ("Mode", "a place where the data are dense: a component of their mixture, or a label."),
                 STRICT,
-                ("Rows near by", "rows that no other mode is nearer to, but too far from this one to be of it: the \
-                  mode is there, blurred."),
+                ("Rows near by", "rows about the mode, but too far out to be of it: it is there, blurred."),
                 ("Shift", "how far the generated rows of the mode lie from its place, in its own standard \
                   deviations."),
                 ("Spread", "their variance over that of the mode: below 1 they are too narrow, above 1 too \

@@ -98,31 +98,37 @@ impl Prepared {
     }
 
     fn full_note(&self) -> Option<String> {
-        let does_nothing = self.plan.settings.analysis.full && self.dataset.mixture.is_none();
-        does_nothing.then(|| {
+        let wanted = self.plan.settings.analysis.full && self.last != Stage::Train;
+        (wanted && self.dataset.mixture.is_none()).then(|| {
             "analysis.full (--full) does nothing here: more rows can be drawn of a generated mixture alone"
                 .into()
         })
     }
 
-    /// Takes the folder `out`, which a run that goes on has already, and runs the stages.
+    /// Takes the folder `out`, which a run that goes on has already.
     ///
     /// # Errors
-    /// A folder that may not be written, and what a stage returns.
-    pub fn execute(&self, out: &Path, existing: Existing, watch: Watch) -> Result<RunDir> {
+    /// A folder that may not be written, or that holds another run by now.
+    pub fn claim(&self, out: &Path, existing: Existing, watch: Watch) -> Result<RunDir> {
         heed(watch.interrupt)?;
         let dir = RunDir::create(out, existing)?;
         if let Some(earlier) = &self.earlier {
             self.check_unchanged(earlier, &dir, watch)?;
         }
-        let Self { dataset, plan, chosen, .. } = self;
-        let device = &chosen.device;
-        let context = Context { dir: &dir, plan, dataset, device, watch };
-        execute(&context, self.last).map_err(|error| {
-            let goes_on = format!("--resume --out {} goes on from here", out.display());
-            error.help_if_interrupted(goes_on)
-        })?;
         Ok(dir)
+    }
+
+    /// Runs the stages in a folder that it [claimed](Self::claim).
+    ///
+    /// # Errors
+    /// What a stage returns.
+    pub fn execute(&self, dir: &RunDir, watch: Watch) -> Result<()> {
+        let Self { dataset, plan, chosen, .. } = self;
+        let context = Context { dir, plan, dataset, device: &chosen.device, watch };
+        execute(&context, self.last).map(drop).map_err(|error| {
+            let goes_on = format!("--resume --out {} goes on from here", dir.path().display());
+            error.help_if_interrupted(goes_on)
+        })
     }
 
     /// Refuses a folder that another run took while the data were read, and says so where the rest of a

@@ -121,8 +121,8 @@ impl Components {
         (log_likelihood, terms)
     }
 
-    /// The likeliest components for these sums, with `floor` (one value a column) added to the
-    /// variances; nothing where a component has no rows.
+    /// The likeliest components for these sums, whose variances then have `floor` (one value a column)
+    /// added; nothing where a component has no rows.
     pub(super) fn maximise(sums: Sums, floor: &[f64], covariance: Covariance) -> Option<Self> {
         let rows: f64 = sums.values.column(0).sum();
         let mut found = Self { weights: vec![], means: vec![], covariances: vec![] };
@@ -136,7 +136,7 @@ impl Components {
             (0..floor.len()).for_each(|i| shape[i][i] = shape[i][i].max(0.0));
             restrict(&mut shape, covariance);
             // Afterwards, so that what the steps of one column hide makes no other one wide.
-            floor.iter().enumerate().for_each(|(i, floor)| shape[i][i] += floor);
+            add(&mut shape, floor.iter().copied());
             found.weights.push(own / rows);
             found.means.push(mean);
             found.covariances.push(shape);
@@ -147,10 +147,16 @@ impl Components {
     /// The mixtures in which two components have become one with their weight, mean and covariance,
     /// likeliest first, at most `wanted`.
     ///
-    /// The likeliest have the least bound on the divergence from this mixture (Runnalls 2007,
+    /// The `floor` in the variances is no part of what is taken together. The likeliest have the least bound on the divergence from this mixture (Runnalls 2007,
     /// "Kullback–Leibler approach to Gaussian mixture reduction"). Components of weight below
     /// `lightest` go before any other.
-    pub(super) fn merged(&self, covariance: Covariance, lightest: f64, wanted: usize) -> Vec<Self> {
+    pub(super) fn merged(
+        &self,
+        covariance: Covariance,
+        floor: &[f64],
+        lightest: f64,
+        wanted: usize,
+    ) -> Vec<Self> {
         let normaliser = |mean: &[f64], shape: &[Vec<f64>]| {
             Gaussian::new(mean, shape).map_or(f64::NEG_INFINITY, |g| g.log_normaliser())
         };
@@ -160,7 +166,7 @@ impl Components {
         let mut candidates = Vec::new();
         for i in 0..weighted.len() {
             for j in 0..i {
-                let (weight, mean, shape) = self.union(i, j, covariance);
+                let (weight, mean, shape) = self.union(i, j, covariance, floor);
                 let loss = weighted[i] + weighted[j] - weight * normaliser(&mean, &shape);
                 let heavy = self.weights[i].min(self.weights[j]) >= lightest;
                 candidates.push((heavy, loss, i, j));
@@ -170,7 +176,7 @@ impl Components {
         let merge = |&(_, _, i, j): &(bool, f64, usize, usize)| {
             let mut merged = self.clone();
             (merged.weights[j], merged.means[j], merged.covariances[j]) =
-                self.union(i, j, covariance);
+                self.union(i, j, covariance, floor);
             merged.weights.remove(i);
             merged.means.remove(i);
             merged.covariances.remove(i);
@@ -180,7 +186,13 @@ impl Components {
     }
 
     /// Weight, mean and covariance of components i and j taken together.
-    fn union(&self, i: usize, j: usize, covariance: Covariance) -> (f64, Vec<f64>, Vec<Vec<f64>>) {
+    fn union(
+        &self,
+        i: usize,
+        j: usize,
+        covariance: Covariance,
+        floor: &[f64],
+    ) -> (f64, Vec<f64>, Vec<Vec<f64>>) {
         let weight = self.weights[i] + self.weights[j];
         let (a, b) = (self.weights[i] / weight, self.weights[j] / weight);
         let (first, second) = (&self.means[i], &self.means[j]);
@@ -193,9 +205,16 @@ impl Components {
                 *value = within + a * b * apart[r] * apart[c];
             }
         }
+        add(&mut shape, floor.iter().map(|floor| -floor));
         restrict(&mut shape, covariance);
+        add(&mut shape, floor.iter().copied());
         (weight, mean, shape)
     }
+}
+
+/// Adds to the variances of a covariance.
+fn add(shape: &mut [Vec<f64>], variances: impl Iterator<Item = f64>) {
+    shape.iter_mut().enumerate().zip(variances).for_each(|((i, row), more)| row[i] += more);
 }
 
 /// Σ over the rows of a block of responsibility × x_i·x_j, K × pairs.

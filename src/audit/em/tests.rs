@@ -133,7 +133,7 @@ fn merging_keeps_the_moments_and_takes_the_nearest_pair() {
         let each = of.weights.iter().zip(&of.means).zip(&of.covariances);
         each.map(|((w, mean), shape)| w * (shape[i][j] + mean[i] * mean[j])).sum()
     };
-    let merged = three.merged(Covariance::Full, 0.0, 3);
+    let merged = three.merged(Covariance::Full, &[], 0.0, 3);
     assert_eq!(merged.len(), 3);
     for two in &merged {
         assert!((two.weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
@@ -143,10 +143,10 @@ fn merging_keeps_the_moments_and_takes_the_nearest_pair() {
     }
     assert_eq!(merged[0].means[1], [9.0, 1.0]);
     // A component that does not stand goes first: here the nearest pair that has it.
-    let light = three.merged(Covariance::Full, 0.31, 1);
+    let light = three.merged(Covariance::Full, &[], 0.31, 1);
     assert_eq!(light[0].means[1], [9.0, 1.0]);
     let only = Components { weights: vec![0.55, 0.01, 0.44], ..three.clone() };
-    assert!(only.merged(Covariance::Full, 0.02, 1)[0].weights.iter().all(|&w| w > 0.4));
+    assert!(only.merged(Covariance::Full, &[], 0.02, 1)[0].weights.iter().all(|&w| w > 0.4));
     let one = fit(&rows, Covariance::Full, starts(&rows, 1, 1, 1)).unwrap();
     assert!(one.merged(&rows, 3).is_empty());
 }

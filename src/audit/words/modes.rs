@@ -50,11 +50,14 @@ pub fn cells(audit: &SamplesAudit, audited: &AuditedMode) -> [String; 8] {
     ]
 }
 
-/// The verdict in words. A mode that has its rows, but too far out for it, is not as one that has none.
+/// The verdict in words. A mode with rows about it, but too far out for it, is not as one without: their mean
+/// is no further from its place than its own rows are, which is √D of its standard deviations.
 fn verdict(audit: &SamplesAudit, mode: &Mode) -> String {
     let words = mode.words(|id| name(audit, id));
     let lost = [Verdict::Missing, Verdict::UnderWeighted].contains(&mode.verdict);
-    match lost && mode.stray() as f64 >= CAPTURED * mode.expected {
+    let columns = audit.reference.columns.len() as f64;
+    let about_it = mode.mean_shift.is_some_and(|shift| shift <= columns.sqrt());
+    match lost && about_it && mode.stray() as f64 >= CAPTURED * mode.expected {
         true => format!("{words} ({} rows near by)", mode.stray()),
         false => words,
     }

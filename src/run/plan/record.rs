@@ -14,6 +14,7 @@ use crate::run::RunDir;
 
 /// The value of a key that a plan has not.
 const NOT_SET: &str = "not set";
+
 impl Plan {
     fn to_table(&self) -> Result<Table> {
         let encode = |error| Error::failed(format!("encoding the settings: {error}"));

@@ -33,8 +33,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use self::bridge::Bridge;
-pub(super) use self::fit::least_variances;
-pub use self::fit::{check_labels, gaussian_per_label, one_gaussian};
+pub use self::fit::{check_labels, gaussian_per_label, least_variances, one_gaussian};
 pub use self::judged::{Counts, EligibleCounts, Judged, Mode};
 pub(super) use self::rows::Hidden;
 use self::rows::{Group, Shape};

@@ -102,9 +102,10 @@ impl Reference {
             (Some(labels), Some(all)) => {
                 // A fit may take minutes.
                 check_labels(all)?;
-                let mixture = weighed(&gaussian_per_label(rows.view(), labels)?, all)?;
-                let least = Hidden::Least(least_variances(rows.view()));
-                Some((Kind::Labels, mixture, labels.names.clone(), least))
+                // A column may have its one other value in the half that was kept.
+                let least = least_variances(real.rows());
+                let mixture = weighed(&gaussian_per_label(rows.view(), labels, &least)?, all)?;
+                Some((Kind::Labels, mixture, labels.names.clone(), Hidden::Least(least)))
             }
             _ => None,
         };
@@ -318,6 +319,33 @@ mod tests {
         let main = &judged.modes[0];
         assert!(main.weight > 0.9 && main.verdict == Verdict::Strict, "{main:?}");
         assert!((main.spread_ratio.unwrap() - 1.0).abs() < 0.1, "{main:?}");
+    }
+
+    /// Only one row in 1200 has the flag, and one of the halves: whichever is fitted, a generator that adds a
+    /// little noise to it is near.
+    #[test]
+    fn a_value_that_only_one_row_has_is_known_in_both_halves() {
+        let mut noise = vec![0.0; 1200];
+        Generator::new(5, Stream::MixtureRows, 0).normal(&mut noise);
+        let labels = Labels {
+            column: "kind".into(),
+            names: vec!["one".into(), "other".into()],
+            of_row: (0..1200).map(|row| row % 2).collect(),
+        };
+        let rows = |blur: f32| {
+            Array2::from_shape_fn((1200, 2), |(i, j)| match j {
+                0 => 60.0 * (i % 2) as f32 + noise[i],
+                _ => f32::from(i == 700) + blur * noise[1199 - i],
+            })
+        };
+        let columns = ["x", "flag"].map(String::from).to_vec();
+        let real = Table::new(columns, rows(0.0), Some(labels)).unwrap();
+        let none = Array2::zeros((0, 2));
+        for seed in 1..=4 {
+            let reference = Reference::find(None, &real, none.view(), 1200, seed).unwrap();
+            let judged = reference.ledger(real.len(), seed).judge(rows(0.05).view());
+            assert_eq!((judged.counts.modes, judged.counts.captured), (2, 2), "{judged:?}");
+        }
     }
 
     /// A flag that is the label but in one row of 1200, whose width within modes is far less than what stands

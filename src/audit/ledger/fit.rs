@@ -47,7 +47,8 @@ pub fn one_gaussian(rows: ArrayView2<f32>) -> Result<Mixture> {
     Mixture::new(vec![1.0], vec![mean(&rows).to_vec()], vec![covariance(&rows, &floor, &floor)])
 }
 
-/// One Gaussian a label, fitted to the `rows` (n × D) that have it, weighted by their share.
+/// One Gaussian a label, fitted to the `rows` (n × D) that have it, weighted by their share. No column has a
+/// smaller variance in it than the `least`, those of [`least_variances`] of these rows or of more.
 ///
 /// A label with one row has the mean variances of the other labels about it, or those of all rows where
 /// no label has two; a label without rows has weight 0.
@@ -56,11 +57,16 @@ pub fn one_gaussian(rows: ArrayView2<f32>) -> Result<Mixture> {
 /// Where there are more than 1000 labels, or values are beyond what a [`Mixture`] holds.
 ///
 /// # Panics
-/// Where there is not one label a row.
-pub fn gaussian_per_label(rows: ArrayView2<f32>, labels: &Labels) -> Result<Mixture> {
+/// Where there is not one label a row, or one variance a column.
+pub fn gaussian_per_label(
+    rows: ArrayView2<f32>,
+    labels: &Labels,
+    least: &Array1<f64>,
+) -> Result<Mixture> {
     assert_eq!(labels.of_row.len(), rows.nrows(), "one label a row");
     check_count(labels)?;
-    let (floor, all) = (least_variances(rows), rows.mapv(f64::from));
+    assert_eq!(least.len(), rows.ncols(), "one variance a column");
+    let all = rows.mapv(f64::from);
     let mut of_label = vec![Vec::new(); labels.names.len()];
     labels.of_row.iter().enumerate().for_each(|(row, &label)| of_label[label].push(row));
     let groups: Vec<Array2<f64>> =
@@ -74,10 +80,10 @@ pub fn gaussian_per_label(rows: ArrayView2<f32>, labels: &Labels) -> Result<Mixt
         squares = (&all - &mean(&all)).mapv(|x| x * x).sum_axis(Axis(0));
         free = (all.nrows() as f64 - 1.0).max(1.0);
     }
-    let pooled = Array1::from_shape_fn(floor.len(), |i| (squares[i] / free).max(floor[i]));
+    let pooled = Array1::from_shape_fn(least.len(), |i| (squares[i] / free).max(least[i]));
     let of_group = |group: &Array2<f64>| {
         let mean = if group.is_empty() { mean(&all) } else { mean(group) };
-        (mean.to_vec(), covariance(group, &pooled, &floor))
+        (mean.to_vec(), covariance(group, &pooled, least))
     };
     let (means, covariances) = groups.iter().map(of_group).unzip();
     let weights = groups.iter().map(|group| group.nrows() as f64 / all.nrows() as f64).collect();
@@ -261,7 +267,9 @@ mod tests {
     #[test]
     fn each_label_has_its_gaussian_and_few_rows_borrow() {
         let rows = array![[0.0_f32, 0.0], [2.0, 0.0], [0.0, 4.0], [2.0, 4.0], [9.0, 9.0]];
-        let fitted = gaussian_per_label(rows.view(), &labels(vec![0, 0, 0, 0, 2], 3)).unwrap();
+        let least = least_variances(rows.view());
+        let some = labels(vec![0, 0, 0, 0, 2], 3);
+        let fitted = gaussian_per_label(rows.view(), &some, &least).unwrap();
         assert_eq!(fitted.weights(), [0.8, 0.0, 0.2]);
         assert_eq!(fitted.means()[0], [1.0, 2.0]);
         assert_eq!(fitted.means()[2], [9.0, 9.0]);
@@ -272,7 +280,7 @@ mod tests {
         close(fitted.covariances()[2][1][1], 16.0 / 3.0);
         // Where no label has two rows, those of all rows, of which numpy's var(ddof=1) is 13.8.
         let single = labels(vec![0, 1, 2, 3, 4], 5);
-        let fitted = gaussian_per_label(rows.view(), &single).unwrap();
+        let fitted = gaussian_per_label(rows.view(), &single, &least).unwrap();
         close(fitted.covariances()[3][0][0], 13.8);
         let error = check_labels(&single).unwrap_err();
         assert_eq!(error.message(), "no label in column \"kind\" has two rows");

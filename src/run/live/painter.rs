@@ -8,7 +8,7 @@ use ndarray::{Array2, ArrayView2};
 use serde_json::json;
 
 use super::board::{Board, INTERVAL, Sitting, Turn};
-use crate::audit::ledger::gaussian_per_label;
+use crate::audit::ledger::{gaussian_per_label, least_variances};
 use crate::data::{Mixture, Table};
 use crate::error::Result;
 use crate::model::Prior;
@@ -41,7 +41,10 @@ impl Painter {
         let real = dataset.first(ROWS);
         let modes = match (&dataset.mixture, real.labels()) {
             // Of labels that say nothing there are no colours.
-            (None, Some(labels)) => gaussian_per_label(real.rows(), labels).ok(),
+            (None, Some(labels)) => {
+                let least = least_variances(real.rows());
+                gaussian_per_label(real.rows(), labels, &least).ok()
+            }
             (truth, _) => truth.clone(),
         };
         Self {

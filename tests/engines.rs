@@ -14,6 +14,11 @@ fn restarts_that_all_diverge_are_an_error() {
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert!(ran.stderr.contains("all 3 restarts diverged"), "{}", ran.stderr);
     assert!(!place.path("none/model.json").exists());
+    // A lower rate may help the first, and here does not.
+    let ran = place.run(&format!("run --out none {QUICK} {rate} --on-divergence retry --force"));
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert!(ran.stderr.contains("all 3 restarts diverged: going on with the first alone"));
+    assert_eq!(ran.stderr.matches(" of the learning rate, try ").count(), 3, "{}", ran.stderr);
 }
 
 /// Restarts differ, the best of them is the model, and both engines train it alike.

@@ -14,6 +14,8 @@ use super::{plane, theme};
 const TICKS: usize = 3;
 /// Pixels between cells.
 const GAP: i32 = 12;
+/// Characters that names must share to be shown without them.
+const LEAST_SHARED: usize = 3;
 
 /// Where the square cells of a matrix lie, in pixels.
 struct Grid {
@@ -37,6 +39,8 @@ pub(super) fn matrix<DB: DrawingBackend>(
     let below = label * 5 / 4 + tick * 3 / 2 + theme::MARGIN / 2;
     let room = (width as i32 - left - theme::MARGIN).min(height as i32 - top - below);
     let grid = Grid { left, top, cell: room / n };
+    // The font that shows an SVG may be wider than ours.
+    let names = names(axes, ((grid.cell - GAP) * 7 / 8).max(0) as u32);
     for (row, y) in axes.iter().enumerate() {
         for (column, x) in axes.iter().enumerate().take(row + 1) {
             let at = (left + column as i32 * grid.cell, top + row as i32 * grid.cell);
@@ -52,7 +56,7 @@ pub(super) fn matrix<DB: DrawingBackend>(
                 plane::points(&chart, clouds, (column, row), panels)?;
             }
         }
-        labels(area, &grid, y, row as i32, n)?;
+        labels(area, &grid, y, &names[row], row as i32, n)?;
     }
     Ok(())
 }
@@ -63,12 +67,33 @@ fn tick_width(axes: &[Axis]) -> i32 {
     ticks.map(|(_, text)| theme::width(&text, theme::TICK)).max().unwrap_or(0) as i32
 }
 
+/// The names of axes in so many pixels. Where not all of them fit, what all begin with is left out: columns
+/// are often called `mean radius`, `mean area` and so on, and cut at their ends they would look alike.
+fn names(axes: &[Axis], room: u32) -> Vec<String> {
+    let fits = |axis: &Axis| theme::width(&axis.name, theme::LABEL) <= room;
+    let shared = match axes {
+        [first, others @ ..] if !axes.iter().all(fits) => {
+            let alike = |other: &Axis| {
+                first.name.chars().zip(other.name.chars()).take_while(|(a, b)| a == b).count()
+            };
+            others.iter().map(alike).min().unwrap_or(0)
+        }
+        _ => 0,
+    };
+    let name = |axis: &Axis| match shared {
+        ..LEAST_SHARED => axis.name.clone(),
+        _ => format!("…{}", axis.name.chars().skip(shared).collect::<String>()),
+    };
+    axes.iter().map(|axis| theme::fitted(&name(axis), theme::LABEL, room)).collect()
+}
+
 /// The name and ticks of one column of the data: at the left of its row of cells, and below its
 /// column of cells.
 fn labels<DB: DrawingBackend>(
     area: &Area<DB>,
     grid: &Grid,
     axis: &Axis,
+    name: &str,
     index: i32,
     n: i32,
 ) -> Drawn<DB> {
@@ -99,9 +124,28 @@ fn labels<DB: DrawingBackend>(
     let upright = theme::text(theme::LABEL)
         .transform(FontTransform::Rotate270)
         .pos(Pos::new(HPos::Center, VPos::Top));
-    // The font that shows an SVG may be wider than ours.
-    let name = theme::fitted(&axis.name, theme::LABEL, (side * 7 / 8).max(0) as u32);
-    area.draw_text(&name, &upright, (label / 4, y0 + side / 2))?;
+    area.draw_text(name, &upright, (label / 4, y0 + side / 2))?;
     let level = theme::text(theme::LABEL).pos(Pos::new(HPos::Center, VPos::Top));
-    area.draw_text(&name, &level, (x0 + side / 2, bottom + 12 + tick * 5 / 4))
+    area.draw_text(name, &level, (x0 + side / 2, bottom + 12 + tick * 5 / 4))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_begin_alike_are_told_apart() {
+        theme::register_font().unwrap();
+        let axes = ["mean radius", "mean smoothness", "mean compactness"]
+            .map(|name| Axis::over(name, [0.0, 1.0]));
+        let width = |name: &str| theme::width(name, theme::LABEL);
+        assert_eq!(names(&axes, width("mean compactness"))[2], "mean compactness");
+        let short = names(&axes, width("…compactness"));
+        assert_eq!(short, ["…radius", "…smoothness", "…compactness"]);
+        // Where nothing is shared the ends are cut.
+        let axes =
+            ["radius of all that was seen", "smoothness"].map(|name| Axis::over(name, [0.0, 1.0]));
+        let cut = names(&axes, width("smoothness"));
+        assert!(cut[0].starts_with("rad") && cut[0].ends_with('…'), "{cut:?}");
+    }
 }

@@ -130,27 +130,16 @@ pub(super) fn width(line: &str, height: u32) -> u32 {
     font.layout_box(line).map_or(0, |((left, _), (right, _))| (right - left).max(0) as u32)
 }
 
-/// A line of text without control characters, with `…` for what is cut out of it where it is wider than
-/// `limit` pixels. Names of columns often begin alike, so their ends are kept too.
+/// A line of text without control characters, cut and ended by `…` where it is wider than `limit`
+/// pixels.
 pub(super) fn fitted(line: &str, height: u32, limit: u32) -> String {
-    let mut shown: Vec<char> = line.chars().map(printable).collect();
-    // No line is so wide that more characters than these could fit.
-    if shown.len() > 300 {
-        shown.drain(200..shown.len() - 100);
+    // No line is so wide that more characters than this could fit.
+    let mut shown: String = line.chars().take(300).map(printable).collect();
+    if width(&shown, height) <= limit {
+        return shown;
     }
-    let whole = String::from_iter(&shown);
-    if width(&whole, height) <= limit {
-        return whole;
-    }
-    loop {
-        let cut = 2 * shown.len() / 3;
-        let [head, tail] = [&shown[..cut], &shown[cut..]].map(String::from_iter);
-        let line = format!("{}…{}", head.trim_end(), tail.trim_start());
-        if shown.is_empty() || width(&line, height) <= limit {
-            return line;
-        }
-        shown.remove(cut);
-    }
+    while shown.pop().is_some() && width(&shown, height) + height / 2 > limit {}
+    format!("{}…", shown.trim_end())
 }
 
 /// A name cut to what a sentence or a control can hold.

@@ -147,9 +147,10 @@ impl Components {
     /// The mixtures in which two components have become one with their weight, mean and covariance,
     /// likeliest first, at most `wanted`.
     ///
-    /// The `floor` in the variances is no part of what is taken together. The likeliest have the least bound on the divergence from this mixture (Runnalls 2007,
+    /// The likeliest have the least bound on the divergence from this mixture (Runnalls 2007,
     /// "Kullback–Leibler approach to Gaussian mixture reduction"). Components of weight below
-    /// `lightest` go before any other.
+    /// `lightest` go before any other. The `floor` in the variances is no part of what is taken
+    /// together.
     pub(super) fn merged(
         &self,
         covariance: Covariance,

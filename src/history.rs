@@ -2,12 +2,11 @@
 
 mod tensorboard;
 
-pub use self::tensorboard::write_events;
-
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::tensorboard::write_events;
 use crate::error::Result;
 use crate::files;
 

@@ -1,10 +1,10 @@
 //! The audit of samples, whatever drew them.
 
+mod doubt;
+
 use ndarray::{ArrayView2, Axis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-mod doubt;
 
 pub use self::doubt::doubt;
 use super::cause::{self, Cause, ModelEvidence};

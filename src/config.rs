@@ -9,8 +9,9 @@ mod recipe;
 mod settings;
 
 pub use choices::{
-    Activation, Backend, BetaSchedule, Engine, KlReduction, Likelihood, MixtureCovariance,
-    MixtureWeights, OnDivergence, PosteriorVariance, PriorKind, RateSchedule, ScalingKind, word,
+    Activation, Backend, BackendChoice, BetaSchedule, Engine, EngineChoice, KlReduction,
+    Likelihood, MixtureCovariance, MixtureWeights, OnDivergence, PosteriorVariance, PriorKind,
+    RateSchedule, ScalingKind, word,
 };
 pub use grid::{Grid, Seeds};
 pub use layers::Layers;

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Backend;
+use crate::config::{Backend, BackendChoice};
 use crate::error::{Error, Result, panic_text};
 
 /// A graphics adapter as its driver describes it.
@@ -90,7 +90,7 @@ impl Adapter {
 pub struct Chosen {
     /// The burn device.
     pub device: Device,
-    /// The backend behind it; never [`Backend::Auto`].
+    /// The backend behind it.
     pub backend: Backend,
     /// The adapter, on wgpu.
     pub adapter: Option<Adapter>,
@@ -124,7 +124,7 @@ fn adapters_of(backends: wgpu::Backends) -> Vec<Adapter> {
     found.iter().map(|adapter| Adapter::new(&adapter.get_info())).collect()
 }
 
-/// What [`Backend::Auto`] takes among these adapters, and why.
+/// What [`BackendChoice::Auto`] takes among these adapters, and why.
 pub fn automatic(adapters: &[Adapter]) -> (Backend, String) {
     if adapters.iter().any(Adapter::is_gpu) {
         return (Backend::Wgpu, "chosen because this machine has a GPU".into());
@@ -136,40 +136,40 @@ pub fn automatic(adapters: &[Adapter]) -> (Backend, String) {
     (Backend::Cpu, reason.into())
 }
 
-/// Opens the device for `backend`.
+/// Opens the device that was asked for, or the best of this machine where it is left open.
 ///
 /// # Errors
-/// Where wgpu was asked for and there is no adapter, or it does not start. An explicit choice is
-/// never swapped for another.
-pub fn open(backend: Backend) -> Result<Chosen> {
-    let (choice, reason) = match backend {
-        Backend::Auto => automatic(adapters()),
-        explicit => (explicit, "as asked".into()),
+/// As [`open`]: an explicit choice is never swapped for another.
+pub fn choose(asked: BackendChoice) -> Result<Chosen> {
+    if let Some(backend) = asked.named() {
+        return open(backend);
+    }
+    let (backend, reason) = automatic(adapters());
+    if backend != Backend::Wgpu {
+        return Ok(Chosen { reason, ..open(backend)? });
+    }
+    // burn picks the adapter by rules of its own, and a driver that is listed may not start.
+    let reason = match open_wgpu() {
+        Ok((device, adapter)) if adapter.is_gpu() => {
+            return Ok(Chosen { device, backend, adapter: Some(adapter), reason });
+        }
+        Ok((_, other)) => format!("chosen because burn would compute on {other}"),
+        Err(error) => format!("chosen because no GPU starts: {}", error.message()),
     };
-    if (backend, choice) == (Backend::Auto, Backend::Wgpu) {
-        // burn picks the adapter by rules of its own, and a driver that is listed may not start.
-        return Ok(match open_wgpu() {
-            Ok((device, adapter)) if adapter.is_gpu() => {
-                Chosen { device, backend: choice, adapter: Some(adapter), reason }
-            }
-            Ok((_, adapter)) => cpu(format!("chosen because burn would compute on {adapter}")),
-            Err(error) => cpu(format!("chosen because no GPU starts: {}", error.message())),
-        });
-    }
-    match choice {
-        Backend::Wgpu | Backend::Auto => {
-            let (device, adapter) = open_wgpu()?;
-            Ok(Chosen { device, backend: Backend::Wgpu, adapter: Some(adapter), reason })
-        }
-        Backend::Cpu => Ok(cpu(reason)),
-        Backend::Ndarray => {
-            Ok(Chosen { device: ndarray(), backend: choice, adapter: None, reason })
-        }
-    }
+    Ok(Chosen { reason, ..open(Backend::Cpu)? })
 }
 
-fn cpu(reason: String) -> Chosen {
-    Chosen { device: Device::flex(), backend: Backend::Cpu, adapter: None, reason }
+/// Opens the device of `backend`.
+///
+/// # Errors
+/// On wgpu, where there is no adapter or it does not start.
+pub fn open(backend: Backend) -> Result<Chosen> {
+    let (device, adapter) = match backend {
+        Backend::Wgpu => open_wgpu().map(|(device, adapter)| (device, Some(adapter)))?,
+        Backend::Cpu => (Device::flex(), None),
+        Backend::Ndarray => (ndarray(), None),
+    };
+    Ok(Chosen { device, backend, adapter, reason: "as asked".into() })
 }
 
 /// burn deprecates its ndarray backend in favour of flex; it stays selectable because the project's

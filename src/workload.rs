@@ -70,8 +70,8 @@ impl Workload {
         match (backend, self.members) {
             (Backend::Ndarray, 1) => &[Engine::Autodiff],
             (Backend::Ndarray, _) => &[],
-            (Backend::Auto | Backend::Cpu | Backend::Wgpu, 1) => &[Engine::Fused, Engine::Autodiff],
-            (Backend::Auto | Backend::Cpu | Backend::Wgpu, _) => &[Engine::Fused],
+            (Backend::Cpu | Backend::Wgpu, 1) => &[Engine::Fused, Engine::Autodiff],
+            (Backend::Cpu | Backend::Wgpu, _) => &[Engine::Fused],
         }
     }
 

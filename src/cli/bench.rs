@@ -8,7 +8,7 @@ use serde_json::json;
 use super::output::Output;
 use super::progress::Display;
 use super::shared::BackendArgument;
-use crate::config::{Engine, word};
+use crate::config::{Engine, EngineChoice, word};
 use crate::device::{self, Chosen, guarded};
 use crate::error::{Error, Kind, Result};
 use crate::run::Progress;
@@ -27,7 +27,7 @@ use crate::workload::{WORKLOADS, Workload};
 pub struct Arguments {
     /// Only this engine
     #[arg(long, value_enum)]
-    engine: Option<Engine>,
+    engine: Option<EngineChoice>,
     #[command(flatten)]
     backend: BackendArgument,
     /// Seconds to spend on each figure, about
@@ -50,7 +50,7 @@ const SAMPLED: usize = 65_536;
 pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     let backends = arguments.backend.backends();
     let engines = |workload: &Workload, backend| {
-        let wanted = arguments.engine.filter(|engine| *engine != Engine::Auto);
+        let wanted = arguments.engine.and_then(EngineChoice::named);
         let engines = workload.engines(backend).iter().copied();
         engines.filter(|engine| wanted.is_none_or(|wanted| wanted == *engine)).collect::<Vec<_>>()
     };

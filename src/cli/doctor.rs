@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments, output: &Output) -> Result<()> {
 /// The engines of a backend that are not the reference itself.
 fn engines(backend: Backend) -> &'static [Engine] {
     match backend {
-        Backend::Cpu | Backend::Auto => &[Engine::Fused],
+        Backend::Cpu => &[Engine::Fused],
         Backend::Ndarray => &[Engine::Autodiff],
         Backend::Wgpu => &[Engine::Fused, Engine::Autodiff],
     }

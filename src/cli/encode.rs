@@ -10,7 +10,7 @@ use super::output::Output;
 use super::progress::Display;
 use super::shared::{BackendArgument, TableArguments, check_target, trained_model};
 use crate::audit::words::counted;
-use crate::config::Backend;
+use crate::config::BackendChoice;
 use crate::data::{check_table, dropped_note, read_chunks, write_rows};
 use crate::device::{self, guarded};
 use crate::error::{Error, Result};
@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     check_table(&arguments.data)?;
     let mut options = arguments.table.read_options();
     options.columns.get_or_insert_with(|| saved.card.columns.clone());
-    let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
+    let chosen = device::choose(arguments.backend.backend.unwrap_or(BackendChoice::Auto))?;
     let model = Model::new(saved, &chosen.device);
     let (mut read, mut counts) = (0, (0, 0));
     let display = Display::new(output);

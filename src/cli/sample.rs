@@ -10,7 +10,7 @@ use super::output::Output;
 use super::progress::Display;
 use super::shared::{BackendArgument, check_target, trained_model};
 use crate::audit::words::counted;
-use crate::config::Backend;
+use crate::config::BackendChoice;
 use crate::data::write_rows;
 use crate::device::{self, guarded};
 use crate::error::Result;
@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     let further = Generator::new(saved.card.seed, Stream::FurtherSamples, 0);
     let seed = arguments.seed.unwrap_or_else(|| further.seed());
     let columns = saved.card.columns.clone();
-    let chosen = device::open(arguments.backend.backend.unwrap_or(Backend::Auto))?;
+    let chosen = device::choose(arguments.backend.backend.unwrap_or(BackendChoice::Auto))?;
     let model = Model::new(saved, &chosen.device);
     let (rows, noise) = (arguments.samples, !arguments.mean);
     let display = Display::new(output);

@@ -7,7 +7,7 @@ use clap::builder::RangedI64ValueParser;
 use console::{Alignment, measure_text_width, pad_str};
 use toml::Value;
 
-use crate::config::{Backend, Engine, Layers, OnDivergence, Settings};
+use crate::config::{Backend, BackendChoice, EngineChoice, Layers, OnDivergence, Settings};
 use crate::data::writable;
 use crate::device::{adapters, automatic};
 use crate::error::{Error, Result};
@@ -42,15 +42,14 @@ pub fn trained_model(folder: &Path) -> Result<SavedModel> {
 pub struct BackendArgument {
     /// Where to compute [default: auto; of bench and doctor every one of this machine]
     #[arg(long, value_enum)]
-    pub backend: Option<Backend>,
+    pub backend: Option<BackendChoice>,
 }
 
 impl BackendArgument {
     /// The backends that a command should look at: what was asked for, or every one of this machine.
     pub fn backends(&self) -> Vec<Backend> {
         match self.backend {
-            Some(Backend::Auto) => vec![automatic(adapters()).0],
-            Some(backend) => vec![backend],
+            Some(asked) => vec![asked.named().unwrap_or_else(|| automatic(adapters()).0)],
             None if adapters().is_empty() => vec![Backend::Cpu, Backend::Ndarray],
             None => vec![Backend::Cpu, Backend::Ndarray, Backend::Wgpu],
         }
@@ -80,7 +79,7 @@ pub struct SettingsArguments {
     pub rows: Option<i64>,
     /// Who takes the training steps [default: auto]
     #[arg(long, value_enum)]
-    pub engine: Option<Engine>,
+    pub engine: Option<EngineChoice>,
     /// What to do where training diverges [default: stop]
     #[arg(long, value_enum)]
     pub on_divergence: Option<OnDivergence>,

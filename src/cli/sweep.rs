@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     }
     let dataset = Dataset::prepare(arguments.data.as_deref(), &settings, watch)?;
     dataset.check_auditable(settings.samples)?;
-    let chosen = device::open(settings.backend)?;
+    let chosen = device::choose(settings.backend)?;
     let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
     let sweep = Sweep::new(&grid, &dataset, facts, resolve)?;
     let out = arguments.out.clone();

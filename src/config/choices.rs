@@ -19,9 +19,33 @@ macro_rules! choice {
     };
 }
 
-choice! {
+/// A choice of which `Auto` is one that is made later: `$asked` has it, `$name` is what was decided.
+macro_rules! choice_or_auto {
+    ($(#[$doc:meta])* $name:ident, $(#[$asked_doc:meta])* $asked:ident {
+        $(#[$auto_doc:meta])* Auto, $($(#[$variant_doc:meta])* $variant:ident),+ $(,)?
+    }) => {
+        choice! { $(#[$doc])* $name { $($(#[$variant_doc])* $variant),+ } }
+        choice! {
+            $(#[$asked_doc])* $asked { $(#[$auto_doc])* Auto, $($(#[$variant_doc])* $variant),+ }
+        }
+
+        impl $asked {
+            /// What was asked for, if anything.
+            pub fn named(self) -> Option<$name> {
+                match self {
+                    Self::Auto => None,
+                    $(Self::$variant => Some($name::$variant)),+
+                }
+            }
+        }
+    };
+}
+
+choice_or_auto! {
     /// Where tensors live.
-    Backend {
+    Backend,
+    /// Where tensors are to live.
+    BackendChoice {
         /// A real GPU through wgpu where there is one, else the CPU
         Auto,
         /// Any wgpu adapter: Vulkan, Metal or DX12, software ones too
@@ -33,9 +57,11 @@ choice! {
     }
 }
 
-choice! {
+choice_or_auto! {
     /// Who takes the training steps.
-    Engine {
+    Engine,
+    /// Who is to take the training steps.
+    EngineChoice {
         /// The fastest that does what the settings ask for
         Auto,
         /// Our own: the whole step in a few passes, in shaders on wgpu and SIMD on the CPU

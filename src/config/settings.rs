@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activation, Backend, BetaSchedule, Engine, KlReduction, Likelihood, MixtureCovariance,
-    MixtureWeights, OnDivergence, PosteriorVariance, PriorKind, RECIPES, RateSchedule, ScalingKind,
+    Activation, BackendChoice, BetaSchedule, EngineChoice, KlReduction, Likelihood,
+    MixtureCovariance, MixtureWeights, OnDivergence, PosteriorVariance, PriorKind, RECIPES,
+    RateSchedule, ScalingKind,
 };
 
 /// Most rows that are generated, by a mixture or from a model, in one go.
@@ -26,9 +27,9 @@ pub struct Settings {
     /// Seed of every random stream.
     pub seed: u64,
     /// Where to compute.
-    pub backend: Backend,
+    pub backend: BackendChoice,
     /// Who takes the training steps.
-    pub engine: Engine,
+    pub engine: EngineChoice,
     /// Rows to generate from the trained model.
     pub samples: usize,
     /// Whether samples get the noise of the likelihood, where it has a σ, or are the decoder's mean.
@@ -226,8 +227,8 @@ impl Default for Settings {
         Self {
             recipe: RECIPES[0].name.into(),
             seed: 1,
-            backend: Backend::Auto,
-            engine: Engine::Auto,
+            backend: BackendChoice::Auto,
+            engine: EngineChoice::Auto,
             samples: 10_000,
             noise: true,
             data: DataSettings::default(),

@@ -1,7 +1,7 @@
 //! `--engine auto`: who takes the training steps.
 
 use super::Facts;
-use crate::config::{Backend, Engine};
+use crate::config::{Backend, Engine, EngineChoice};
 use crate::error::{Error, Result};
 use crate::fused::Network;
 use crate::model::{Architecture, Objective};
@@ -26,7 +26,7 @@ const MOST_WORK_ON_CPU: usize = 1 << 16;
 /// # Errors
 /// Where the fused engine is asked for and does not do the job.
 pub(super) fn choose(
-    asked: Engine,
+    asked: EngineChoice,
     facts: &Facts,
     architecture: &Architecture,
     objective: &Objective,
@@ -43,25 +43,25 @@ pub(super) fn choose(
     let too_large = facts.backend == Backend::Wgpu
         && largest_buffer(facts, architecture, objective.batch) > LARGEST_BUFFER;
     Ok(match (asked, refused) {
-        (Engine::Autodiff, _) => (Engine::Autodiff, "as asked".into()),
-        (Engine::Fused, None) => (Engine::Fused, "as asked".into()),
-        (Engine::Fused, Some(what)) => {
+        (EngineChoice::Autodiff, _) => (Engine::Autodiff, "as asked".into()),
+        (EngineChoice::Fused, None) => (Engine::Fused, "as asked".into()),
+        (EngineChoice::Fused, Some(what)) => {
             return Err(Error::input(format!("the fused engine does not do {what}"))
                 .help("use --engine autodiff, or leave the option out"));
         }
-        (Engine::Auto, Some(what)) => {
+        (EngineChoice::Auto, Some(what)) => {
             (Engine::Autodiff, format!("chosen because fused does not do {what}"))
         }
-        (Engine::Auto, None) if slow => {
+        (EngineChoice::Auto, None) if slow => {
             let why =
                 "chosen because the batches or matrix products are large for a software adapter";
             (Engine::Autodiff, why.into())
         }
-        (Engine::Auto, None) if too_large => {
+        (EngineChoice::Auto, None) if too_large => {
             let why = "chosen because the rows or a batch of this job are too large for fused";
             (Engine::Autodiff, why.into())
         }
-        (Engine::Auto, None) => {
+        (EngineChoice::Auto, None) => {
             (Engine::Fused, "chosen as the fastest for a job of this size".into())
         }
     })
@@ -109,7 +109,7 @@ mod tests {
             |asked, backend, prior, batch, hidden| on(asked, (backend, None), prior, batch, hidden);
         let (normal, vamp) = (PriorKind::StandardNormal, PriorKind::Vamp);
         let auto = |backend, prior, batch, hidden| {
-            chosen(Engine::Auto, backend, prior, batch, hidden).unwrap()
+            chosen(EngineChoice::Auto, backend, prior, batch, hidden).unwrap()
         };
         assert_eq!(auto(Backend::Cpu, normal, 32, 128), Engine::Fused);
         assert_eq!(auto(Backend::Cpu, normal, 8192, 512), Engine::Fused);
@@ -119,13 +119,13 @@ mod tests {
             on(asked, (Backend::Wgpu, Some(kind)), normal, batch, hidden).unwrap()
         };
         let (gpu, software) = (AdapterKind::DiscreteGpu, AdapterKind::Software);
-        assert_eq!(wgpu(Engine::Auto, software, 32, 128), Engine::Fused);
-        assert_eq!(wgpu(Engine::Auto, software, 1024, 512), Engine::Autodiff);
-        assert_eq!(wgpu(Engine::Fused, software, 1024, 512), Engine::Fused);
-        assert_eq!(wgpu(Engine::Auto, gpu, 32, 128), Engine::Fused);
-        assert_eq!(wgpu(Engine::Auto, gpu, 8192, 512), Engine::Fused);
-        assert_eq!(wgpu(Engine::Auto, gpu, 65_536, 512), Engine::Fused);
-        assert_eq!(wgpu(Engine::Auto, gpu, 65_536, 2048), Engine::Autodiff);
+        assert_eq!(wgpu(EngineChoice::Auto, software, 32, 128), Engine::Fused);
+        assert_eq!(wgpu(EngineChoice::Auto, software, 1024, 512), Engine::Autodiff);
+        assert_eq!(wgpu(EngineChoice::Fused, software, 1024, 512), Engine::Fused);
+        assert_eq!(wgpu(EngineChoice::Auto, gpu, 32, 128), Engine::Fused);
+        assert_eq!(wgpu(EngineChoice::Auto, gpu, 8192, 512), Engine::Fused);
+        assert_eq!(wgpu(EngineChoice::Auto, gpu, 65_536, 512), Engine::Fused);
+        assert_eq!(wgpu(EngineChoice::Auto, gpu, 65_536, 2048), Engine::Autodiff);
         let suits_cpu = |hidden: usize, batch| {
             let mut settings = Settings::default();
             settings.model.hidden = vec![hidden; 2];
@@ -133,8 +133,8 @@ mod tests {
         };
         assert!(suits_cpu(16, 32));
         assert!(!suits_cpu(32, 32) && !suits_cpu(128, 32) && !suits_cpu(8, 128));
-        let refused = chosen(Engine::Fused, Backend::Cpu, vamp, 32, 128).unwrap_err();
+        let refused = chosen(EngineChoice::Fused, Backend::Cpu, vamp, 32, 128).unwrap_err();
         assert!(refused.message().contains("does not do a VampPrior"), "{}", refused.message());
-        assert!(chosen(Engine::Fused, Backend::Ndarray, normal, 32, 128).is_err());
+        assert!(chosen(EngineChoice::Fused, Backend::Ndarray, normal, 32, 128).is_err());
     }
 }

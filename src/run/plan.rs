@@ -5,7 +5,7 @@ mod record;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Source};
-use crate::config::{Backend, Engine, Settings};
+use crate::config::{Backend, BackendChoice, Engine, Settings};
 use crate::device::Adapter;
 use crate::error::{Error, Result};
 use crate::model::{Architecture, Objective};
@@ -125,13 +125,13 @@ impl Plan {
             super::engine::choose(settings.engine, &facts, &architecture, &objective)?;
         let engine_reason = match engine {
             Engine::Fused => format!("fused engine: {why}"),
-            Engine::Autodiff | Engine::Auto => format!("engine of burn's autodiff: {why}"),
+            Engine::Autodiff => format!("engine of burn's autodiff: {why}"),
         };
         let on_gpu = facts.adapter.as_ref().is_some_and(Adapter::is_gpu);
         let suits_cpu = super::engine::suits_cpu(&architecture, batch)?;
         // Restarts are trained side by side, as a GPU likes it.
         let alone = engine == Engine::Fused && settings.training.restarts == 1;
-        if settings.backend == Backend::Auto && on_gpu && suits_cpu && alone {
+        if settings.backend == BackendChoice::Auto && on_gpu && suits_cpu && alone {
             notes.push(
                 "a model this small would train faster on the processor (--backend cpu)".into(),
             );

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::stage::is_trained;
 use super::{Context, Dataset, Existing, Facts, Plan, RunDir, Stage, Watch, execute};
-use crate::config::{Backend, Settings, word};
+use crate::config::{BackendChoice, Settings, word};
 use crate::device::{self, Chosen};
 use crate::error::{Error, Result, heed};
 
@@ -156,10 +156,10 @@ impl Prepared {
 /// device failed.
 fn open(settings: &Settings, earlier: Option<&Earlier>) -> Result<Chosen> {
     let began = earlier.map(|earlier| earlier.plan.decided.backend);
-    let began = began.filter(|_| settings.backend == Backend::Auto);
+    let began = began.filter(|_| settings.backend == BackendChoice::Auto);
     match began.map(device::open) {
         Some(Ok(chosen)) => Ok(Chosen { reason: "as the run began".into(), ..chosen }),
         // What it began on may be another machine's.
-        Some(Err(_)) | None => device::open(settings.backend),
+        Some(Err(_)) | None => device::choose(settings.backend),
     }
 }

@@ -250,8 +250,8 @@ pub fn execute(context: &Context, last: Stage) -> Result<Plan> {
         Err(error) => error,
     };
     let Plan { settings, decided, .. } = context.plan;
-    let chosen_for_the_user = (settings.backend, decided.backend) == (Backend::Auto, Backend::Wgpu);
-    if error.kind() != Kind::Device || !chosen_for_the_user {
+    let was_asked_for = settings.backend.named() == Some(decided.backend);
+    if error.kind() != Kind::Device || was_asked_for {
         return Err(error);
     }
     context.watch.progress.note(&format!("{}: going on on the CPU", error.message()));

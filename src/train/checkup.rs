@@ -65,7 +65,7 @@ impl Checkup {
 pub fn refuse_wrong_adapter(backend: Backend, engine: Engine, device: &Device) -> Result<()> {
     match backend {
         Backend::Wgpu => refuse_wrong(&check_up(backend, engine, device)?),
-        Backend::Auto | Backend::Cpu | Backend::Ndarray => Ok(()),
+        Backend::Cpu | Backend::Ndarray => Ok(()),
     }
 }
 
@@ -148,7 +148,7 @@ fn check_up_by(
             };
             by_fused(job, &start, kernels)?
         }
-        Engine::Autodiff | Engine::Auto => by_autodiff(device)?,
+        Engine::Autodiff => by_autodiff(device)?,
     };
     Ok(compare(&start, &found, &reference))
 }

@@ -68,9 +68,7 @@ pub fn train_members(
         let mut on_steps = |steps| on_steps(before + steps);
         let weights = match job.engine {
             Engine::Fused => side_by_side(job, &members, interrupt, &mut on_steps)?,
-            Engine::Autodiff | Engine::Auto => {
-                one_after_another(job, &members, interrupt, &mut on_steps)?
-            }
+            Engine::Autodiff => one_after_another(job, &members, interrupt, &mut on_steps)?,
         };
         for ((index, member), weights) in indices.zip(&members).zip(weights) {
             heed(interrupt)?;

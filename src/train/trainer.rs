@@ -79,9 +79,7 @@ pub(super) fn trainer<'a>(
             let device = fused.device.clone();
             Ok((Box::new(fused), device))
         }
-        Engine::Autodiff | Engine::Auto => {
-            Ok((Box::new(ByAutodiff::new(job, &start)), job.device.clone()))
-        }
+        Engine::Autodiff => Ok((Box::new(ByAutodiff::new(job, &start)), job.device.clone())),
     }
 }
 
@@ -93,9 +91,7 @@ pub fn fused_trainer(job: &Job, members: &[Member]) -> Result<Box<dyn Fused>> {
     with_fused_job(job, |of_fused| {
         let fused: Box<dyn Fused> = match job.backend {
             Backend::Wgpu => Box::new(Gpu::new(of_fused, members)?),
-            Backend::Auto | Backend::Cpu | Backend::Ndarray => {
-                Box::new(Cpu::new(of_fused, members))
-            }
+            Backend::Cpu | Backend::Ndarray => Box::new(Cpu::new(of_fused, members)),
         };
         Ok(fused)
     })

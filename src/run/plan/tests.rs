@@ -87,7 +87,7 @@ fn a_plan_survives_its_file_and_differences_are_named() {
     let other = Plan::resolve(settings, facts(1000)).unwrap();
     assert_eq!(other.difference(&read).unwrap().as_deref(), Some("seed is 2, not 1"));
     let mut elsewhere = plan.clone();
-    elsewhere.settings.backend = Backend::Cpu;
+    elsewhere.settings.backend = BackendChoice::Cpu;
     elsewhere.decided.backend = Backend::Ndarray;
     assert_eq!(elsewhere.difference(&read).unwrap(), None);
     let mut safer = plan.clone();

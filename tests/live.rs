@@ -116,6 +116,25 @@ fn a_run_shows_itself_and_leaves_what_it_would_have_left_unseen() {
     assert_eq!(common::history(&place, "seen"), common::history(&place, "unseen"));
 }
 
+/// The training on more rows, which answers a question, is not the run's.
+#[test]
+fn epochs_of_another_training_are_not_shown_as_those_of_the_run() {
+    let place = Place::new();
+    place.succeed(&format!("run --out run {QUICK} --full --set analysis.more_rows=4000"));
+    std::fs::remove_file(place.path("run/more_rows.json")).unwrap();
+    let running = Running::start(&place, "--resume --out run");
+    let mut seen = Vec::new();
+    let mut watch = |state: &Value| {
+        let tasks = state["tasks"].as_array().unwrap();
+        seen.extend(tasks.iter().map(|task| task["name"].as_str().unwrap().to_owned()));
+        assert!(state["epoch"].is_null(), "{state}");
+        state["finished"] == true
+    };
+    while !watch(&running.json("state")) {}
+    assert!(running.wait().success());
+    assert!(seen.iter().any(|name| name == "training on more rows"), "{seen:?}");
+}
+
 #[test]
 fn the_page_draws_what_comes_and_everyone_can_use_it() {
     let place = Place::new();

@@ -1,7 +1,7 @@
 //! `modescope audit`: judge the samples of any generator.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
@@ -16,7 +16,7 @@ use crate::config::AnalysisSettings;
 use crate::data::{Loaded, Mixture, ReadOptions, Table, dropped_note};
 use crate::error::{Error, Result};
 use crate::files::{check_writable, make_folder_of, write_bytes, write_json};
-use crate::run::{Progress, RunDir, interruptible, read_table};
+use crate::run::{Counter, Progress, RunDir, interruptible, read_table};
 
 /// Say which modes of real data the samples of any generator hold, and which are lost
 ///
@@ -107,8 +107,7 @@ fn findings(
     interrupt: &AtomicBool,
 ) -> Result<Findings> {
     let AnalysisSettings { max_clusters, restarts, rows, .. } = AnalysisSettings::default();
-    let task = display.begin("audit", ticks(max_clusters));
-    let done = AtomicU64::new(0);
+    let counter = Counter::new(display.begin("audit", ticks(max_clusters)));
     let mut audited = interruptible(interrupt, move || {
         let samples = Samples {
             real: &real,
@@ -118,9 +117,7 @@ fn findings(
             truth: truth.as_ref(),
         };
         let options = Options { max_clusters, restarts, rows, seed };
-        audit(samples, options, &|| {
-            task.update(done.fetch_add(1, Ordering::Relaxed) + 1, "");
-        })
+        audit(samples, options, &|| counter.tick())
     })?;
     audited.explain(None);
     Ok(Findings::new(Some(audited.audit), OfModel::default(), Vec::new()))

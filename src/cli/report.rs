@@ -29,7 +29,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     let dir = RunDir::open(&arguments.run)?;
     dir.check_finished()?;
     let plan = Plan::read(&arguments.run)?;
-    let watch = Watch { progress: &Display::new(output), interrupt };
+    let display = Display::new(output);
+    let watch = Watch::new(&display, interrupt);
     let dataset = Dataset::load(&arguments.run, &plan, watch)?;
     let context = Context {
         dir: &dir,

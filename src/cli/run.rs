@@ -122,7 +122,7 @@ impl JobArguments {
         last: Stage,
     ) -> Result<Finished> {
         let display = Display::new(output);
-        let watch = Watch { progress: &display, interrupt };
+        let watch = Watch::new(&display, interrupt);
         let earlier = self.earlier()?;
         let file = earlier.as_ref().map(Earlier::config);
         let settings = self.settings.resolve(Some(&self.table), flags, file)?;
@@ -147,16 +147,13 @@ impl JobArguments {
             .then(|| Live::start(&display, &run.plan, &run.dataset, &out.join(RunDir::REPORT)))
             .transpose()?;
         let dir = run.claim(&out, existing, watch)?;
-        let progress: &dyn Progress = match &live {
+        match &live {
             Some(live) => {
                 display.note(&format!("live: {}", live.address()));
-                live
+                run.execute(&dir, live.watch(interrupt))?;
+                live.finish(interrupt)?;
             }
-            None => &display,
-        };
-        run.execute(&dir, Watch { progress, interrupt })?;
-        if let Some(live) = &live {
-            live.finish(interrupt)?;
+            None => run.execute(&dir, watch).map(drop)?,
         }
         let plan = Plan::read(dir.path())?;
         Ok(Finished { dir, plan, epoch_word: run.dataset.epoch_word() })

@@ -66,7 +66,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Result<()> {
     let display = Display::new(output);
-    let watch = Watch { progress: &display, interrupt };
+    let watch = Watch::new(&display, interrupt);
     let resolve = |more: Vec<(&str, toml::Value)>| {
         arguments.settings.resolve(Some(&arguments.table), more, None)
     };

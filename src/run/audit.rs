@@ -1,12 +1,9 @@
 //! Stage `audit`: modes, distances, clusters and latent units, causes, and the questions answered.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use ndarray::{Array2, Axis, s};
 
 use super::products::{read_latents, read_samples};
-use super::{Context, RunDir, interruptible};
+use super::{Context, Counter, RunDir, interruptible};
 use crate::audit::bic::choose_components;
 use crate::audit::cause::ModelEvidence;
 use crate::audit::clusters::choose_k;
@@ -133,10 +130,10 @@ fn audit_samples(context: &Context, generated: Array2<f32>) -> Result<Audited> {
         seed: settings.seed,
     };
     let task = context.watch.progress.begin("audit", ticks(options.max_clusters));
+    let counter = Counter::new(task);
     let dataset = context.dataset;
     let (real, held_out) = (dataset.training.clone(), dataset.held_out.rows().to_owned());
     let truth = dataset.mixture.clone();
-    let done = Arc::new(AtomicU64::new(0));
     interruptible(context.watch.interrupt, move || {
         let samples = Samples {
             real: &real,
@@ -144,7 +141,7 @@ fn audit_samples(context: &Context, generated: Array2<f32>) -> Result<Audited> {
             generated: generated.view(),
             truth: truth.as_ref(),
         };
-        audit(samples, options, &|| task.update(done.fetch_add(1, Ordering::Relaxed) + 1, ""))
+        audit(samples, options, &|| counter.tick())
     })
 }
 

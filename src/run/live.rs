@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use self::board::{Board, TaskState};
 use self::painter::Painter;
 use super::report::source;
-use super::{Dataset, Plan, Progress, Task};
+use super::{Dataset, Plan, Progress, Task, TrainingView, Watch};
 use crate::error::{Error, Result};
 use crate::history::EpochRecord;
 use crate::input;
@@ -49,7 +49,7 @@ impl<'a> Live<'a> {
             charts: painter.empty(plan.decided.latent)?,
             report: report.display().to_string(),
         };
-        let board = Board::default();
+        let board = Board::new(plan.settings.training.clone());
         // Beside the training, and on one thread, whatever the libraries would like.
         let alone = rayon::ThreadPoolBuilder::new()
             .num_threads(1)
@@ -59,6 +59,11 @@ impl<'a> Live<'a> {
         let server = Server::start(move |name| of_server.content(name, &page))?;
         std::thread::spawn(move || alone.install(|| painter.work(&of_painter)));
         Ok(Self { others, board, report, server })
+    }
+
+    /// Tells the page what happens until `interrupt` is set.
+    pub fn watch<'b>(&'b self, interrupt: &'b AtomicBool) -> Watch<'b> {
+        Watch { progress: self, training: Some(self), interrupt }
     }
 
     /// Where the page is.
@@ -114,15 +119,33 @@ impl Progress for Live<'_> {
             state.tasks.push(TaskState { name: name.into(), total, ..TaskState::default() });
             state.tasks.len() - 1
         };
-        let (name, board) = (name.to_owned(), self.board.clone());
-        Box::new(LiveTask { other: self.others.begin(&name, total), index, name, board })
+        let other = self.others.begin(name, total);
+        Box::new(LiveTask { other, index, board: self.board.clone() })
+    }
+}
+
+impl TrainingView for Live<'_> {
+    fn begin(&self, history: &[EpochRecord]) {
+        self.board.lock().history = history.to_vec();
+    }
+
+    fn epoch(&self, record: &EpochRecord) {
+        self.board.lock().history.push(record.clone());
+    }
+
+    fn wants_model(&self) -> bool {
+        let state = self.board.lock();
+        state.is_open() && state.is_due()
+    }
+
+    fn model(&self, model: SavedModel) {
+        self.board.offer(model);
     }
 }
 
 struct LiveTask {
     other: Box<dyn Task>,
     index: usize,
-    name: String,
     board: Board,
 }
 
@@ -132,33 +155,6 @@ impl Task for LiveTask {
         let task = &mut self.board.lock().tasks[self.index];
         task.done = done;
         message.clone_into(&mut task.message);
-    }
-
-    fn epoch(&self, record: &EpochRecord) {
-        let mut state = self.board.lock();
-        if *state.training.get_or_insert_with(|| self.name.clone()) == self.name {
-            // One that diverged goes on from an earlier epoch.
-            state.history.truncate(record.epoch);
-            state.history.push(record.clone());
-        }
-    }
-
-    fn model(&self, model: &dyn Fn() -> Result<SavedModel>) {
-        let is_wanted = {
-            let state = self.board.lock();
-            state.is_open() && state.is_due() && state.training.as_ref() == Some(&self.name)
-        };
-        // Where the device fails the training itself will say so.
-        if is_wanted && let Ok(model) = model() {
-            self.board.sit(model);
-        }
-    }
-
-    fn trained(&self, model: &SavedModel) {
-        // For whoever comes later too.
-        if self.board.lock().training.as_ref() == Some(&self.name) {
-            self.board.sit(model.clone());
-        }
     }
 }
 

@@ -37,7 +37,7 @@ pub use folder::{Existing, RunDir};
 pub use live::Live;
 pub use plan::{Decided, Facts, Plan};
 pub use prepared::{Earlier, Prepared};
-pub use progress::{Progress, Silent, Task, Watch, interruptible};
+pub use progress::{Counter, Progress, Silent, Task, TrainingView, Watch, interruptible};
 pub use source::Source;
 pub use stage::{Context, Stage, execute, redo};
 pub use sweep::{

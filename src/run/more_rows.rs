@@ -1,14 +1,11 @@
 //! Stage `more-rows`: what a larger data set would change, where it can be drawn.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use ndarray::{Array2, ArrayView2};
 
 use super::dataset::draw;
 use super::products::first_rows;
 use super::train::{Fit, checkpoints, epochs};
-use super::{Context, RunDir, interruptible};
+use super::{Context, Counter, RunDir, interruptible};
 use crate::audit::findings::MoreRows;
 use crate::audit::latent::summarise;
 use crate::audit::structure::{Structure, describe, ticks};
@@ -40,7 +37,14 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let seed = SavedModel::load(context.dir.path())?.card.seed;
     let folder = RunDir::CHECKPOINTS_OF_MORE_ROWS;
     let checkpoints = checkpoints(context, folder, &format!("{rows} rows"), &epochs)?;
-    let fit = Fit { name, seed, settings: &training, epochs: &epochs, checkpoints: &checkpoints };
+    let fit = Fit {
+        name,
+        seed,
+        settings: &training,
+        epochs: &epochs,
+        checkpoints: &checkpoints,
+        view: None,
+    };
     let (_, saved) = fit.train(context, &table, none.view());
     let model = Model::new(saved?, context.device);
     let generated = model.sample(rows, settings.noise, settings.seed, context.watch.interrupt)?;
@@ -64,12 +68,10 @@ pub(super) fn structure_of(
 ) -> Result<Structure> {
     let settings = &context.plan.settings;
     let (max_clusters, seed) = (settings.analysis.max_clusters, settings.seed);
-    let task = context.watch.progress.begin(name, ticks(max_clusters));
+    let counter = Counter::new(context.watch.progress.begin(name, ticks(max_clusters)));
     let generated = first_rows(&generated, real.nrows());
     let real = real.to_owned();
-    let done = Arc::new(AtomicU64::new(0));
     interruptible(context.watch.interrupt, move || {
-        let tick = || task.update(done.fetch_add(1, Ordering::Relaxed) + 1, "");
-        describe(real.view(), generated.view(), max_clusters, restarts, seed, &tick)
+        describe(real.view(), generated.view(), max_clusters, restarts, seed, &|| counter.tick())
     })
 }

@@ -1,6 +1,6 @@
 //! How long work tells what it is doing, and how it is stopped.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -20,12 +20,36 @@ pub trait Progress: Sync {
 pub trait Task: Send + Sync {
     /// `done` units are finished; `message` says how it stands.
     fn update(&self, done: u64, message: &str);
-    /// An epoch of the training that this is has ended.
-    fn epoch(&self, _: &EpochRecord) {}
-    /// The model that the epoch left, made by `model` for whoever shows it.
-    fn model(&self, _model: &dyn Fn() -> Result<SavedModel>) {}
-    /// The training that this is has ended with this model.
-    fn trained(&self, _model: &SavedModel) {}
+}
+
+/// A piece of work whose units are all alike, told by whoever finishes one.
+pub struct Counter {
+    task: Box<dyn Task>,
+    done: AtomicU64,
+}
+
+impl Counter {
+    /// Counts the units of this task, of which none is done.
+    pub fn new(task: Box<dyn Task>) -> Self {
+        Self { task, done: AtomicU64::new(0) }
+    }
+
+    /// One more is finished.
+    pub fn tick(&self) {
+        self.task.update(self.done.fetch_add(1, Ordering::Relaxed) + 1, "");
+    }
+}
+
+/// Someone who looks at the run's own training while it goes on.
+pub trait TrainingView: Sync {
+    /// Training begins after these epochs: at first, and again where it had diverged.
+    fn begin(&self, history: &[EpochRecord]);
+    /// An epoch has ended.
+    fn epoch(&self, record: &EpochRecord);
+    /// Whether the model of the last epoch would be shown now: making one reads the device.
+    fn wants_model(&self) -> bool;
+    /// The model that the last epoch left, or that the training ended with.
+    fn model(&self, model: SavedModel);
 }
 
 /// Who hears of long work, and what stops it.
@@ -33,15 +57,24 @@ pub trait Task: Send + Sync {
 pub struct Watch<'a> {
     /// Who is told.
     pub progress: &'a dyn Progress,
+    /// Who looks at the training, if anybody does.
+    pub training: Option<&'a dyn TrainingView>,
     /// Set when the user wants to stop.
     pub interrupt: &'a AtomicBool,
+}
+
+impl<'a> Watch<'a> {
+    /// Work that this one is told of and that `interrupt` stops; nobody looks at its training.
+    pub fn new(progress: &'a dyn Progress, interrupt: &'a AtomicBool) -> Self {
+        Self { progress, training: None, interrupt }
+    }
 }
 
 impl Watch<'static> {
     /// Nobody hears of it, and nothing stops it.
     pub fn nobody() -> Self {
         static NEVER: AtomicBool = AtomicBool::new(false);
-        Self { progress: &Silent, interrupt: &NEVER }
+        Self::new(&Silent, &NEVER)
     }
 }
 

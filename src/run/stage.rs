@@ -74,7 +74,7 @@ impl Stage {
 /// What a stage is.
 struct Definition {
     stage: Stage,
-    /// The stages that come first: it reads their files, or says less than they do.
+    /// The stages that come first: it reads their files, or must not begin before them.
     after: &'static [Stage],
     /// The decisions that its files depend on, beside those of the stages it comes after.
     settings: fn(&Plan) -> Value,
@@ -123,7 +123,7 @@ const STAGES: [Definition; 9] = [
     },
     Definition {
         stage: Stage::MoreRows,
-        after: &[Stage::Sample],
+        after: &[Stage::Train],
         settings: |plan| {
             let analysis = &plan.settings.analysis;
             let rows = json!([analysis.full, analysis.more_rows]);
@@ -134,7 +134,7 @@ const STAGES: [Definition; 9] = [
     },
     Definition {
         stage: Stage::Audit,
-        after: &[Stage::MoreRows],
+        after: &[Stage::Sample, Stage::MoreRows],
         settings: |plan| json!(plan.settings.analysis),
         outputs: |_| names(&[RunDir::AUDIT, RunDir::AUDIT_TEXT, RunDir::REFERENCE]),
         work: audit::stage,
@@ -250,8 +250,8 @@ pub fn execute(context: &Context, last: Stage) -> Result<Plan> {
         Err(error) => error,
     };
     let Plan { settings, decided, .. } = context.plan;
-    let was_asked_for = settings.backend.named() == Some(decided.backend);
-    if error.kind() != Kind::Device || was_asked_for {
+    let may_move = settings.backend.named().is_none() && decided.backend == Backend::Wgpu;
+    if error.kind() != Kind::Device || !may_move {
         return Err(error);
     }
     context.watch.progress.note(&format!("{}: going on on the CPU", error.message()));

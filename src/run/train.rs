@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use ndarray::{Array2, ArrayView2};
 
 use super::stage::training_key;
-use super::{Context, Plan, Progress, RunDir, Task, Watch, prior};
+use super::{Context, Plan, Progress, RunDir, Task, TrainingView, Watch, prior};
 use crate::config::{OnDivergence, Settings, TrainingSettings};
 use crate::data::{Scaling, Table};
 use crate::error::{Error, Result};
@@ -27,7 +27,14 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let epochs = &epochs(context);
     let checkpoints = checkpoints(context, RunDir::CHECKPOINTS, "train", epochs)?;
     let seed = best_seed(context, (training, held_out), epochs, &checkpoints)?;
-    let fit = Fit { name: "training", seed, settings, epochs, checkpoints: &checkpoints };
+    let fit = Fit {
+        name: "training",
+        seed,
+        settings,
+        epochs,
+        checkpoints: &checkpoints,
+        view: context.watch.training,
+    };
     let (history, saved) = fit.train(context, training, held_out);
     // The epochs that were finished are kept, also where the run was stopped or diverged.
     if !history.is_empty() {
@@ -158,6 +165,8 @@ pub(super) struct Fit<'a> {
     pub settings: &'a TrainingSettings,
     pub epochs: &'a Epochs,
     pub checkpoints: &'a Checkpoints,
+    /// Who looks at it.
+    pub view: Option<&'a dyn TrainingView>,
 }
 
 impl<'a> Fit<'a> {
@@ -174,11 +183,12 @@ impl<'a> Fit<'a> {
         let (rows, held_out) = (card.scaling.apply(training.rows()), card.scaling.apply(held_out));
         let job = job(context, &card, self.settings, self.epochs, (&rows, &held_out));
         let task = watch.progress.begin(self.name, job.step_count() as u64);
-        let mut watcher = Watcher::new(watch.progress, task, &card);
+        let mut watcher = Watcher::new(watch.progress, task, self.view, &card);
         let trained = self.parameters(job, context, &mut watcher);
-        let Watcher { history, task, .. } = watcher;
-        trained.iter().for_each(|model| task.trained(model));
-        drop(task);
+        let history = watcher.history;
+        if let (Some(view), Ok(model)) = (self.view, &trained) {
+            view.model(model.clone());
+        }
         let settle = |saved| settle_prior(saved, training.rows(), &plan.settings, device, *watch);
         (history, trained.and_then(settle))
     }
@@ -241,6 +251,7 @@ pub(super) fn settle_prior(
 struct Watcher<'a> {
     progress: &'a dyn Progress,
     task: Box<dyn Task>,
+    view: Option<&'a dyn TrainingView>,
     card: &'a ModelCard,
     steps: u64,
     line: String,
@@ -248,8 +259,25 @@ struct Watcher<'a> {
 }
 
 impl<'a> Watcher<'a> {
-    fn new(progress: &'a dyn Progress, task: Box<dyn Task>, card: &'a ModelCard) -> Self {
-        Self { progress, task, card, steps: 0, line: String::new(), history: Vec::new() }
+    fn new(
+        progress: &'a dyn Progress,
+        task: Box<dyn Task>,
+        view: Option<&'a dyn TrainingView>,
+        card: &'a ModelCard,
+    ) -> Self {
+        Self { progress, task, view, card, steps: 0, line: String::new(), history: Vec::new() }
+    }
+
+    /// Says how the training stands after this epoch.
+    fn tell(&mut self, record: &EpochRecord) {
+        let EpochRecord { epoch, loss, reconstruction, kl, sigma, active_units, .. } = record;
+        let [loss, reconstruction, kl, sigma] =
+            [(*loss, 4), (*reconstruction, 4), (*kl, 3), (*sigma, 3)].map(short);
+        self.line = format!(
+            "epoch {epoch}  loss {loss}  reconstruction {reconstruction}  KL {kl}  σ {sigma}  \
+             active {active_units}"
+        );
+        self.task.update(self.steps, &self.line);
     }
 }
 
@@ -260,28 +288,29 @@ impl Observer for Watcher<'_> {
     }
 
     fn on_begin(&mut self, history: &[EpochRecord]) {
-        self.history.clear();
-        history.iter().for_each(|record| self.on_epoch(record));
+        self.history = history.to_vec();
+        if let Some(newest) = history.last() {
+            self.tell(newest);
+        }
+        if let Some(view) = self.view {
+            view.begin(history);
+        }
     }
 
     fn on_epoch(&mut self, record: &EpochRecord) {
-        let EpochRecord { epoch, loss, reconstruction, kl, sigma, active_units, .. } = record;
-        let [loss, reconstruction, kl, sigma] =
-            [(*loss, 4), (*reconstruction, 4), (*kl, 3), (*sigma, 3)].map(short);
-        self.line = format!(
-            "epoch {epoch}  loss {loss}  reconstruction {reconstruction}  KL {kl}  σ {sigma}  \
-             active {active_units}"
-        );
-        self.task.update(self.steps, &self.line);
-        self.task.epoch(record);
+        self.tell(record);
         self.history.push(record.clone());
+        if let Some(view) = self.view {
+            view.epoch(record);
+        }
     }
 
     fn on_model(&mut self, model: &Vae) {
-        self.task.model(&|| {
-            let parameters = model.parameters(&self.card.architecture)?;
-            Ok(SavedModel { card: self.card.clone(), parameters })
-        });
+        let Some(view) = self.view.filter(|view| view.wants_model()) else { return };
+        // Where the device fails the training itself will say so.
+        if let Ok(parameters) = model.parameters(&self.card.architecture) {
+            view.model(SavedModel { card: self.card.clone(), parameters });
+        }
     }
 
     fn on_note(&mut self, note: &str) {

@@ -1,15 +1,12 @@
 //! Stage `tsne`: posterior means, and real and generated rows together, laid out in the plane.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use ndarray::{Array2, Axis, concatenate, s};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::classes::Classes;
 use super::products::{first_rows, read_first_latents, read_samples};
-use super::{Context, RunDir, interruptible};
+use super::{Context, Counter, RunDir, interruptible};
 use crate::data::Units;
 use crate::error::{Error, Result};
 use crate::files;
@@ -44,9 +41,9 @@ struct Job {
 pub(super) fn stage(context: &Context) -> Result<()> {
     let jobs = jobs(context)?;
     let task = context.watch.progress.begin("t-SNE", (EPOCHS * jobs.len()) as u64);
-    let done = Arc::new(AtomicU64::new(0));
+    let counter = Counter::new(task);
     let embedded: Vec<(Job, Embedding)> = interruptible(context.watch.interrupt, move || {
-        let tick = |_| task.update(done.fetch_add(1, Ordering::Relaxed) + 1, "");
+        let tick = |_| counter.tick();
         let embed = |job: Job| Ok((embed(job.rows.view(), job.perplexity, EPOCHS, tick)?, job));
         let embedded = jobs.into_par_iter().map(embed);
         embedded.map(|done: Result<_>| done.map(|(embedding, job)| (job, embedding))).collect()

@@ -7,10 +7,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::overfitting::Overfitting;
+use crate::config::TrainingSettings;
 use crate::history::EpochRecord;
 use crate::model::SavedModel;
 use crate::run::audit::bounds;
 use crate::server::Content;
+use crate::train::kept_epochs;
 
 /// Epochs that its curves show at most.
 const EPOCHS: usize = 400;
@@ -20,19 +22,20 @@ pub const INTERVAL: Duration = Duration::from_millis(400);
 /// A page that is not waiting and has not asked for so long is closed.
 const CLOSED: Duration = Duration::from_secs(5);
 
-/// What is shared between who tells, who paints and who serves, and a bell for the latter two.
-#[derive(Clone, Default)]
+/// State that progress, the drawing thread and the server share; the condition variable wakes the last two.
+#[derive(Clone)]
 pub struct Board(Arc<(Mutex<State>, Condvar)>);
 
 #[derive(Default)]
 pub struct State {
+    /// How the run trains.
+    pub settings: TrainingSettings,
     pub tasks: Vec<TaskState>,
     pub notes: Vec<String>,
-    /// The run's own training, by its task's name; another after it is not shown.
-    pub training: Option<String>,
+    /// The epochs of the run's own training.
     pub history: Vec<EpochRecord>,
     /// A model that waits to be painted, and the epochs that led to it.
-    pub sitting: Option<Sitting>,
+    pub pending: Option<Pending>,
     /// When the next may come; nothing while one is there.
     pub due: Turn,
     /// The newest pictures as JSON, and how many there were.
@@ -49,7 +52,7 @@ pub struct State {
 }
 
 /// What is to be painted.
-pub struct Sitting {
+pub struct Pending {
     pub model: SavedModel,
     /// Some of the epochs that led to it.
     pub history: Vec<EpochRecord>,
@@ -95,6 +98,10 @@ impl State {
 }
 
 impl Board {
+    pub fn new(settings: TrainingSettings) -> Self {
+        Self(Arc::new((Mutex::new(State { settings, ..State::default() }), Condvar::new())))
+    }
+
     pub fn lock(&self) -> MutexGuard<'_, State> {
         // Whoever panicked while holding it left it as good as before.
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -154,11 +161,12 @@ impl Board {
     }
 
     /// Has a model painted next.
-    pub fn sit(&self, model: SavedModel) {
+    pub fn offer(&self, model: SavedModel) {
         let mut state = self.lock();
-        let overfitting = Overfitting::find(&bounds(&state.history));
+        let kept = kept_epochs(&state.history, &state.settings, &model.card.objective);
+        let overfitting = Overfitting::find(&bounds(kept));
         let history = thinned(&state.history);
-        state.sitting = Some(Sitting { model, history, overfitting });
+        state.pending = Some(Pending { model, history, overfitting });
         state.due = Turn::Taken;
         drop(state);
         self.changed();
@@ -171,4 +179,46 @@ fn thinned(history: &[EpochRecord]) -> Vec<EpochRecord> {
     let mut thinned: Vec<EpochRecord> = history.iter().rev().step_by(every).cloned().collect();
     thinned.reverse();
     thinned
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::config::{ScalingKind, Settings};
+    use crate::data::Scaling;
+    use crate::model::{ModelCard, Parameters};
+
+    /// Held-out rows fare best in the twentieth of a hundred epochs, those trained on in the last.
+    #[test]
+    fn what_patience_will_throw_away_is_no_learning_by_heart() {
+        let mut settings = Settings::default();
+        settings.model.latent = Some(1);
+        let columns = ["x".to_owned()];
+        let scaling = Scaling::fit(ScalingKind::None, Array2::zeros((1, 1)).view());
+        let card = ModelCard::untrained(&settings, 1, &columns, scaling, 32);
+        let none = Array2::zeros((0, 1));
+        let parameters =
+            Parameters::initialise(card.architecture.clone(), 1.0, none.view(), 1).unwrap();
+        let record = |epoch: usize| EpochRecord {
+            epoch,
+            loss: -(epoch as f64),
+            reconstruction: -(epoch as f64),
+            kl: 0.0,
+            beta: 1.0,
+            learning_rate: 1e-3,
+            sigma: 1.0,
+            active_units: 1,
+            held_out_elbo: Some(-(epoch as f64 - 20.0).abs()),
+            seconds: 1.0,
+        };
+        for (patience, is_told) in [(None, true), (Some(10), false)] {
+            let board = Board::new(TrainingSettings { patience, ..settings.training.clone() });
+            board.lock().history = (0..100).map(record).collect();
+            board.offer(SavedModel { card: card.clone(), parameters: parameters.clone() });
+            let pending = board.lock().pending.take().unwrap();
+            assert_eq!(pending.overfitting.is_some(), is_told, "patience {patience:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use ndarray::{Array2, ArrayView2};
 use serde_json::json;
 
-use super::board::{Board, INTERVAL, Sitting, Turn};
+use super::board::{Board, INTERVAL, Pending, Turn};
 use crate::audit::ledger::{gaussian_per_label, least_variances};
 use crate::data::{Mixture, Table};
 use crate::error::Result;
@@ -61,15 +61,15 @@ impl Painter {
     pub fn work(&self, board: &Board) {
         let mut state = board.lock();
         while !state.ended {
-            let Some(sitting) = state.sitting.take() else {
+            let Some(pending) = state.pending.take() else {
                 state = board.wait(state);
                 continue;
             };
             drop(state);
             let begin = Instant::now();
-            let painted = self.paint(sitting);
+            let painted = self.paint(pending);
             state = board.lock();
-            if state.sitting.is_none() {
+            if state.pending.is_none() {
                 state.due = Turn::From(begin + INTERVAL.max(PATIENCE * begin.elapsed()));
             }
             // A model that cannot be drawn is no reason to stop: the run itself will say what is wrong.
@@ -81,8 +81,8 @@ impl Painter {
     }
 
     /// The curves and the views, as `live.js` takes them.
-    fn paint(&self, sitting: Sitting) -> Result<Vec<u8>> {
-        let Sitting { model: mut saved, history, overfitting } = sitting;
+    fn paint(&self, pending: Pending) -> Result<Vec<u8>> {
+        let Pending { model: mut saved, history, overfitting } = pending;
         let (settings, device, never) =
             (&self.plan.settings, Device::flex(), AtomicBool::new(false));
         let scaling = &saved.card.scaling;

@@ -210,7 +210,7 @@ impl Bench<'_> {
         let card = model_card(&combination.plan, seed, training);
         let saved = SavedModel { card, parameters: trained.parameters };
         let interrupt = self.watch.interrupt;
-        let watch = Watch { progress: &Silent, interrupt };
+        let watch = Watch::new(&Silent, interrupt);
         let saved = settle_prior(saved, training.rows(), settings, self.device, watch)?;
         let model = Model::new(saved, self.device);
         let rows = model.sample(settings.samples, settings.noise, settings.seed, interrupt)?;

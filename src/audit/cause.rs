@@ -67,8 +67,8 @@ impl CauseKind {
 }
 
 impl Cause {
-    /// Takes back the advice to train longer, and with wider layers, where the rows were learned by
-    /// heart: either would only have them learned better.
+    /// Takes back the advice to train longer, and with wider layers, where the model overfitted: either
+    /// would make it worse.
     pub(super) fn heed_overfitting(&mut self) {
         if self.remedy.as_ref().is_some_and(|remedy| remedy.contains(EPOCHS)) {
             self.remedy = Some("Try more training rows.".into());

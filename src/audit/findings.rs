@@ -18,6 +18,9 @@ use crate::config::LEAST_BETA;
 
 /// Share of copies that is worth a word.
 const LEAST_COPIES: f64 = 0.01;
+/// Share of rows nearer to a real row than that one's neighbour, beyond that of fresh real rows, that is worth
+/// a word.
+const LEAST_NEAR_COPIES: f64 = 0.15;
 /// Share of rows near no mode, beyond that of fresh real rows, that is worth a word.
 const LEAST_ASTRAY: f64 = 0.02;
 /// Accuracy of a classifier, beyond what may be of fresh real rows, that is worth a word.
@@ -33,6 +36,9 @@ const LEAST_TOLD: f64 = 0.02;
 pub struct Findings {
     /// Version of this schema. It grows when a field changes its meaning or goes.
     pub schema: u32,
+    /// Whether the model, or whatever drew the samples, learned the data: `yes` where every mode that
+    /// can be judged is as in the data and nothing beside the modes is wrong, `no` where none is.
+    pub learned: Standing,
     /// All of it in one line.
     pub verdict: String,
     /// What was found in the samples.
@@ -44,7 +50,7 @@ pub struct Findings {
     pub latent: Option<LatentDiagnosis>,
     /// What was to be expected before training.
     pub preflight: Option<Preflight>,
-    /// Where training went on after the rows had begun to be learned by heart; null where it did not.
+    /// Where training went on after the model had begun to overfit; null where it did not.
     pub overfitting: Option<Overfitting>,
     /// What a larger data set changes, where it could be drawn.
     pub more_rows: Option<MoreRows>,
@@ -59,12 +65,12 @@ impl Findings {
     pub const SCHEMA: u32 = 3;
 
     /// Puts together what was found, with the verdict, the cause and the answers that follow from it.
-    /// Where rows were learned by heart, no cause has the remedy to train longer.
+    /// Where the model overfitted, no cause has the remedy to train longer.
     /// The first of `notes` says why samples were not audited, where they were not.
     pub fn new(
         mut samples: Option<SamplesAudit>,
         OfModel { latent, preflight, overfitting, more_rows }: OfModel,
-        notes: Vec<String>,
+        mut notes: Vec<String>,
     ) -> Self {
         if overfitting.is_some() {
             let modes = samples.iter_mut().flat_map(|samples| &mut samples.modes);
@@ -75,12 +81,22 @@ impl Findings {
             Some(samples) => words::headline(samples, cause.as_ref()),
             None => notes.first().cloned().unwrap_or_default(),
         };
-        samples.iter().flat_map(beside_the_modes).for_each(|fault| {
-            verdict.push(' ');
-            verdict.push_str(&fault);
-        });
+        let mut learned = Standing::Unknown;
+        if let Some(samples) = &samples {
+            let (beside, overall) = (beside_the_modes(samples), words::overall(samples));
+            let faultless = beside.is_empty() && overfitting.is_none();
+            learned = match overall {
+                Standing::Good if !faultless => Standing::Fair,
+                Standing::Bad if looks_real(samples).is_some() => Standing::Unknown,
+                overall => overall,
+            };
+            for sentence in beside {
+                verdict.push(' ');
+                verdict.push_str(&sentence);
+            }
+        }
         if let Some(Overfitting { epoch, .. }) = overfitting {
-            verdict.push_str(&format!(" After epoch {epoch} the rows were learned by heart."));
+            verdict.push_str(&format!(" After epoch {epoch} the model overfitted."));
         }
         let evidence = samples.as_ref().map(|samples| Evidence {
             samples,
@@ -88,9 +104,11 @@ impl Findings {
             more_rows: more_rows.as_ref(),
         });
         let answers = evidence.map_or_else(Vec::new, |evidence| evidence.answers());
+        notes.extend(samples.iter().flat_map(words::impossible));
         let schema = Self::SCHEMA;
         Self {
             schema,
+            learned,
             verdict,
             samples,
             cause,
@@ -103,18 +121,9 @@ impl Findings {
         }
     }
 
-    /// How the model stands as a whole: as [`words::overall`] has it, but no better than fair where the
-    /// rows were learned by heart, or something is wrong with them that is no mode's.
-    pub fn standing(&self) -> Standing {
-        let Some(samples) = &self.samples else { return Standing::Unknown };
-        match words::overall(samples) {
-            Standing::Good
-                if self.overfitting.is_some() || !beside_the_modes(samples).is_empty() =>
-            {
-                Standing::Fair
-            }
-            standing => standing,
-        }
+    /// The answer to whether the data were learned, and the verdict.
+    pub fn answer(&self) -> String {
+        format!("{}: {}", self.learned.answer(), self.verdict)
     }
 
     /// The JSON Schema of `audit.json`.
@@ -123,10 +132,18 @@ impl Findings {
     }
 }
 
-/// What is wrong with the generated rows that the modes do not show, a sentence each.
+/// What the generated rows are beside what their modes say, a sentence each.
 fn beside_the_modes(samples: &SamplesAudit) -> Vec<String> {
     let copies = copied(samples)
         .map(|share| format!("{share} of the generated rows are copies of real ones."));
+    let near_copies = nearly_copied(samples).filter(|_| copies.is_none()).map(|[share, of_fresh]| {
+        format!(
+            "{:.0}% of the generated rows lie nearer to a real row than any other real row does, of \
+             fresh real ones {:.0}%: near copies.",
+            100.0 * share,
+            100.0 * of_fresh
+        )
+    });
     let astray = astray(samples).map(|[share, of_fresh]| {
         format!(
             "{:.0}% of the generated rows lie near no mode, of fresh real ones {:.0}%.",
@@ -139,7 +156,41 @@ fn beside_the_modes(samples: &SamplesAudit) -> Vec<String> {
     let told = told.map(|accuracy| {
         format!("A classifier tells the generated rows from real ones all the same (accuracy {accuracy:.2}).")
     });
-    [copies, astray, told].into_iter().flatten().collect()
+    let floor = passes_as_one(samples).then(|| {
+        "One Gaussian passes for these modes too, so they tell little of the data.".to_owned()
+    });
+    let real = looks_real(samples).map(|accuracy| {
+        format!(
+            "Yet no classifier tells the generated rows from real ones (accuracy {accuracy:.2}), so the \
+             modes may be the wrong measure: {} real rows are few for Gaussians of {}.",
+            samples.reference.real_rows,
+            words::counted(samples.reference.columns.len(), "column")
+        )
+    });
+    [copies, near_copies, astray, told, floor, real].into_iter().flatten().collect()
+}
+
+/// Whether draws of one Gaussian have all of several modes that can be judged as they are in the data.
+fn passes_as_one(samples: &SamplesAudit) -> bool {
+    let [own, floor] = [samples.counts, samples.floor.counts].map(|counts| counts.eligible_only);
+    words::overall(samples) == Standing::Good && own.modes > 1 && floor.strict == own.modes
+}
+
+/// The accuracy by which generated rows are told from real ones, where that is no better than by which fresh
+/// real rows are, though no mode is as in the data.
+fn looks_real(samples: &SamplesAudit) -> Option<f64> {
+    let Metric { generated, real } = samples.metrics.c2st_accuracy;
+    let alike = generated.value <= real.interval[1];
+    (words::overall(samples) == Standing::Bad && alike).then_some(generated.value)
+}
+
+/// The shares of generated and of fresh real rows that are no authentic ones, where the first is clearly
+/// more.
+fn nearly_copied(samples: &SamplesAudit) -> Option<[f64; 2]> {
+    let Metric { generated, real } = samples.metrics.authenticity;
+    let apart = generated.interval[1] < real.interval[0];
+    (apart && real.value - generated.value >= LEAST_NEAR_COPIES)
+        .then(|| [generated, real].map(|authentic| 1.0 - authentic.value))
 }
 
 /// The shares of generated and of fresh real rows near no mode, where the first is clearly more.
@@ -176,7 +227,7 @@ pub struct OfModel {
     pub latent: Option<LatentDiagnosis>,
     /// What was to be expected before its training.
     pub preflight: Option<Preflight>,
-    /// Where it learned its rows by heart.
+    /// Where it began to overfit.
     pub overfitting: Option<Overfitting>,
     /// What a larger data set changes.
     pub more_rows: Option<MoreRows>,

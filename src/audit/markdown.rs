@@ -9,7 +9,7 @@ use super::words;
 
 /// The findings as Markdown.
 pub fn render(findings: &Findings) -> String {
-    let verdict = without_tags(&findings.verdict);
+    let verdict = without_tags(&findings.answer());
     let mut text = format!("# What the audit found\n\n**{verdict}**\n");
     for note in &findings.notes {
         paragraph(&mut text, note);

@@ -110,6 +110,9 @@ pub struct Metrics {
     /// repeats what it was trained on. For the fresh real rows it is the share that equals a row which
     /// the reference was fitted to. Wilson interval.
     pub copies: Metric,
+    /// Share of generated rows that lie no nearer to a real row than the nearest other real row does (Alaa
+    /// et al. 2022): about half of new rows, few of near copies, no copies; Wilson interval.
+    pub authenticity: Metric,
     /// Whether distances between rows are of columns that were each divided by the real rows' standard
     /// deviation, as they are where these differ more than tenfold: else the widest would be all that
     /// counts.
@@ -165,8 +168,11 @@ impl Metrics {
         check(real, generated, NEAREST + 1)?;
         check(real, fresh, NEAREST + 1)?;
         let balls = Balls::new(real);
-        let near = |rows| balls.neighbourhoods(&Balls::new(rows));
-        let (near, near_real) = (near(generated), near(fresh));
+        let near = |rows| {
+            let rows = Balls::new(rows);
+            (balls.neighbourhoods(&rows), balls.authenticity(&rows))
+        };
+        let ((near, authentic), (near_real, authentic_real)) = (near(generated), near(fresh));
         let pair = |generated, real| Metric { generated, real };
         let told_apart_rows = real.slice(told_apart).nrows();
         Ok(Self {
@@ -186,6 +192,7 @@ impl Metrics {
             density: pair(near.density, near_real.density),
             coverage: pair(near.coverage, near_real.coverage),
             copies,
+            authenticity: pair(authentic, authentic_real),
             standardised: units.are_standardised(),
             nll_gap: None,
         })

@@ -1,4 +1,4 @@
-//! Whether a model learned its rows by heart.
+//! Whether a model overfitted.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Smallest loss in nats a row that is worth a word.
 const LOSS: f64 = 0.5;
 
-/// A training that went on after it had begun to learn its rows by heart.
+/// A training that went on after the model had begun to overfit: rows that it was not trained on fared ever
+/// worse, those that it was trained on better.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Overfitting {
     /// Around which epoch the held-out ELBO was best.
@@ -65,7 +66,8 @@ impl fmt::Display for Overfitting {
         write!(
             f,
             "The held-out ELBO was best around epoch {epoch} ({best:.2} nats a row) and fell to \
-             {last:.2}: from there on the model learned its rows by heart. More rows, a smaller \
+             {last:.2} (both smoothed): from there on the model overfitted, and described its own rows \
+             better at the cost of all others. More rows, a smaller \
              network (model.hidden) or fewer epochs (--epochs) help, and so does training.patience, \
              which counts from where β has risen (training.beta_warm_up)."
         )

@@ -29,7 +29,8 @@ pub fn spread_ratio(
     ratio.is_finite().then_some(ratio)
 }
 
-/// Mean and standard deviation of one column, real and generated, in the data's units.
+/// Mean and standard deviation of one column, real and generated, in the data's units, and what may tell
+/// generated values from real ones at sight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ColumnMoments {
     /// Mean of the real rows.
@@ -40,6 +41,14 @@ pub struct ColumnMoments {
     pub generated_mean: f64,
     /// Standard deviation of the generated rows.
     pub generated_deviation: f64,
+    /// Share of the real values that are below 0.
+    pub real_negative: f64,
+    /// Share of the generated values that are below 0.
+    pub generated_negative: f64,
+    /// Share of the real values that are whole numbers.
+    pub real_whole: f64,
+    /// Share of the generated values that are whole numbers.
+    pub generated_whole: f64,
 }
 
 /// The moments of each column of `real` and `generated` rows, which must not be empty.
@@ -51,6 +60,11 @@ pub fn column_moments(real: ArrayView2<f32>, generated: ArrayView2<f32>) -> Vec<
     let mean = |column: ArrayView1<f32>| {
         column.iter().copied().map(f64::from).sum::<f64>() / column.len().max(1) as f64
     };
+    let share = |column: ArrayView1<f32>, is: fn(f32) -> bool| {
+        column.iter().filter(|&&value| is(value)).count() as f64 / column.len().max(1) as f64
+    };
+    let negative = |column| share(column, |value| value < 0.0);
+    let whole = |column| share(column, |value| value.fract() == 0.0);
     let columns = real.axis_iter(Axis(1)).zip(generated.axis_iter(Axis(1)));
     columns
         .map(|(real, generated)| ColumnMoments {
@@ -58,6 +72,10 @@ pub fn column_moments(real: ArrayView2<f32>, generated: ArrayView2<f32>) -> Vec<
             real_deviation: variance(real).sqrt(),
             generated_mean: mean(generated),
             generated_deviation: variance(generated).sqrt(),
+            real_negative: negative(real),
+            generated_negative: negative(generated),
+            real_whole: whole(real),
+            generated_whole: whole(generated),
         })
         .collect()
 }
@@ -79,6 +97,12 @@ mod tests {
         assert!((moments[0].real_mean - 0.125).abs() < 1e-12);
         assert!((moments[0].generated_mean - 7.015625).abs() < 1e-12);
         assert!((moments[0].generated_deviation / moments[0].real_deviation - 0.125).abs() < 1e-12);
+        let shares = |index: usize| {
+            let ColumnMoments { real_negative, generated_negative, .. } = moments[index];
+            [real_negative, generated_negative, moments[index].real_whole]
+        };
+        assert_eq!([shares(0), shares(1)], [[0.25, 0.0, 0.75], [0.25, 0.0, 0.75]]);
+        assert_eq!(moments[0].generated_whole, 0.25);
         let constant = array![[1.0_f32, 2.0], [1.0, 2.0]];
         assert_eq!(spread_ratio(constant.view(), real.view(), &units), None);
     }

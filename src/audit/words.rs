@@ -48,7 +48,9 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
     }
     let cause = cause.filter(|cause| cause.kind != CauseKind::CannotTell);
     if let Some(cause) = cause {
-        line.push_str(&format!(": {}", cause.kind.describe()));
+        // After a colon it would be the cause of the doubts.
+        let so = if doubts(audit).is_empty() { ":" } else { "; cause:" };
+        line.push_str(&format!("{so} {}", cause.kind.describe()));
     }
     let floor = audit.floor.counts.eligible_only;
     let [own, of_floor] = [judged, floor].map(|counts| [counts.strict, counts.captured]);
@@ -58,9 +60,15 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
     }
     for lost in [Verdict::Missing, Verdict::UnderWeighted] {
         let modes = audit.modes.iter().filter(|mode| mode.mode.verdict == lost);
-        let modes: Vec<String> = modes.map(|mode| name(audit, mode.mode.id)).collect();
+        let modes: Vec<String> = modes.map(|mode| called(&mode.mode)).collect();
         if cause.is_none() && (1..=MOST_NAMED).contains(&modes.len()) {
-            line.push_str(&format!("; {lost}: {}", modes.join(", ")));
+            // A number alone would pass for how many they are.
+            let noun = match (audit.modes[0].mode.name.is_some(), modes.len()) {
+                (true, _) => "",
+                (false, 1) => "mode ",
+                (false, _) => "modes ",
+            };
+            line.push_str(&format!("; {lost}: {noun}{}", modes.join(", ")));
         }
     }
     match cause.and_then(|cause| cause.remedy.as_ref()) {
@@ -208,6 +216,26 @@ pub fn latent(latent: &LatentDiagnosis, samples: Option<&SamplesAudit>) -> Strin
         100.0 * density.noise_share,
         density.rows,
     )
+}
+
+/// What no real value is, and generated ones are: below 0, or no whole number. A sentence each.
+pub fn impossible(audit: &SamplesAudit) -> Vec<String> {
+    let columns = || audit.reference.columns.iter().zip(&audit.structure.columns);
+    let below = columns().filter(|(_, c)| c.real_negative == 0.0 && c.generated_negative > 0.0);
+    let below = below.map(|(name, c)| format!("{name} ({:.1}%)", 100.0 * c.generated_negative));
+    let broken = columns().filter(|(_, c)| c.real_whole == 1.0 && c.generated_whole < 1.0);
+    let list = |names: Vec<String>| match names.len().checked_sub(MOST_NAMED) {
+        Some(more @ 1..) => format!("{} and {more} more", names[..MOST_NAMED].join(", ")),
+        _ => names.join(", "),
+    };
+    let [below, broken] =
+        [below.collect(), broken.map(|(name, _)| name.clone()).collect::<Vec<_>>()].map(list);
+    let sentences = [
+        (below, "Never below 0 in the real rows, but in generated ones"),
+        (broken, "Whole numbers in every real row, but not in generated ones"),
+    ];
+    let said = sentences.into_iter().filter(|(names, _)| !names.is_empty());
+    said.map(|(names, what)| format!("{what}: {names}.")).collect()
 }
 
 /// What K-means can and cannot count here.

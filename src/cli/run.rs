@@ -94,6 +94,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     let json = json!({
         "run": finished.dir.path(),
         "report": report,
+        "learned": findings.learned,
         "verdict": findings.verdict,
         "findings": findings,
         "decided": finished.plan.decided,

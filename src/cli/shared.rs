@@ -1,5 +1,6 @@
 //! Arguments that several commands share, and how they become settings.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -92,7 +93,7 @@ pub struct SettingsArguments {
 pub struct TableArguments {
     /// Feature columns by name, in this order [default: all but the label, to train on those that vary;
     /// of encode the model's]
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', value_parser = trimmed)]
     pub columns: Option<Vec<String>>,
     /// A column that is a label and no feature
     #[arg(long, value_name = "NAME")]
@@ -100,6 +101,11 @@ pub struct TableArguments {
     /// Drop rows with missing or non-finite values instead of refusing them
     #[arg(long)]
     pub drop_missing: bool,
+}
+
+/// The name of a column, as names are read: without blanks about it.
+fn trimmed(name: &str) -> std::result::Result<String, Infallible> {
+    Ok(name.trim().into())
 }
 
 impl TableArguments {

@@ -34,7 +34,7 @@ pub fn curves(history: &[EpochRecord]) -> String {
 /// The verdict, with the table where samples were judged. Coloured where stdout is a terminal and
 /// the environment has nothing against it.
 pub fn show(findings: &Findings) -> String {
-    let Some(audit) = &findings.samples else { return findings.verdict.clone() };
+    let Some(audit) = &findings.samples else { return findings.answer() };
     let mut lines = vec![HEADINGS.map(String::from)];
     lines.extend(audit.modes.iter().take(MOST).map(|mode| cells(audit, mode)));
     let lines = aligned(&lines, &WORDS);
@@ -46,7 +46,7 @@ pub fn show(findings: &Findings) -> String {
         .map(|(mode, line)| colour(standing(audit, mode)).apply_to(line).to_string());
     let more = audit.modes.len().checked_sub(MOST + 1).map(|more| format!("and {} more", more + 1));
     let table: Vec<String> = std::iter::once(heading).chain(modes).chain(more).collect();
-    format!("{}\n\n{}", table.join("\n"), findings.verdict)
+    format!("{}\n\n{}", table.join("\n"), findings.answer())
 }
 
 fn colour(standing: Standing) -> Style {

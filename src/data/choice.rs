@@ -52,7 +52,10 @@ impl Choice {
             .transpose()?;
         let features = match &options.columns {
             Some(chosen) => chosen.iter().map(find).collect::<Result<Vec<_>>>()?,
-            None => (0..names.len()).filter(|&i| Some(i) != label).collect(),
+            None => {
+                let is_feature = |&i: &usize| Some(i) != label && !is_index(&names[i]);
+                (0..names.len()).filter(is_feature).collect()
+            }
         };
         let mut chosen = HashSet::new();
         for &feature in &features {
@@ -78,6 +81,12 @@ impl Choice {
         }
         Ok(Self { features, label })
     }
+}
+
+/// Whether pandas named a column so in which it keeps the index of rows: `__index_level_0__`.
+fn is_index(name: &str) -> bool {
+    let level = name.strip_prefix("__index_level_").and_then(|rest| rest.strip_suffix("__"));
+    level.is_some_and(|level| level.parse::<u32>().is_ok())
 }
 
 /// Refuses a file with so many columns before anything is set aside for each.

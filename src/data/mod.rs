@@ -3,6 +3,7 @@
 
 mod blocks;
 mod choice;
+mod columns;
 mod csv;
 #[cfg(feature = "parquet")]
 mod guard;
@@ -23,6 +24,7 @@ mod units;
 mod write;
 
 pub use self::blocks::{Blocks, blocks_of_pass};
+pub use self::columns::{Apart, Dependence, apart, counts_rows, dependences};
 pub use self::mixture::{Assigned, Gaussian, Mixture, RowDraws, log_sum_exp};
 pub use self::read::{Format, Loaded, ReadOptions, check_table, dropped_note, read, read_chunks};
 pub(crate) use self::scaled::Scaled;

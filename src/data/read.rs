@@ -13,7 +13,7 @@ use crate::input::hash;
 /// Which columns to read and what to do about missing values.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// The feature columns by name, in this order; else all columns but the label.
+    /// The feature columns by name, in this order; else all columns but the label and pandas' index.
     pub columns: Option<Vec<String>>,
     /// A column that is a label and no feature. Its cells may be any text that is not empty.
     pub labels: Option<String>,

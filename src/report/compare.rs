@@ -71,7 +71,7 @@ impl ComparedRun {
 
     /// How its samples stand as a whole.
     pub fn standing(&self) -> Standing {
-        self.findings.standing()
+        self.findings.learned
     }
 
     /// Evidence lower bound of the held-out rows after the last epoch, in nats a row in the data's own

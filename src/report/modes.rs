@@ -26,7 +26,7 @@ impl Page {
     /// The verdict in one sentence, with the figures behind it.
     pub(super) fn verdict(&self) -> Markup {
         let audit = self.findings.samples.as_ref();
-        let standing = self.findings.standing();
+        let standing = self.findings.learned;
         html! {
             div class={ "verdict " (class(standing)) } {
                 (short(standing))

@@ -1,18 +1,26 @@
 //! How samples and their modes stand to what is wanted.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::audit::ledger::{Mode, Verdict};
 use crate::audit::samples::{AuditedMode, SamplesAudit};
 
-/// How a verdict stands to what is wanted, for its colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a verdict stands to what is wanted: its colour, and the answer to whether the model learned the
+/// data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Standing {
     /// As in the data.
+    #[serde(rename = "yes")]
     Good,
     /// There, but not as in the data.
+    #[serde(rename = "in-part")]
     Fair,
     /// Lost.
+    #[serde(rename = "no")]
     Bad,
     /// Not judged.
+    #[serde(rename = "cannot-be-judged")]
     Unknown,
 }
 
@@ -28,9 +36,9 @@ impl Standing {
     }
 }
 
-/// How the samples stand as a whole: good where every mode that can be judged is as in the data, bad
-/// where none is or may be. Not judged where those modes are less than half of the data, or every
-/// verdict is open.
+/// How the modes of the samples stand as a whole: good where every mode that can be judged is as in the
+/// data, bad where none is, nor is captured and may be. Not judged where those modes are less than half
+/// of the data, or every verdict is open.
 pub fn overall(audit: &SamplesAudit) -> Standing {
     let judged = audit.counts.eligible_only;
     let known: f64 = eligible(audit).map(|mode| mode.weight).sum();
@@ -39,7 +47,7 @@ pub fn overall(audit: &SamplesAudit) -> Standing {
     }
     match judged.strict {
         strict if strict == judged.modes => Standing::Good,
-        0 if !eligible(audit).any(|mode| mode.may_be_strict) => Standing::Bad,
+        0 if !eligible(audit).any(|mode| mode.captured() && mode.may_be_strict) => Standing::Bad,
         _ => Standing::Fair,
     }
 }

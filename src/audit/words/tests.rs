@@ -98,16 +98,16 @@ fn verdicts_that_the_noise_leaves_open_are_neither_yes_nor_no() {
 }
 
 #[test]
-fn rows_that_were_learned_by_heart_are_no_yes() {
+fn a_model_that_overfitted_is_no_yes() {
     let standing = |overfitting: Option<Overfitting>| {
         let of_model = OfModel { overfitting, ..OfModel::default() };
         let findings = Findings::new(Some(perfect()), of_model, Vec::new());
-        (findings.standing(), findings.verdict)
+        (findings.learned, findings.verdict)
     };
     let captured = "2 of 2 modes captured, as they are in the data.";
     assert_eq!(standing(None), (Standing::Good, captured.to_owned()));
     let fell = Overfitting { epoch: 31, best: -24.6, last: -161.9 };
-    let and = format!("{captured} After epoch 31 the rows were learned by heart.");
+    let and = format!("{captured} After epoch 31 the model overfitted.");
     assert_eq!(standing(Some(fell)), (Standing::Fair, and));
 }
 
@@ -124,7 +124,7 @@ fn rows_near_no_mode_and_rows_that_a_classifier_knows_are_no_yes() {
         audit.metrics.c2st_accuracy =
             Metric { generated: Estimate::share(known, 1000), real: Estimate::share(152, 300) };
         let findings = Findings::new(Some(audit), OfModel::default(), vec![]);
-        (findings.standing(), findings.verdict)
+        (findings.learned, findings.verdict)
     };
     let all = "2 of 2 modes captured, as they are in the data.";
     let [astray, told] = [
@@ -140,7 +140,7 @@ fn rows_near_no_mode_and_rows_that_a_classifier_knows_are_no_yes() {
 
 /// More epochs are no remedy after that, whatever the cause.
 #[test]
-fn rows_that_were_learned_by_heart_are_not_to_be_learned_longer() {
+fn a_model_that_overfitted_is_not_to_be_trained_longer() {
     let remedy = |overfitting: Option<Overfitting>, before: &str| {
         let mut audit = perfect();
         (audit.counts, audit.modes[0].cause) =
@@ -235,12 +235,13 @@ fn a_headline_names_the_missing_modes_where_no_cause_is_known() {
     (audit.counts, audit.floor.counts) = (counts(1, 1), counts(0, 0));
     audit.modes[1].mode.verdict = Verdict::Missing;
     let all = "1 of 2 modes captured, as they are in the data";
-    assert_eq!(headline(&audit, None), format!("{all}; missing: 1."));
+    assert_eq!(headline(&audit, None), format!("{all}; missing: mode 1."));
     let unknown = cause(CauseKind::CannotTell, None);
-    assert_eq!(headline(&audit, Some(&unknown)), format!("{all}; missing: 1."));
+    assert_eq!(headline(&audit, Some(&unknown)), format!("{all}; missing: mode 1."));
     let hole = cause(CauseKind::PriorHole, Some("Wait."));
     assert_eq!(headline(&audit, Some(&hole)), format!("{all}: the prior has holes. Wait."));
-    audit.modes[1].mode.name = Some("cats".into());
+    let names = ["dogs", "cats"].into_iter();
+    audit.modes.iter_mut().zip(names).for_each(|(mode, name)| mode.mode.name = Some(name.into()));
     assert_eq!(headline(&audit, None), format!("{all}; missing: cats."));
     // Ten are named, eleven are not.
     audit.modes.extend(vec![audit.modes[1].clone(); 9]);
@@ -402,4 +403,61 @@ fn a_borderline_figure_is_shown_by_its_interval() {
     audit.modes[0].mode.mean_shift_ci = Some([0.0, 0.41]);
     audit.modes[0].mode.spread_ratio_ci = Some([0.4, 0.6]);
     assert_eq!(shown(&audit), ("0.00σ".to_owned(), true));
+}
+
+/// What the modes alone would call lost, or as in the data, other figures contradict.
+#[test]
+fn modes_that_other_figures_contradict_are_no_answer() {
+    let found = |counts: Counts, floor: Counts, known: usize| {
+        let mut audit = perfect();
+        (audit.counts, audit.floor.counts) = (counts, floor);
+        audit.modes.iter_mut().for_each(|mode| mode.mode.may_be_strict = counts.strict > 0);
+        audit.metrics.c2st_accuracy =
+            Metric { generated: Estimate::share(known, 1000), real: Estimate::share(152, 300) };
+        let findings = Findings::new(Some(audit), OfModel::default(), vec![]);
+        (findings.learned, findings.verdict)
+    };
+    let (learned, verdict) = found(counts(1, 0), counts(0, 0), 500);
+    assert_eq!(learned, Standing::Unknown);
+    assert!(verdict.contains("Yet no classifier tells the generated rows"), "{verdict}");
+    let (learned, verdict) = found(counts(1, 0), counts(0, 0), 900);
+    assert_eq!(learned, Standing::Bad);
+    assert!(!verdict.contains("classifier"), "{verdict}");
+    let (learned, verdict) = found(counts(2, 2), counts(2, 2), 500);
+    assert_eq!(learned, Standing::Fair);
+    assert!(
+        verdict
+            .ends_with("One Gaussian passes for these modes too, so they tell little of the data.")
+    );
+}
+
+#[test]
+fn values_that_no_real_row_has_are_said() {
+    let mut audit = perfect();
+    assert_eq!(impossible(&audit), Vec::<String>::new());
+    let column = &mut audit.structure.columns[0];
+    (column.real_negative, column.generated_negative) = (0.0, 0.064);
+    (column.real_whole, column.generated_whole) = (1.0, 0.5);
+    let name = &audit.reference.columns[0];
+    let said = [
+        format!("Never below 0 in the real rows, but in generated ones: {name} (6.4%)."),
+        format!("Whole numbers in every real row, but not in generated ones: {name}."),
+    ];
+    assert_eq!(impossible(&audit), said);
+    let findings = Findings::new(Some(audit), OfModel::default(), vec![]);
+    assert_eq!(findings.notes, said);
+}
+
+#[test]
+fn near_copies_are_no_yes() {
+    let mut audit = perfect();
+    audit.metrics.authenticity =
+        Metric { generated: Estimate::share(30, 1000), real: Estimate::share(150, 300) };
+    let findings = Findings::new(Some(audit), OfModel::default(), vec![]);
+    assert_eq!(findings.learned, Standing::Fair);
+    assert!(
+        findings
+            .verdict
+            .contains("97% of the generated rows lie nearer to a real row than any other")
+    );
 }

@@ -1,9 +1,20 @@
 //! What a user should know of the data of a run.
 
+use ndarray::Axis;
+
 use super::Dataset;
+use crate::audit::subset::subset;
+use crate::audit::words::counted;
 use crate::config::{DataSettings, ScalingKind};
-use crate::data::{RowDraws, blocks_of_pass, dropped_note, mixed_spreads};
+use crate::data::{
+    Apart, Dependence, RowDraws, apart, blocks_of_pass, counts_rows, dependences, dropped_note,
+    mixed_spreads,
+};
 use crate::run::{RunDir, Source};
+
+/// Rows that columns are looked at in at most, and notes of each kind.
+const MOST_ROWS: usize = 100_000;
+const MOST_NOTES: usize = 5;
 
 impl Dataset {
     /// What a user should hear about the data, given how they are read.
@@ -42,8 +53,46 @@ impl Dataset {
         });
         let scales = self.scales_note(settings.scaling);
         let label = self.label_note();
+        let odd = self.column_notes();
         let constant = kept.chain(left_out);
-        streamed.into_iter().chain(dropped).chain(constant).chain(scales).chain(label).collect()
+        let notes = streamed.into_iter().chain(dropped).chain(constant);
+        notes.chain(odd).chain(scales).chain(label).collect()
+    }
+
+    /// What to know of columns that are no measurements, hold slips, or say nothing that others do not.
+    fn column_notes(&self) -> Vec<String> {
+        let Source::File { .. } = self.source else { return Vec::new() };
+        let (names, all) = (self.table.columns(), self.table.rows());
+        let rows = all.select(Axis(0), &subset(all.nrows(), MOST_ROWS));
+        let columns = || names.iter().zip(rows.axis_iter(Axis(1)));
+        let counting = columns().filter(|(_, values)| counts_rows(values.view(), all.nrows()));
+        let counting = counting.map(|(name, _)| {
+            format!(
+                "column \"{name}\" numbers the rows, so there is nothing in it to learn: leave it out \
+                 with --columns"
+            )
+        });
+        let apart = columns().filter_map(|(name, values)| Some((name, apart(values)?)));
+        let apart = apart.map(|(name, Apart { count, furthest, others: [low, high] })| {
+            let values = counted(count, "value");
+            format!(
+                "column \"{name}\": {values} of {}, such as {furthest}, far from the others, which reach \
+                 from {low} to {high}; if that stands for a missing value, leave the cell empty and use \
+                 --drop-missing",
+                rows.nrows()
+            )
+        });
+        let dependent = dependences(rows.view()).into_iter().map(|Dependence { column, on }| {
+            let on: Vec<String> = on.iter().map(|&on| format!("\"{}\"", names[on])).collect();
+            format!(
+                "column \"{}\" follows from {}: the noise of generated rows does not keep to that, so \
+                 they may lie beside every mode; leave it out with --columns and compute it afterwards",
+                names[column],
+                on.join(", ")
+            )
+        });
+        let kinds = [counting.collect::<Vec<_>>(), apart.collect(), dependent.collect()];
+        kinds.into_iter().flat_map(|notes| notes.into_iter().take(MOST_NOTES)).collect()
     }
 
     /// What to know where the labels of a generated mixture are taken for a feature.

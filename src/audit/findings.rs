@@ -123,7 +123,11 @@ impl Findings {
 
     /// The answer to whether the data were learned, and the verdict.
     pub fn answer(&self) -> String {
-        format!("{}: {}", self.learned.answer(), self.verdict)
+        match self.samples.as_ref().is_some_and(|samples| samples.reference.doubt.is_some()) {
+            // It begins with just that.
+            true => self.verdict.clone(),
+            false => format!("{}: {}", self.learned.answer(), self.verdict),
+        }
     }
 
     /// The JSON Schema of `audit.json`.
@@ -161,10 +165,11 @@ fn beside_the_modes(samples: &SamplesAudit) -> Vec<String> {
     });
     let real = looks_real(samples).map(|accuracy| {
         format!(
-            "Yet no classifier tells the generated rows from real ones (accuracy {accuracy:.2}), so the \
-             modes may be the wrong measure: {} real rows are few for Gaussians of {}.",
-            samples.reference.real_rows,
-            words::counted(samples.reference.columns.len(), "column")
+            "Yet a classifier does not tell the generated rows from real ones (accuracy {accuracy:.2}): \
+             Gaussians of {} from {} rows may be too thin to judge by, as where rows are few or columns \
+             follow from each other.",
+            words::counted(samples.reference.columns.len(), "column"),
+            samples.reference.real_rows
         )
     });
     [copies, near_copies, astray, told, floor, real].into_iter().flatten().collect()

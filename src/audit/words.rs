@@ -18,6 +18,8 @@ use super::samples::SamplesAudit;
 
 /// Lost modes of a kind that a line names at most, and columns of a place.
 const MOST_NAMED: usize = 10;
+/// Share of values below 0 that is worth a word.
+const LEAST_NEGATIVE: f64 = 0.001;
 
 /// So many of something: `1 mode`, `3 modes`.
 pub fn counted(count: usize, noun: &str) -> String {
@@ -221,7 +223,8 @@ pub fn latent(latent: &LatentDiagnosis, samples: Option<&SamplesAudit>) -> Strin
 /// What no real value is, and generated ones are: below 0, or no whole number. A sentence each.
 pub fn impossible(audit: &SamplesAudit) -> Vec<String> {
     let columns = || audit.reference.columns.iter().zip(&audit.structure.columns);
-    let below = columns().filter(|(_, c)| c.real_negative == 0.0 && c.generated_negative > 0.0);
+    let below =
+        columns().filter(|(_, c)| c.real_negative == 0.0 && c.generated_negative >= LEAST_NEGATIVE);
     let below = below.map(|(name, c)| format!("{name} ({:.1}%)", 100.0 * c.generated_negative));
     let broken = columns().filter(|(_, c)| c.real_whole == 1.0 && c.generated_whole < 1.0);
     let list = |names: Vec<String>| match names.len().checked_sub(MOST_NAMED) {

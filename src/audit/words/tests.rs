@@ -419,7 +419,7 @@ fn modes_that_other_figures_contradict_are_no_answer() {
     };
     let (learned, verdict) = found(counts(1, 0), counts(0, 0), 500);
     assert_eq!(learned, Standing::Unknown);
-    assert!(verdict.contains("Yet no classifier tells the generated rows"), "{verdict}");
+    assert!(verdict.contains("Yet a classifier does not tell the generated rows"), "{verdict}");
     let (learned, verdict) = found(counts(1, 0), counts(0, 0), 900);
     assert_eq!(learned, Standing::Bad);
     assert!(!verdict.contains("classifier"), "{verdict}");

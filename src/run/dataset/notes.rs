@@ -74,9 +74,9 @@ impl Dataset {
         });
         let apart = columns().filter_map(|(name, values)| Some((name, apart(values)?)));
         let apart = apart.map(|(name, Apart { count, furthest, others: [low, high] })| {
-            let values = counted(count, "value");
+            let (values, such_as) = (counted(count, "value"), if count > 1 { "such as " } else { "" });
             format!(
-                "column \"{name}\": {values} of {}, such as {furthest}, far from the others, which reach \
+                "column \"{name}\": {values} of {} ({such_as}{furthest}) far from all others, which reach \
                  from {low} to {high}; if that stands for a missing value, leave the cell empty and use \
                  --drop-missing",
                 rows.nrows()

@@ -127,6 +127,7 @@ fn what_cannot_be_a_sweep_is_refused() {
     place.write("range.toml", "[grid]\nmodel.latent = [0]\n");
     place.write("data.toml", "[grid]\nsamples = [10, 20]\n");
     place.write("few.csv", common::two_groups(&["a", "b"], 40));
+    place.write("named.csv", common::two_groups(&["a", "b"], 40).replace(",kind", ",mean0"));
     for (line, words) in [
         ("--grid bad.toml", &["no setting \"training.betta\"", "training.beta?"][..]),
         ("--grid range.toml", &["model.latent must be at least 1"]),
@@ -135,6 +136,7 @@ fn what_cannot_be_a_sweep_is_refused() {
         ("--set training.restarts=2", &["training.restarts", "seeds"]),
         ("--set training.patience=2", &["training.patience"]),
         ("few.csv --labels kind --set data.held_out=0", &["held-out rows", "data.held_out"]),
+        ("named.csv --labels mean0", &["\"mean0\", as one of the latents"]),
     ] {
         refused(&place, &format!("sweep --out none {QUICK} {line}"), words);
     }

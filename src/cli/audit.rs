@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
+use super::arguments::count;
 use super::output::Output;
 use super::progress::Display;
-use super::shared::count;
 use super::verdict;
 use crate::audit::findings::{Findings, OfModel};
 use crate::audit::markdown;

@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicBool;
 use clap::Args;
 use serde_json::json;
 
+use super::arguments::BackendArgument;
 use super::output::Output;
 use super::progress::Display;
-use super::shared::BackendArgument;
 use crate::config::{Engine, EngineChoice, word};
 use crate::device::{self, Chosen, guarded};
 use crate::error::{Error, Kind, Result};

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::columns::aligned;
 use super::output::Output;
-use super::shared::{aligned, check_free};
+use super::targets::check_free;
 use crate::error::Result;
 use crate::files::{make_folder_of, write_bytes};
 use crate::report::{ComparedRun, Comparison};

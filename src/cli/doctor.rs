@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
+use super::arguments::BackendArgument;
 use super::output::Output;
 use super::progress::Display;
-use super::shared::BackendArgument;
 use crate::config::{Backend, Engine, word};
 use crate::device::{self, guarded};
 use crate::error::{Error, Result};

@@ -6,16 +6,17 @@ use std::sync::atomic::AtomicBool;
 use clap::Args;
 use serde_json::json;
 
+use super::arguments::{BackendArgument, TableArguments};
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{BackendArgument, TableArguments, check_target, trained_model};
+use super::targets::check_target;
 use crate::audit::words::counted;
 use crate::config::BackendChoice;
 use crate::data::{check_table, dropped_note, read_chunks, write_rows};
 use crate::device::{self, guarded};
 use crate::error::{Error, Result};
 use crate::files::make_folder_of;
-use crate::run::Progress;
+use crate::run::{Progress, trained_model};
 use crate::vae::{Latents, Model};
 
 /// Encode rows: posterior means and log-variances

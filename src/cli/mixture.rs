@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::progress::Display;
-use super::shared::check_free;
+use super::targets::check_free;
 use crate::audit::words::counted;
 use crate::config::{MixtureCovariance, MixtureSettings, MixtureWeights};
 use crate::data::{Mixture, RowDraws, write_rows};

@@ -1,7 +1,9 @@
 //! The command line: one file a command, what commands share, and progress bars.
 
+mod arguments;
 mod audit;
 mod bench;
+mod columns;
 mod compare;
 mod completions;
 mod devices;
@@ -15,9 +17,9 @@ mod recipes;
 mod report;
 mod run;
 mod sample;
-mod shared;
 mod sparkline;
 mod sweep;
+mod targets;
 mod train;
 mod tsne;
 mod verdict;

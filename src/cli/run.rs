@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicBool;
 use clap::Args;
 use serde_json::json;
 
+use super::arguments::{SettingsArguments, TableArguments, count};
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{SettingsArguments, TableArguments, count, default_out};
+use super::targets::default_out;
 use super::verdict;
 use crate::audit::findings::Findings;
 use crate::error::{Error, Result};

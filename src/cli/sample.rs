@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicBool;
 use clap::Args;
 use serde_json::json;
 
+use super::arguments::BackendArgument;
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{BackendArgument, check_target, trained_model};
+use super::targets::check_target;
 use crate::audit::words::counted;
 use crate::config::BackendChoice;
 use crate::data::write_rows;
@@ -16,7 +17,7 @@ use crate::device::{self, guarded};
 use crate::error::Result;
 use crate::files::make_folder_of;
 use crate::random::{Generator, Stream};
-use crate::run::Progress;
+use crate::run::{Progress, trained_model};
 use crate::vae::{Model, check_samples};
 
 /// Draw samples from a trained run

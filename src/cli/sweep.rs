@@ -6,9 +6,11 @@ use std::sync::atomic::AtomicBool;
 use clap::Args;
 use serde_json::json;
 
+use super::arguments::{SettingsArguments, TableArguments};
+use super::columns::aligned;
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{SettingsArguments, TableArguments, aligned, default_out};
+use super::targets::default_out;
 use crate::config::Grid;
 use crate::device::{self, Chosen, guarded};
 use crate::error::{Result, heed};
@@ -76,7 +78,6 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
         check_folder(folder)?;
     }
     let dataset = Dataset::prepare(arguments.data.as_deref(), &settings, watch)?;
-    dataset.check_auditable(settings.samples)?;
     let chosen = device::choose(settings.backend)?;
     let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
     let sweep = Sweep::new(&grid, &dataset, facts, resolve)?;
@@ -88,8 +89,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     }));
     dir.check()?;
     display.note(&chosen.to_string());
-    let notes = dataset.notes(&settings.data);
-    notes.iter().for_each(|note| display.note(&format!("note: {note}")));
+    let notes = dataset.notes(&settings.data).into_iter().chain(sweep.notes());
+    notes.for_each(|note| display.note(&format!("note: {note}")));
     let job =
         Job { arguments, sweep: &sweep, dataset: &dataset, chosen: &chosen, dir: &dir, watch };
     if !arguments.merge {

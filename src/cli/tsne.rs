@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicBool;
 use clap::Args;
 use serde_json::json;
 
+use super::arguments::TableArguments;
 use super::output::Output;
 use super::progress::Display;
-use super::shared::{TableArguments, check_target};
+use super::targets::check_target;
 use crate::data::{Loaded, Table, Units, dropped_note, write};
 use crate::error::Result;
 use crate::files::make_folder_of;

@@ -3,7 +3,7 @@
 
 use console::Style;
 
-use super::shared::aligned;
+use super::columns::aligned;
 use super::sparkline::sparkline;
 use crate::audit::findings::Findings;
 use crate::audit::words::{HEADINGS, Standing, cells, standing};

@@ -6,7 +6,7 @@ mod read;
 use std::sync::Arc;
 
 pub use self::read::read_table;
-use super::Source;
+use super::{Plan, Source};
 use crate::audit::ledger::check_labels;
 use crate::audit::samples::{check_rows, check_values};
 use crate::config::MOST_VALUES;
@@ -53,12 +53,12 @@ pub struct InFiles {
 
 impl Dataset {
     /// Refuses what would be refused when training is done: more samples than memory should hold, values
-    /// beyond what an audit takes, labels that are no modes.
+    /// beyond what an audit takes, labels that are no modes or are called as a latent unit is.
     ///
     /// # Errors
     /// The first of these.
-    pub fn check_auditable(&self, samples: usize) -> Result<()> {
-        let columns = self.table.width();
+    pub fn check_for(&self, plan: &Plan) -> Result<()> {
+        let (columns, samples) = (self.table.width(), plan.settings.samples);
         if samples.checked_mul(columns).is_none_or(|values| values > MOST_VALUES) {
             return Err(Error::input(format!(
                 "{samples} samples of {columns} columns are more than 10^9 values"
@@ -66,6 +66,7 @@ impl Dataset {
             .help("lower --samples; `modescope sample` draws more when the run is done"));
         }
         let Source::File { path, .. } = &self.source else { return Ok(()) };
+        self.check_latents(plan.decided.latent)?;
         let file = path.display().to_string();
         check_values(self.table.rows(), &file, self.table.columns())?;
         // Too few rows are left unaudited, and said so.
@@ -79,7 +80,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Such a name.
-    pub fn check_latents(&self, latent: usize) -> Result<()> {
+    fn check_latents(&self, latent: usize) -> Result<()> {
         let label = self.table.labels().map(|labels| &labels.column);
         match label.filter(|label| Latents::columns(latent).contains(label)) {
             Some(label) => Err(Error::input(format!(

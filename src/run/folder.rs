@@ -315,6 +315,23 @@ impl RunDir {
     }
 }
 
+/// The model in the folder of a run, or in one that has its two files alone.
+///
+/// # Errors
+/// As [`SavedModel::load`], and where the folder is a file, or holds a run that is not trained yet.
+pub fn trained_model(folder: &Path) -> Result<SavedModel> {
+    if folder.is_file() {
+        return Err(Error::input(format!("{} is a file, no run", folder.display()))
+            .help("name the folder that holds model.json and model.safetensors"));
+    }
+    let is_unfinished =
+        || folder.join(RunDir::CONFIG).is_file() && !folder.join(SavedModel::CARD).exists();
+    SavedModel::load(folder).map_err(|error| match is_unfinished() {
+        true => RunDir::unfinished(folder, SavedModel::CARD),
+        false => error,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,7 +33,7 @@ mod tsne;
 
 pub use compare::compare;
 pub use dataset::{Dataset, InFiles, read_table};
-pub use folder::{Existing, RunDir};
+pub use folder::{Existing, RunDir, trained_model};
 pub use live::Live;
 pub use plan::{Decided, Facts, Plan};
 pub use prepared::{Earlier, Prepared};

@@ -68,8 +68,7 @@ impl Prepared {
         let facts = Facts::new(&dataset, chosen.backend, chosen.adapter.clone());
         let plan = Plan::resolve(settings, facts)?;
         if last != Stage::Train {
-            dataset.check_auditable(plan.settings.samples)?;
-            dataset.check_latents(plan.decided.latent)?;
+            dataset.check_for(&plan)?;
         }
         if let Some(Earlier { folder, plan: before }) = &earlier
             && let Some(difference) = plan.difference(before)?

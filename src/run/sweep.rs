@@ -67,10 +67,12 @@ impl Sweep {
         let mut combinations = Vec::new();
         for values in grid.combinations() {
             let written: Vec<String> = values.iter().map(|(_, value)| value.to_string()).collect();
-            let plan = || {
+            let plan = || -> Result<Plan> {
                 let settings = resolve(values.into_iter().map(|(k, v)| (k, v.clone())).collect())?;
                 check(&settings)?;
-                Plan::resolve(settings, facts.clone())
+                let plan = Plan::resolve(settings, facts.clone())?;
+                dataset.check_for(&plan)?;
+                Ok(plan)
             };
             let plan = plan().map_err(|error| match keys.is_empty() {
                 true => error,
@@ -99,6 +101,19 @@ impl Sweep {
     /// Number of members: combinations × seeds.
     pub fn members(&self) -> usize {
         self.combinations.len() * self.seeds.len()
+    }
+
+    /// What a user should hear of its plans, each once.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = Vec::new();
+        for Combination { plan, .. } in &self.combinations {
+            for note in plan.notes.iter().cloned().chain(plan.perplexity_notes()) {
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+        }
+        notes
     }
 
     /// The combination and the seed of a member.

@@ -10,7 +10,7 @@ use super::{Shard, ShardFile, Sweep, SweepDir};
 use crate::audit::ledger::{Counts, Ledger};
 use crate::audit::reference::Reference;
 use crate::audit::samples::{check_rows, doubt};
-use crate::config::Settings;
+use crate::config::{Engine, Settings};
 use crate::error::Result;
 use crate::fused::Member;
 use crate::model::SavedModel;
@@ -68,8 +68,12 @@ impl Sweep {
         if groups.is_empty() {
             return Ok(());
         }
-        let decided = &self.combinations[0].plan.decided;
-        refuse_wrong_adapter(decided.backend, decided.engine, device)?;
+        let plans = || self.combinations.iter().map(|combination| &combination.plan.decided);
+        for engine in [Engine::Fused, Engine::Autodiff] {
+            if let Some(decided) = plans().find(|decided| decided.engine == engine) {
+                refuse_wrong_adapter(decided.backend, engine, device)?;
+            }
+        }
         let ledger = self.ledger(dataset, watch)?;
         let bench = Bench { sweep: self, dataset, device, watch, ledger };
         for (number, group) in groups.iter().enumerate() {

@@ -1,41 +1,19 @@
-//! Arguments that several commands share, and how they become settings.
+//! Arguments that several commands have, and how they become settings.
 
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
-use console::{Alignment, measure_text_width, pad_str};
 use toml::Value;
 
 use crate::config::{Backend, BackendChoice, EngineChoice, Layers, OnDivergence, Settings};
-use crate::data::writable;
 use crate::device::{adapters, automatic};
 use crate::error::{Error, Result};
-use crate::files::{check_writable, folder_of};
-use crate::model::SavedModel;
-use crate::run::RunDir;
 
 /// Parses the whole numbers that a setting can hold: TOML's integers from 0.
 pub fn count() -> RangedI64ValueParser<i64> {
     RangedI64ValueParser::new().range(0..)
-}
-
-/// The model in the folder of a run, or in one that has its two files alone.
-///
-/// # Errors
-/// As [`SavedModel::load`], and where the folder is a file, or holds a run that is not trained yet.
-pub fn trained_model(folder: &Path) -> Result<SavedModel> {
-    if folder.is_file() {
-        return Err(Error::input(format!("{} is a file, no run", folder.display()))
-            .help("name the folder that holds model.json and model.safetensors"));
-    }
-    let is_unfinished =
-        || folder.join(RunDir::CONFIG).is_file() && !folder.join(SavedModel::CARD).exists();
-    SavedModel::load(folder).map_err(|error| match is_unfinished() {
-        true => RunDir::unfinished(folder, SavedModel::CARD),
-        false => error,
-    })
 }
 
 /// Where to compute.
@@ -174,56 +152,4 @@ impl SettingsArguments {
             flags,
         })
     }
-}
-
-/// Refuses to write a table of these columns, and this of labels, over a file that is there, unless
-/// told to, or under an ending that is none.
-pub fn check_target(
-    path: &Path,
-    columns: &[String],
-    label: Option<&str>,
-    force: bool,
-) -> Result<()> {
-    check_free(path, force)?;
-    writable(path, columns, label).map(drop)
-}
-
-/// Refuses to write over a file that is there, unless told to.
-pub fn check_free(path: &Path, force: bool) -> Result<()> {
-    if path.is_dir() {
-        return Err(Error::input(format!("{} is a folder", path.display()))
-            .help("give --out the name of a file"));
-    }
-    check_writable(folder_of(path))?;
-    // A link counts although nothing is there that it points to.
-    if path.symlink_metadata().is_ok() && !force {
-        return Err(Error::input(format!("{} is already there", path.display()))
-            .help("--force replaces it, --out names another"));
-    }
-    Ok(())
-}
-
-/// The folder of a run on `data` where none is named: `runs/NAME-RECIPE`.
-pub fn default_out(data: Option<&Path>, recipe: &str) -> PathBuf {
-    let stem = data.and_then(Path::file_stem).map(|stem| stem.to_string_lossy().into_owned());
-    Path::new("runs").join(format!("{}-{recipe}", stem.as_deref().unwrap_or("mixture")))
-}
-
-/// Rows of cells as lines of one table: each column as wide as its widest cell, those of `words` flush
-/// left, figures flush right.
-pub fn aligned(rows: &[impl AsRef<[String]>], words: &[usize]) -> Vec<String> {
-    let columns = rows.iter().map(|cells| cells.as_ref().len()).max().unwrap_or(0);
-    let width = |column: usize| {
-        let widths = rows.iter().map(|cells| measure_text_width(&cells.as_ref()[column]));
-        widths.max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |cells: &[String]| {
-        let padded = cells.iter().enumerate().map(|(column, cell)| {
-            let side = if words.contains(&column) { Alignment::Left } else { Alignment::Right };
-            pad_str(cell, widths[column], side, None).into_owned()
-        });
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(|cells| line(cells.as_ref())).collect()
 }

@@ -11,7 +11,7 @@ mod settings;
 pub use choices::{
     Activation, Backend, BackendChoice, BetaSchedule, Engine, EngineChoice, KlReduction,
     Likelihood, MixtureCovariance, MixtureWeights, OnDivergence, PosteriorVariance, PriorKind,
-    RateSchedule, ScalingKind, word,
+    RateSchedule, ScalingChoice, ScalingKind, word,
 };
 pub use grid::{Grid, Seeds};
 pub use layers::Layers;

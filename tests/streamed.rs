@@ -51,7 +51,7 @@ impl Fixture {
         let layers =
             Layers { recipe: Some("classic"), assignments: &assignments, ..Layers::default() };
         let settings = Settings::resolve(&layers).unwrap();
-        let scaling = Scaling::fit(settings.data.scaling, sample.rows());
+        let scaling = Scaling::choose(settings.data.scaling, sample.rows());
         let rows = scaling.apply(sample.rows());
         let card = ModelCard::untrained(&settings, 1, sample.columns(), scaling.clone(), 32);
         let architecture = card.architecture.clone();

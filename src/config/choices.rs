@@ -19,7 +19,7 @@ macro_rules! choice {
     };
 }
 
-/// A choice of which `Auto` is one that is made later: `$asked` has it, `$name` is what was decided.
+/// A setting that may be left to the program: `$asked` can say `auto`, `$name` is the decision.
 macro_rules! choice_or_auto {
     ($(#[$doc:meta])* $name:ident, $(#[$asked_doc:meta])* $asked:ident {
         $(#[$auto_doc:meta])* Auto, $($(#[$variant_doc:meta])* $variant:ident),+ $(,)?
@@ -82,9 +82,11 @@ choice! {
     }
 }
 
-choice! {
+choice_or_auto! {
     /// How columns are scaled before training.
-    ScalingKind {
+    ScalingKind,
+    /// How columns are to be scaled before training.
+    ScalingChoice {
         /// `rms`, or `z-score` where one column spreads more than ten times as far as another
         Auto,
         /// Subtract each mean, divide by one standard deviation for all columns; keeps the geometry

@@ -194,7 +194,7 @@ fn keys() -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Activation, ScalingKind};
+    use super::super::{Activation, ScalingChoice};
     use super::*;
 
     fn resolve(assignments: &[&str]) -> Result<Settings> {
@@ -273,7 +273,7 @@ mod tests {
         })
         .unwrap();
         assert_eq!(settings.recipe, "classic");
-        assert_eq!(settings.data.scaling, ScalingKind::MinMax);
+        assert_eq!(settings.data.scaling, ScalingChoice::MinMax);
         assert_eq!((settings.seed, settings.training.epochs), (6, Some(8)));
         assert_eq!(settings.training.beta, 2.0);
         assert_eq!(settings.model.activation, Activation::Tanh);

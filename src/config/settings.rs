@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Activation, BackendChoice, BetaSchedule, EngineChoice, KlReduction, Likelihood,
     MixtureCovariance, MixtureWeights, OnDivergence, PosteriorVariance, PriorKind, RECIPES,
-    RateSchedule, ScalingKind,
+    RateSchedule, ScalingChoice,
 };
 
 /// Most rows that are generated, by a mixture or from a model, in one go.
@@ -53,7 +53,7 @@ pub struct Settings {
 #[serde(default, deny_unknown_fields)]
 pub struct DataSettings {
     /// How columns are scaled before training.
-    pub scaling: ScalingKind,
+    pub scaling: ScalingChoice,
     /// Share of the rows kept out of training, in [0, 0.9]; a generated mixture draws fresh rows
     /// instead.
     pub held_out: f64,
@@ -244,7 +244,7 @@ impl Default for Settings {
 impl Default for DataSettings {
     fn default() -> Self {
         Self {
-            scaling: ScalingKind::Auto,
+            scaling: ScalingChoice::Auto,
             held_out: 0.1,
             columns: None,
             labels: None,

@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::config::ScalingKind;
+use crate::config::{ScalingChoice, ScalingKind};
 
 /// An affine map of each column: `scaled = (value − shift) / scale`.
 ///
@@ -24,19 +24,23 @@ pub struct Scaling {
 }
 
 impl Scaling {
+    /// The scaling that is asked for, for `rows` (n × columns). [`ScalingChoice::Auto`] becomes z-score where
+    /// [`mixed_spreads`] finds columns of different units, else RMS.
+    pub fn choose(asked: ScalingChoice, rows: ArrayView2<f32>) -> Self {
+        let by_units = || match mixed_spreads(rows) {
+            Some(_) => ScalingKind::ZScore,
+            None => ScalingKind::Rms,
+        };
+        Self::fit(asked.named().unwrap_or_else(by_units), rows)
+    }
+
     /// The scaling of this kind for `rows` (n × columns).
     ///
     /// Variances are those of the population (divided by n). [`ScalingKind::Rms`] divides every
     /// column by the square root of the mean of the columns' variances. For z-score and min–max a
     /// column that is constant has scale 1; for RMS the scale is 1 where every column is constant.
-    /// Without rows nothing is shifted or scaled. [`ScalingKind::Auto`] becomes z-score where
-    /// [`mixed_spreads`] finds columns of different units, else RMS.
+    /// Without rows nothing is shifted or scaled.
     pub fn fit(kind: ScalingKind, rows: ArrayView2<f32>) -> Self {
-        let kind = match kind {
-            ScalingKind::Auto if mixed_spreads(rows).is_some() => ScalingKind::ZScore,
-            ScalingKind::Auto => ScalingKind::Rms,
-            kind => kind,
-        };
         let columns: Vec<Column> = rows.axis_iter(Axis(1)).map(Column::of).collect();
         let rms = {
             let sum: f64 = columns.iter().map(|column| column.variance).sum();
@@ -45,7 +49,7 @@ impl Scaling {
         let (shift, scale) = columns
             .iter()
             .map(|column| match kind {
-                ScalingKind::Auto | ScalingKind::Rms => (column.mean, divisor(rms)),
+                ScalingKind::Rms => (column.mean, divisor(rms)),
                 ScalingKind::ZScore => (column.mean, divisor(column.variance.sqrt())),
                 ScalingKind::MinMax => (column.min, divisor(column.max - column.min)),
                 ScalingKind::None => (0.0, 1.0),
@@ -205,12 +209,12 @@ mod tests {
     #[test]
     fn units_that_differ_are_scaled_apart() {
         let alike = array![[0.0_f32, 5.0, 7.0], [3.0, 9.0, 7.0], [-2.0, 30.0, 7.0]];
-        assert_eq!(Scaling::fit(ScalingKind::Auto, alike.view()).kind, ScalingKind::Rms);
+        assert_eq!(Scaling::choose(ScalingChoice::Auto, alike.view()).kind, ScalingKind::Rms);
         let mut mixed = alike.clone();
         mixed.column_mut(1).mapv_inplace(|x| 10.0 * x);
         let (narrow, wide, ratio) = mixed_spreads(mixed.view()).unwrap();
         assert!((narrow, wide) == (0, 1) && ratio > 40.0, "{ratio}");
-        let found = Scaling::fit(ScalingKind::Auto, mixed.view());
+        let found = Scaling::choose(ScalingChoice::Auto, mixed.view());
         assert_eq!(found, Scaling::fit(ScalingKind::ZScore, mixed.view()));
     }
 

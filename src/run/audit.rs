@@ -19,7 +19,7 @@ use crate::audit::reference::Kind;
 use crate::audit::samples::{Audited, Compared, Options, Samples, audit, check_rows, ticks};
 use crate::audit::structure::MOST_COMPONENTS;
 use crate::audit::subset::subset;
-use crate::config::{Recipe, ScalingKind};
+use crate::config::{Recipe, ScalingChoice};
 use crate::data::mixed_spreads;
 use crate::error::Result;
 use crate::files::write_bytes;
@@ -62,7 +62,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             latent: &latent,
             posterior,
             noise: noise.as_deref(),
-            one_scale: context.plan.settings.data.scaling == ScalingKind::Rms
+            one_scale: context.plan.settings.data.scaling == ScalingChoice::Rms
                 && mixed_spreads(context.dataset.training.rows()).is_some(),
             refitted: context.plan.settings.model.refit_prior,
             with_noise: other_noise.as_ref().filter(|_| !noisy),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::{Plan, RunDir, Source, plot, report};
-use crate::config::{DataSettings, ScalingKind};
+use crate::config::{DataSettings, ScalingChoice};
 use crate::error::{Error, Result};
 use crate::history::read_history;
 use crate::report::{ComparedRun, Comparison, Figure};
@@ -86,6 +86,6 @@ fn rows(plan: &Plan) -> Value {
         Source::Mixture => json!(settings.mixture),
         file @ Source::File { .. } => file.identity(),
     };
-    let data = DataSettings { scaling: ScalingKind::Auto, ..settings.data.clone() };
+    let data = DataSettings { scaling: ScalingChoice::Auto, ..settings.data.clone() };
     json!([source, settings.seed, data])
 }

@@ -48,7 +48,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
 /// The epochs of the training.
 pub(super) fn epochs(context: &Context) -> Epochs {
     let Context { plan, dataset, .. } = context;
-    let scaling = Scaling::fit(plan.settings.data.scaling, dataset.training.rows());
+    let scaling = Scaling::choose(plan.settings.data.scaling, dataset.training.rows());
     dataset.epochs(&scaling, plan.rows_to_visit(), plan.settings.seed)
 }
 
@@ -142,7 +142,7 @@ pub(super) fn none_is_left(what: &str) -> Error {
 /// What the model for these rows is, given in the data's own units.
 pub(super) fn model_card(plan: &Plan, seed: u64, training: &Table) -> ModelCard {
     let Plan { settings, decided, .. } = plan;
-    let scaling = Scaling::fit(settings.data.scaling, training.rows());
+    let scaling = Scaling::choose(settings.data.scaling, training.rows());
     ModelCard::untrained(settings, seed, training.columns(), scaling, decided.batch)
 }
 

@@ -5,7 +5,7 @@ use ndarray::Axis;
 use super::Dataset;
 use crate::audit::subset::subset;
 use crate::audit::words::counted;
-use crate::config::{DataSettings, ScalingKind};
+use crate::config::{DataSettings, ScalingChoice};
 use crate::data::{
     Apart, Dependence, RowDraws, apart, blocks_of_pass, counts_rows, dependences, dropped_note,
     mixed_spreads,
@@ -106,22 +106,22 @@ impl Dataset {
     }
 
     /// What to know where one scale for all columns would hide most of them.
-    fn scales_note(&self, scaling: ScalingKind) -> Option<String> {
+    fn scales_note(&self, scaling: ScalingChoice) -> Option<String> {
         let (narrow, wide, times) = mixed_spreads(self.training.rows())?;
         let names = self.training.columns();
         let (narrow, wide) = (&names[narrow], &names[wide]);
         let times = if times < 1e6 { format!("{times:.0}") } else { format!("{times:.0e}") };
         let spread = format!("column \"{wide}\" spreads {times} times as far as \"{narrow}\"");
         match scaling {
-            ScalingKind::Auto => Some(format!(
+            ScalingChoice::Auto => Some(format!(
                 "{spread}: each column gets a scale of its own; where they share a unit, use --set \
                  data.scaling=rms"
             )),
-            ScalingKind::Rms => Some(format!(
+            ScalingChoice::Rms => Some(format!(
                 "{spread}: one scale for all columns hides the narrow ones; where units differ, use \
                  --set data.scaling=z-score"
             )),
-            ScalingKind::ZScore | ScalingKind::MinMax | ScalingKind::None => None,
+            ScalingChoice::ZScore | ScalingChoice::MinMax | ScalingChoice::None => None,
         }
     }
 }

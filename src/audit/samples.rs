@@ -10,6 +10,7 @@ pub use self::doubt::doubt;
 use super::cause::{self, Cause, ModelEvidence};
 use super::em::Covariance;
 use super::estimate::Estimate;
+use super::findings::{Findings, OfModel};
 use super::ledger::{Counts, Judged, Ledger, Mode, one_gaussian};
 use super::metrics::Metrics;
 use super::neighbours::NEAREST;
@@ -17,6 +18,7 @@ use super::reference::{Kind, Reference};
 use super::spread::{column_moments, spread_ratio};
 use super::structure::{Structure, describe};
 use super::subset::subset;
+use crate::config::AnalysisSettings;
 use crate::data::{Mixture, Table, Units};
 use crate::error::{Error, Result};
 
@@ -56,6 +58,14 @@ pub struct Options {
     pub rows: usize,
     /// Seed of every draw.
     pub seed: u64,
+}
+
+impl Options {
+    /// As the settings of a run have it.
+    pub fn new(settings: &AnalysisSettings, seed: u64) -> Self {
+        let &AnalysisSettings { max_clusters, restarts, rows, .. } = settings;
+        Self { max_clusters, restarts, rows, seed }
+    }
 }
 
 /// What the modes are.
@@ -188,6 +198,12 @@ pub struct Audited {
 }
 
 impl Audited {
+    /// The findings where nothing is known of what drew the samples.
+    pub fn into_findings(mut self) -> Findings {
+        self.explain(None);
+        Findings::new(Some(self.audit), OfModel::default(), Vec::new())
+    }
+
     /// Says of every mode that is not as in the data why, unless the reference is not to be trusted.
     /// `model` is what is known of the model behind the samples.
     pub fn explain(&mut self, model: Option<&ModelEvidence>) {

@@ -9,7 +9,7 @@ use super::arguments::count;
 use super::output::Output;
 use super::progress::Display;
 use super::verdict;
-use crate::audit::findings::{Findings, OfModel};
+use crate::audit::findings::Findings;
 use crate::audit::markdown;
 use crate::audit::samples::{Options, Samples, audit, check_values, ticks};
 use crate::config::AnalysisSettings;
@@ -106,9 +106,9 @@ fn findings(
     display: &Display,
     interrupt: &AtomicBool,
 ) -> Result<Findings> {
-    let AnalysisSettings { max_clusters, restarts, rows, .. } = AnalysisSettings::default();
-    let counter = Counter::new(display.begin("audit", ticks(max_clusters)));
-    let mut audited = interruptible(interrupt, move || {
+    let options = Options::new(&AnalysisSettings::default(), seed);
+    let counter = Counter::new(display.begin("audit", ticks(options.max_clusters)));
+    let audited = interruptible(interrupt, move || {
         let samples = Samples {
             real: &real,
             held_out: ndarray::ArrayView2::from_shape((0, real.width()), &[])
@@ -116,11 +116,9 @@ fn findings(
             generated: generated.rows(),
             truth: truth.as_ref(),
         };
-        let options = Options { max_clusters, restarts, rows, seed };
         audit(samples, options, &|| counter.tick())
     })?;
-    audited.explain(None);
-    Ok(Findings::new(Some(audited.audit), OfModel::default(), Vec::new()))
+    Ok(audited.into_findings())
 }
 
 fn load(

@@ -122,13 +122,7 @@ fn other_noise(
 
 fn audit_samples(context: &Context, generated: Array2<f32>) -> Result<Audited> {
     let settings = &context.plan.settings;
-    let analysis = &settings.analysis;
-    let options = Options {
-        max_clusters: analysis.max_clusters,
-        restarts: analysis.restarts,
-        rows: analysis.rows,
-        seed: settings.seed,
-    };
+    let options = Options::new(&settings.analysis, settings.seed);
     let task = context.watch.progress.begin("audit", ticks(options.max_clusters));
     let counter = Counter::new(task);
     let dataset = context.dataset;

@@ -1,6 +1,6 @@
 // Gathers the batch of each member and draws its noise.
 //
-// Workgroups with `y` 0 bring the rows of 64 places each, those with `y` 1 the noise of 64 blocks.
+// Workgroups with an even `y` bring the rows of 64 places each, the others the noise of 64 blocks.
 
 var<workgroup> rounds: array<vec4<u32>, 16>;
 var<workgroup> chosen: array<u32, 64>;
@@ -45,9 +45,10 @@ fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    if group.y == 0u {
-        bring_rows(group.z, group.x, lane);
+    let number = running(vec3(group.x, group.y / 2u, group.z));
+    if group.y % 2u == 0u {
+        bring_rows(group.z, number, lane);
     } else {
-        draw_noise(group.z, group.x * 64u + lane);
+        draw_noise(group.z, number * 64u + lane);
     }
 }

@@ -1,9 +1,11 @@
 //! `--engine auto`: who takes the training steps.
 
+use ndarray::Array2;
+
 use super::Facts;
-use crate::config::{Backend, Engine, EngineChoice};
+use crate::config::{Backend, Engine, EngineChoice, TrainingSettings};
 use crate::error::{Error, Result};
-use crate::fused::Network;
+use crate::fused::{Gpu, Job, Network};
 use crate::model::{Architecture, Objective};
 
 /// Where a processor simulates a GPU, most rows × parameters of a step that fused is chosen for. Below
@@ -11,9 +13,11 @@ use crate::model::{Architecture, Objective};
 /// products are, and burn's suit a processor better. On a GPU fused is ahead at every size. The figures
 /// are in benches/RESULTS.md.
 const MOST_WORK_ON_SOFTWARE: usize = 1 << 26;
-/// Bytes that GPUs let a shader have in one buffer (a software adapter may have less, and says so). Of
-/// fused the rows are in one and the values of a batch in another; burn has one for every tensor.
+/// Bytes that GPUs let a shader have in one buffer, and that every adapter does, software ones too. Of
+/// fused the rows are in one, the values of a batch in another and all of Adam's state in a third; burn
+/// has one for every tensor.
 const LARGEST_BUFFER: usize = 1 << 30;
+const LARGEST_BUFFER_OF_ALL: usize = 1 << 27;
 
 /// Most rows a step, and most rows × parameters, that a processor is through with while a GPU still
 /// starts the shaders of a step: batch 32 with layers of 16 took 1.3 times the steps of an H100 on the
@@ -38,10 +42,13 @@ pub(super) fn choose(
     };
     let work = architecture.parameter_count()?.saturating_mul(objective.batch);
     let software = facts.adapter.as_ref().is_some_and(|adapter| !adapter.is_gpu());
-    let fits = network.is_none_or(|network| network.suits_simulated_gpu(objective.batch));
-    let slow = software && (work > MOST_WORK_ON_SOFTWARE || !fits);
-    let too_large = facts.backend == Backend::Wgpu
-        && largest_buffer(facts, architecture, objective.batch) > LARGEST_BUFFER;
+    let of_network = |network: &Network| {
+        let slow = work > MOST_WORK_ON_SOFTWARE || !network.suits_simulated_gpu(objective.batch);
+        let most = if software { LARGEST_BUFFER_OF_ALL } else { LARGEST_BUFFER };
+        let too_large = largest_buffer(facts, network, objective.batch) > most;
+        (software && slow, facts.backend == Backend::Wgpu && too_large)
+    };
+    let (slow, too_large) = network.as_ref().map_or((false, false), of_network);
     Ok(match (asked, refused) {
         (EngineChoice::Autodiff, _) => (Engine::Autodiff, "as asked".into()),
         (EngineChoice::Fused, None) => (Engine::Fused, "as asked".into()),
@@ -58,7 +65,7 @@ pub(super) fn choose(
             (Engine::Autodiff, why.into())
         }
         (EngineChoice::Auto, None) if too_large => {
-            let why = "chosen because the rows or a batch of this job are too large for fused";
+            let why = "chosen because the rows, a batch or the model are too large for fused";
             (Engine::Autodiff, why.into())
         }
         (EngineChoice::Auto, None) => {
@@ -76,13 +83,13 @@ pub(super) fn suits_cpu(architecture: &Architecture, batch: usize) -> Result<boo
     Ok(batch <= MOST_ROWS_ON_CPU && work <= MOST_WORK_ON_CPU)
 }
 
-/// Bytes of the larger of what fused keeps in one buffer: the rows, or the values of a batch with
-/// their gradients.
-fn largest_buffer(facts: &Facts, architecture: &Architecture, batch: usize) -> usize {
-    let rows = facts.rows_at_once.saturating_mul(architecture.features);
-    let widths = 2 * architecture.hidden.iter().sum::<usize>();
-    let values = batch.saturating_mul(2 * widths);
-    rows.max(values).saturating_mul(size_of::<f32>())
+/// Bytes of the largest of fused's buffers; as with an average of the weights, whether or not there is
+/// one.
+fn largest_buffer(facts: &Facts, network: &Network, batch: usize) -> usize {
+    let settings = TrainingSettings { ema: Some(0.0), ..TrainingSettings::default() };
+    let none = Array2::zeros((0, network.features));
+    let (rows, most_rows) = (none.view(), facts.rows_at_once);
+    Gpu::largest_buffer(&Job { network, rows, most_rows, batch, settings: &settings })
 }
 
 #[cfg(test)]
@@ -126,6 +133,28 @@ mod tests {
         assert_eq!(wgpu(EngineChoice::Auto, gpu, 8192, 512), Engine::Fused);
         assert_eq!(wgpu(EngineChoice::Auto, gpu, 65_536, 512), Engine::Fused);
         assert_eq!(wgpu(EngineChoice::Auto, gpu, 65_536, 2048), Engine::Autodiff);
+        // Adam's state, and a value of each row and Gaussian, are beyond what a GPU allows.
+        assert_eq!(wgpu(EngineChoice::Auto, gpu, 32, 8192), Engine::Autodiff);
+        let of = |prior_components, rows_at_once, kind, batch| {
+            let mut settings = Settings::default();
+            settings.model.prior = PriorKind::Mixture;
+            settings.model.prior_components = prior_components;
+            let architecture = Architecture::new(&settings.model, 3);
+            let (backend, adapter) = (Backend::Wgpu, Some(adapter(kind)));
+            let facts = super::super::plan::tests::facts(1000);
+            let facts = Facts { backend, adapter, rows_at_once, ..facts };
+            let objective = Objective::new(&settings.training, batch);
+            choose(EngineChoice::Auto, &facts, &architecture, &objective).unwrap().0
+        };
+        assert_eq!(of(10_000, 1000, gpu, 32_768), Engine::Autodiff);
+        assert_eq!(of(1000, 1000, gpu, 32_768), Engine::Fused);
+        // So are the rows, which a software adapter takes fewer of.
+        let rows = 20_000_000;
+        assert_eq!(
+            [gpu, software].map(|kind| of(8, rows, kind, 32)),
+            [Engine::Fused, Engine::Autodiff]
+        );
+        assert_eq!(of(8, 5 * rows, gpu, 32), Engine::Autodiff);
         let suits_cpu = |hidden: usize, batch| {
             let mut settings = Settings::default();
             settings.model.hidden = vec![hidden; 2];

@@ -4,8 +4,9 @@ use burn::tensor::wgpu::wgpu;
 use bytemuck::{Pod, Zeroable};
 use ndarray::ArrayView2;
 
-use super::plan::{MOST_GROUPS, Plan};
-use super::tiles::Target;
+use super::plan::MOST_GROUPS;
+use super::slots::Slots;
+use super::tiles::{self, Target};
 use crate::error::{Error, Result};
 use crate::fused::{Job, Member, Network};
 
@@ -34,8 +35,6 @@ pub(super) struct Sizes {
     /// Of a member.
     pub parameters: usize,
     pub rows: usize,
-    /// In bytes.
-    pub tiles: usize,
     /// Parts of every gradient.
     pub slices: usize,
     /// Vectors of the length of the parameters in Adam's state: two moments, perhaps an average.
@@ -49,16 +48,16 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    pub fn new(job: &Job, plan: &Plan, members: usize) -> Self {
+    /// Those of a job; the table of layers and gradients, which is never the largest, is left out.
+    pub fn new(job: &Job, members: usize, target: Target) -> Self {
         let parameters = job.network.parameters;
         Self {
             members,
             parameters,
             rows: job.rows.nrows().max(job.most_rows) * job.network.features,
-            tiles: size_of_val(plan.tiles.as_slice()),
-            slices: plan.slices,
+            slices: tiles::slices(job.batch, parameters, members, target),
             states: if job.settings.ema.is_some() { 3 } else { 2 },
-            workspace: plan.workspace,
+            workspace: Slots::new(job.network, job.batch).len,
             slots: (WAITING_BYTES / (8 * members)).clamp(MOST_STEPS, MOST_SLOTS),
             snapshots: (WAITING_BYTES / (4 * members * parameters)).clamp(1, 64),
         }
@@ -75,17 +74,21 @@ impl Sizes {
     }
 
     /// Each buffer that a shader binds: what it holds, and its bytes.
-    fn bound(&self) -> [(&'static str, usize); 8] {
+    fn bound(&self) -> [(&'static str, usize); 7] {
         [
             ("the training rows", 4 * self.rows),
             ("the members' settings", size_of::<MemberSettings>() * self.members),
-            ("the table of layers and gradients", self.tiles),
             ("the parameters", 4 * self.members * self.parameters),
             ("the gradients", 4 * self.members * self.parameters * self.slices),
             ("Adam's state", 4 * self.members * self.parameters * self.states),
             ("the values of a batch", 4 * self.members * self.workspace),
             ("the losses", self.losses()),
         ]
+    }
+
+    /// Bytes of the largest of them.
+    pub fn largest(&self) -> usize {
+        self.bound().into_iter().fold(0, |largest, (_, bytes)| largest.max(bytes))
     }
 
     /// Checks every buffer against what the adapter allows.
@@ -115,17 +118,6 @@ impl Sizes {
             )));
         }
         Ok(())
-    }
-}
-
-/// Checks the dispatches of a plan.
-///
-/// # Errors
-/// Where one has too many workgroups.
-pub(super) fn check_groups(plan: &Plan) -> Result<()> {
-    match plan.passes.iter().find(|pass| pass.groups.iter().any(|&n| n > MOST_GROUPS)) {
-        Some(pass) => Err(too_large(&format!("a batch is too large for {:?}", pass.stage))),
-        None => Ok(()),
     }
 }
 
@@ -199,7 +191,8 @@ impl Buffers {
         };
         let storage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
         let bound = sizes.bound().map(|(label, bytes)| buffer(label, bytes, storage));
-        let [rows, settings, table, parameters, gradients, moments, workspace, losses] = bound;
+        let [rows, settings, parameters, gradients, moments, workspace, losses] = bound;
+        let table = buffer("the table of layers and gradients", tiles.len(), storage);
         let steps = buffer("steps", MOST_STEPS * STEP_STRIDE, Usage::UNIFORM | Usage::COPY_DST);
         let kept = sizes.snapshots * sizes.snapshot();
         let snapshots = buffer("snapshots", kept, Usage::COPY_DST | Usage::COPY_SRC);

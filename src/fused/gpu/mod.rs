@@ -6,6 +6,7 @@ mod module;
 mod pace;
 mod plan;
 mod read;
+mod slots;
 mod stages;
 #[cfg(test)]
 mod tests;
@@ -120,6 +121,11 @@ impl Gpu {
         })
     }
 
+    /// Bytes of the largest buffer that a member of this job has on a GPU, and on no adapter a larger one.
+    pub fn largest_buffer(job: &Job) -> usize {
+        Sizes::new(job, 1, Target::GPU).largest()
+    }
+
     /// As [`new`](Self::new), with some kernels of a GPU wherever they do the job: what is checked
     /// before they are trusted.
     ///
@@ -142,11 +148,11 @@ impl Gpu {
         assert!(members.iter().all(fits), "members of one shape");
         let setup = device::wgpu_setup()?;
         let device = &setup.device;
-        let plan = Plan::new(&job, members.len(), target.within(&device.limits()));
-        let sizes = Sizes::new(&job, &plan, members.len());
+        let target = target.within(&device.limits());
+        let sizes = Sizes::new(&job, members.len(), target);
         sizes.check(&device.limits())?;
-        buffers::check_groups(&plan)?;
         buffers::check_loops(job.network, job.batch, target)?;
+        let plan = Plan::new(&job, members.len(), target);
         let (buffers, dispatches) = caught(device, "preparing the fused trainer", || {
             let layout = stages::bindings(device);
             let tiles = bytemuck::cast_slice(&plan.tiles);

@@ -1,16 +1,15 @@
 //! What is computed in a step and where its values stand, as plain numbers.
 
+use super::slots::{ROW_PADDING, Slots};
 use super::stages::{Products, Stage};
 use super::tiles::{self, BLOCK, Dense, LANES, Shape, Table, Target, Tile};
-use crate::config::{Activation, Likelihood, PosteriorVariance, TrainingSettings};
-use crate::fused::{Job, Layer, Network};
+use crate::config::{Likelihood, PosteriorVariance, TrainingSettings};
+use crate::fused::{Job, Network};
 
-/// Slots of rows have room for a multiple of as many: see `shaders/common/bindings.wgsl`.
-pub(super) const ROW_PADDING: usize = 8;
 /// Parameters that a workgroup updates.
 const UPDATED: usize = 1024;
 /// Parts of the gradient's squared norm.
-const SQUARES: usize = 64;
+pub(super) const SQUARES: usize = 64;
 /// Most workgroups in a dimension, here and in `shaders/common/bindings.wgsl`.
 pub(super) const MOST_GROUPS: usize = 65_535;
 
@@ -45,10 +44,6 @@ pub(super) struct Plan {
     pub passes: Vec<Pass>,
     /// The layers, then entries for the stage `gradients`.
     pub tiles: Vec<Tile>,
-    /// Parts of every gradient.
-    pub slices: usize,
-    /// Length of a member's workspace in f32 values.
-    pub workspace: usize,
 }
 
 impl Plan {
@@ -57,83 +52,29 @@ impl Plan {
         let Job { network, batch, settings, .. } = *job;
         let padded = batch.next_multiple_of(ROW_PADDING);
         let components = network.prior.map_or(0, |prior| prior.components);
-        let mut workspace = 0;
-        let mut slot = |length: usize| {
-            workspace += length;
-            workspace - length
-        };
-        let (batch_slot, noise) = (slot(padded * network.features), slot(padded * network.latent));
-        let (sample, sample_gradient) =
-            (slot(padded * network.latent), slot(padded * network.latent));
-        let (kl, reconstruction) = (slot(padded), slot(padded));
-        let responsibilities = slot(padded * components);
-        let squares = slot(SQUARES);
-        let mut chain = |layers: &[Layer], x: usize, x_gradient: usize, last| -> Vec<Dense> {
-            let mut before = (x, x_gradient);
-            let mut activated = false;
-            let next = |layer: &Layer| {
-                let y = (slot(padded * layer.outputs), slot(padded * layer.outputs));
-                let dense = Dense {
-                    inputs: layer.inputs as u32,
-                    outputs: layer.outputs as u32,
-                    weight: layer.weight as u32,
-                    bias: layer.bias as u32,
-                    x: before.0 as u32,
-                    x_gradient: before.1 as u32,
-                    y: y.0 as u32,
-                    y_gradient: y.1 as u32,
-                    function: if layer.activated { function(network.activation) } else { last },
-                    activated: activated.into(),
-                };
-                (before, activated) = (y, layer.activated);
-                dense
-            };
-            layers.iter().map(next).collect()
-        };
-        // Nothing needs the gradient of the batch.
-        let encoder = chain(&network.encoder, batch_slot, 0, IDENTITY);
-        let decoder = chain(&network.decoder, sample, sample_gradient, RESIDUAL);
-        let end = |layers: &[Dense]| layers.last().map_or((0, 0), |last| (last.y, last.y_gradient));
-        let (posterior, residual) = (end(&encoder), end(&decoder));
-
-        let layers = [encoder.as_slice(), decoder.as_slice()];
+        let slots = Slots::new(network, batch);
         let slices = tiles::slices(batch, network.parameters, members, target);
-        let table = Table::new(network, layers.concat(), (batch, slices, members), target);
-        let common = [
-            of_network(network),
-            vec![
-                ("SLICES", slices as f64),
-                ("WORKSPACE", workspace as f64),
-                ("BATCH", batch_slot as f64),
-                ("NOISE", noise as f64),
-                ("POSTERIOR", posterior.0.into()),
-                ("POSTERIOR_GRADIENT", posterior.1.into()),
-                ("SAMPLE", sample as f64),
-                ("SAMPLE_GRADIENT", sample_gradient as f64),
-                ("KL", kl as f64),
-                ("RECONSTRUCTION", reconstruction as f64),
-                ("RESPONSIBILITIES", responsibilities as f64),
-                ("RESIDUAL", residual.0.into()),
-                ("SQUARES", squares as f64),
-            ],
-        ]
-        .concat();
+        let table = Table::new(network, &slots, (batch, slices, members), target);
+        let common = [of_network(network), slots.constants(), vec![("SLICES", slices as f64)]];
+        let common = common.concat();
         let mut passes = Vec::new();
         let mut pass = |stage, own: Vec<Constant>, groups| {
             let constants = [common.clone(), own].concat();
             passes.push(Pass { stage, constants, groups });
         };
         let noises = (padded * network.latent).div_ceil(4) + 1;
-        pass(Stage::Draw, vec![], [padded.max(noises).div_ceil(64), 2]);
+        let [x, y] = grid(padded.max(noises).div_ceil(64));
+        pass(Stage::Draw, vec![], [x, 2 * y]);
         if target.takes_blocks(network, batch, members) {
-            let [encoder, decoder] = layers.map(|layers| layers.len() as f64);
+            let [encoder, decoder] =
+                [&slots.encoder, &slots.decoder].map(|layers| layers.len() as f64);
             let own = vec![("ENCODER", encoder), ("DECODER", decoder)];
             pass(Stage::Block, own, grid(batch.div_ceil(BLOCK)));
         } else {
             let shape = |width: u32, depth: u32| {
                 Shape::new([padded, width as usize, depth as usize], members, target)
             };
-            by_layer(layers, [padded, network.latent, components], &shape, &mut pass);
+            by_layer(&slots, [padded, network.latent, components], &shape, &mut pass);
         }
         // What is divided or clipped has to be added up before its step is known.
         let descends =
@@ -151,7 +92,7 @@ impl Plan {
         // The layers come first of all parameters, then σ.
         let stepped = match network.learned_sigmas {
             1 => network.log_sigma.map(|place| place + 1),
-            _ => encoder.iter().chain(&decoder).last().map(Dense::end),
+            _ => slots.layers().last().map(Dense::end),
         };
         let first = stepped.filter(|_| descends).unwrap_or(0);
         let others = network.parameters - first;
@@ -161,13 +102,13 @@ impl Plan {
             own.push(("FIRST", first as f64));
             pass(Stage::Update, own, grid(others.div_ceil(UPDATED)));
         }
-        Self { passes, tiles: table.tiles, slices, workspace }
+        Self { passes, tiles: table.tiles }
     }
 }
 
 /// The passes from the batch through encoder and decoder and back, one for each layer.
 fn by_layer(
-    [encoder, decoder]: [&[Dense]; 2],
+    Slots { encoder, decoder, .. }: &Slots,
     [padded, latent, components]: [usize; 3],
     shape: &dyn Fn(u32, u32) -> Shape,
     pass: &mut dyn FnMut(Stage, Vec<Constant>, [usize; 2]),
@@ -201,22 +142,6 @@ fn by_layer(
 /// them.
 fn grid(count: usize) -> [usize; 2] {
     [count.min(MOST_GROUPS), count.div_ceil(MOST_GROUPS)]
-}
-
-// What makes y of xW + b, as `shaders/common/activation.wgsl` has it.
-const IDENTITY: u32 = 0;
-const RELU: u32 = 1;
-const SILU: u32 = 2;
-const TANH: u32 = 3;
-const RESIDUAL: u32 = 4;
-
-fn function(activation: Activation) -> u32 {
-    match activation {
-        Activation::Relu => RELU,
-        Activation::Silu => SILU,
-        Activation::Tanh => TANH,
-        Activation::Gelu => unreachable!("Network::new refuses gelu"),
-    }
 }
 
 fn of_network(network: &Network) -> Vec<Constant> {

@@ -442,8 +442,7 @@ fn what_does_not_fit_the_adapter_is_refused_in_words() {
     assert!(buffers::check_loops(&wide, 8, Target::Simulated).is_err());
     let settings = TrainingSettings::default();
     let job = case.job(&settings);
-    let plan = Plan::new(&job, 1000, Target::GPU);
-    let sizes = Sizes::new(&job, &plan, 1000);
+    let sizes = Sizes::new(&job, 1000, Target::GPU);
     let limits = |max_storage_buffer_binding_size| wgpu::Limits {
         max_storage_buffer_binding_size,
         ..wgpu::Limits::default()

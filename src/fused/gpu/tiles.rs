@@ -5,7 +5,8 @@ use std::ops::Range;
 use burn::tensor::wgpu::wgpu;
 use bytemuck::{Pod, Zeroable};
 
-use super::plan::{Constant, ROW_PADDING};
+use super::plan::Constant;
+use super::slots::{ROW_PADDING, Slots};
 use super::stages::Products;
 use crate::fused::Network;
 
@@ -213,7 +214,7 @@ impl Table {
     /// The table for batches of `batch` rows in `slices`.
     pub fn new(
         network: &Network,
-        layers: Vec<Dense>,
+        slots: &Slots,
         (batch, slices, members): (usize, usize, usize),
         target: Target,
     ) -> Self {
@@ -223,14 +224,14 @@ impl Table {
         };
         let is_large = |layer: &Dense| shape(layer).products == Products::Large;
         let (large, small): (Vec<Dense>, Vec<Dense>) =
-            layers.iter().partition(|layer| is_large(layer));
+            slots.layers().partition(|layer| is_large(layer));
 
         let few = target != Target::Simulated && batch / slices <= FEW_ROWS;
         let of_layer = |&layer: &Dense| Tile { layer, ..Tile::zeroed() };
-        let mut tiles: Vec<Tile> = layers.iter().map(of_layer).collect();
-        // First what takes long for how little it computes: it is then not what is waited for.
+        let mut tiles: Vec<Tile> = slots.layers().map(of_layer).collect();
+        // Long-latency, low-work entries go first, so that they do not form the tail.
         let mut end = tiles.len();
-        tiles.extend(others(network, &layers, slices, few));
+        tiles.extend(others(network, slots, slices, few));
         let mut parts = Vec::new();
         for layers in [small, large] {
             // One shape for all, that of the widest, which has most of the work.
@@ -258,7 +259,7 @@ impl Table {
 }
 
 /// The entries of all but the products, where a slice has `few` rows.
-fn others(network: &Network, layers: &[Dense], slices: usize, few: bool) -> Vec<Tile> {
+fn others(network: &Network, slots: &Slots, slices: usize, few: bool) -> Vec<Tile> {
     let mut tiles = Vec::new();
     let mut push = |elements: Range<usize>, each: usize, tile: Tile| {
         tiles.extend(elements.step_by(each).map(|first| Tile { row: first as u32, ..tile }));
@@ -274,7 +275,7 @@ fn others(network: &Network, layers: &[Dense], slices: usize, few: bool) -> Vec<
         if network.learned_sigmas > 1 {
             push(0..network.learned_sigmas, LANES, of(COLUMN_SIGMAS, slice));
         }
-        for &layer in layers {
+        for &layer in slots.layers() {
             let [weights, biases] =
                 [layer.inputs * layer.outputs, layer.outputs].map(|n| n as usize);
             if few {

@@ -109,12 +109,13 @@ fn batches_and_noise_equal_those_of_the_generator() {
         let members = [case.member(3), case.member((1 << 40) + 5)];
         let mut gpu = Gpu::new(case.job(&settings), &members).unwrap();
         let plan = Plan::new(&case.job(&settings), members.len(), Target::GPU);
+        let workspace = slot(&plan, "WORKSPACE");
         let places = [0, (rows / batch - 1) * batch, rows / batch * batch];
         for first in places.into_iter().filter(|&first| first < rows) {
             let step = Step { epoch: (7 << 32) + 1, first, count: batch.min(rows - first), ..STEP };
             take(&mut gpu, &[step], false);
             for (index, member) in members.iter().enumerate() {
-                let base = index * plan.workspace;
+                let base = index * workspace;
                 let (x, noise) = case.batch(member.seed, &step);
                 let found = gpu.workspace(base + slot(&plan, "BATCH"), x.len());
                 assert_eq!(found, x.into_raw_vec_and_offset().0, "{rows} rows from {first}");

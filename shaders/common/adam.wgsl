@@ -2,10 +2,10 @@
 
 override FIRST_DECAY: f32;
 override SECOND_DECAY: f32;
-override EPSILON: f32;
-// 1 − the decays, rounded once.
+// 1 − the decays.
 override FIRST_SHARE: f32;
 override SECOND_SHARE: f32;
+override EPSILON: f32;
 override AVERAGED: bool;
 
 fn moments_at(place: vec4<u32>) -> vec4<f32> {
@@ -65,7 +65,7 @@ fn descend(
     let rate = step.rate * members[member].learning_rate;
     let size = sqrt(second * step.second_correction) + EPSILON;
     let value = before.values - rate * first * step.first_correction / size;
-    let average = value + step.average_decay * (before.average - value);
+    let average = before.average + step.average_share * (value - before.average);
     let place = member * PARAMETERS + at;
     let state = member * select(2u, 3u, AVERAGED) * PARAMETERS + at;
     if inside.x {

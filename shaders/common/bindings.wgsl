@@ -68,7 +68,8 @@ struct Step {
     // 1 / (1 − β₁ᵗ) and 1 / (1 − β₂ᵗ).
     first_correction: f32,
     second_correction: f32,
-    average_decay: f32,
+    // Share of the weights in the new average.
+    average_share: f32,
 }
 
 struct Member {

@@ -154,6 +154,30 @@ pub trait Fused: Send {
     fn time_stage(&mut self, stage: usize, repeats: usize) -> Result<Duration>;
 }
 
+/// Adam's constants, as both twins and burn's Adam have them: what is kept of a moment in single
+/// precision, and the share of the new gradient such that both add up to 1.
+#[derive(Clone, Copy, Debug)]
+struct Adam {
+    first_decay: f32,
+    first_share: f32,
+    second_decay: f32,
+    second_share: f32,
+    epsilon: f32,
+}
+
+impl Adam {
+    fn new(settings: &TrainingSettings) -> Self {
+        let (first_decay, second_decay) = (settings.adam_beta1 as f32, settings.adam_beta2 as f32);
+        Self {
+            first_decay,
+            first_share: 1.0 - first_decay,
+            second_decay,
+            second_share: 1.0 - second_decay,
+            epsilon: settings.adam_epsilon as f32,
+        }
+    }
+}
+
 /// Factors of Adam's update and of the average in one step.
 #[derive(Clone, Copy, Debug)]
 struct Update {
@@ -161,8 +185,8 @@ struct Update {
     first_correction: f32,
     /// 1 / (1 − β₂ᵗ).
     second_correction: f32,
-    /// Share of the old average that is kept.
-    average_decay: f32,
+    /// Share of the weights in the new average.
+    average_share: f32,
 }
 
 impl Update {
@@ -173,7 +197,7 @@ impl Update {
         Self {
             first_correction: correction(settings.adam_beta1),
             second_correction: correction(settings.adam_beta2),
-            average_decay: settings.ema.unwrap_or(0.0).min(rising) as f32,
+            average_share: 1.0 - settings.ema.unwrap_or(0.0).min(rising) as f32,
         }
     }
 }

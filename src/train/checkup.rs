@@ -174,7 +174,7 @@ fn by_fused(job: Job, start: &Parameters, kernels: Option<Kernels>) -> Result<Gr
     let losses = fused.collect()?.pop().and_then(|outcome| outcome.losses.concat().pop());
     let losses = losses.ok_or_else(nothing)?;
     // After one step from zeros: m = (1 − β₁)·g (Kingma and Ba 2015, algorithm 1).
-    let share = (1.0 - job.settings.adam_beta1) as f32;
+    let share = 1.0 - job.settings.adam_beta1 as f32;
     let state = fused.states()?.pop().ok_or_else(nothing)?;
     let values = state.first_moments.iter().map(|moment| moment / share).collect();
     let (loss, reconstruction, kl) = (losses.loss(), losses.reconstruction, losses.kl);

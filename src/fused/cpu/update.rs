@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::layout::Layout;
 use crate::config::TrainingSettings;
-use crate::fused::Update;
+use crate::fused::{Adam, Update};
 use crate::model::TrainingState;
 use crate::product::Buffer;
 
@@ -56,17 +56,17 @@ pub(super) fn update(
         (limit / square.sqrt().max(f64::from(f32::MIN_POSITIVE))).min(1.0) as f32
     });
     let (first, second) = (&mut moments.first, &mut moments.second);
-    arch.dispatch(Adam { settings, factors, rate, scale, gradient, parameters, first, second });
+    let adam = Adam::new(settings);
+    arch.dispatch(Descent { adam, factors, rate, scale, gradient, parameters, first, second });
     if let Some(average) = &mut moments.average {
-        let keep = factors.average_decay;
         for (average, parameter) in average.iter_mut().zip(parameters.iter()) {
-            *average += (parameter - *average) * (1.0 - keep);
+            *average += factors.average_share * (parameter - *average);
         }
     }
 }
 
-struct Adam<'a> {
-    settings: &'a TrainingSettings,
+struct Descent<'a> {
+    adam: Adam,
     factors: Update,
     rate: f32,
     /// What the gradient is multiplied by.
@@ -77,21 +77,19 @@ struct Adam<'a> {
     second: &'a mut [f32],
 }
 
-impl WithSimd for Adam<'_> {
+impl WithSimd for Descent<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let (decay, second_decay) =
-            (self.settings.adam_beta1 as f32, self.settings.adam_beta2 as f32);
-        let epsilon = self.settings.adam_epsilon as f32;
+        let Adam { first_decay, first_share, second_decay, second_share, epsilon } = self.adam;
         let step = self.rate * self.factors.first_correction;
         let values = self.parameters.iter_mut().zip(self.gradient);
         let moments = self.first.iter_mut().zip(self.second);
         for ((parameter, gradient), (first, second)) in values.zip(moments) {
             let gradient = gradient * self.scale;
-            *first = flushed(decay * *first + (1.0 - decay) * gradient);
-            *second = flushed(second_decay * *second + (1.0 - second_decay) * gradient * gradient);
+            *first = flushed(first_decay * *first + first_share * gradient);
+            *second = flushed(second_decay * *second + second_share * gradient * gradient);
             let deviation = (*second * self.factors.second_correction).sqrt();
             *parameter -= step * *first / (deviation + epsilon);
         }

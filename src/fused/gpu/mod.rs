@@ -91,7 +91,7 @@ struct StepUniform {
     rate: f32,
     first_correction: f32,
     second_correction: f32,
-    average_decay: f32,
+    average_share: f32,
 }
 
 impl Gpu {
@@ -227,7 +227,7 @@ impl Gpu {
             rate: step.rate as f32,
             first_correction: update.first_correction,
             second_correction: update.second_correction,
-            average_decay: update.average_decay,
+            average_share: update.average_share,
         }
     }
 

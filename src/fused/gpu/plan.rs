@@ -4,7 +4,7 @@ use super::slots::{ROW_PADDING, Slots};
 use super::stages::{Products, Stage};
 use super::tiles::{self, BLOCK, Dense, LANES, Shape, Table, Target, Tile};
 use crate::config::{Likelihood, PosteriorVariance, TrainingSettings};
-use crate::fused::{Job, Network};
+use crate::fused::{Adam, Job, Network};
 
 /// Parameters that a workgroup updates.
 const UPDATED: usize = 1024;
@@ -180,12 +180,14 @@ fn of_layer(layer: &Dense) -> Vec<Constant> {
 }
 
 fn of_adam(settings: &TrainingSettings) -> Vec<Constant> {
+    let Adam { first_decay, first_share, second_decay, second_share, epsilon } =
+        Adam::new(settings);
     vec![
-        ("FIRST_DECAY", settings.adam_beta1),
-        ("SECOND_DECAY", settings.adam_beta2),
-        ("FIRST_SHARE", 1.0 - settings.adam_beta1),
-        ("SECOND_SHARE", 1.0 - settings.adam_beta2),
-        ("EPSILON", settings.adam_epsilon),
+        ("FIRST_DECAY", first_decay.into()),
+        ("FIRST_SHARE", first_share.into()),
+        ("SECOND_DECAY", second_decay.into()),
+        ("SECOND_SHARE", second_share.into()),
+        ("EPSILON", epsilon.into()),
         ("AVERAGED", f64::from(settings.ema.is_some())),
     ]
 }

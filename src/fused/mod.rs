@@ -88,7 +88,8 @@ impl BatchLosses {
 /// What some steps left.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The losses of each step and, within it, each member.
+    /// The losses of each step and, within it, each member; on a GPU NaN in the last of them where the
+    /// member's weights after it are no longer finite.
     pub losses: Vec<Vec<BatchLosses>>,
     /// The flat weights of each member after the last step, averaged where the settings want that;
     /// none where no snapshot was asked for or not every step was taken.

@@ -25,7 +25,7 @@ use self::read::Waiting;
 use self::stages::Dispatch;
 use self::tiles::Target;
 use super::{BatchLosses, Fused, Job, Member, Outcome, Step, Update};
-use crate::config::TrainingSettings;
+use crate::config::{Backend, TrainingSettings};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::model::{Architecture, Parameters, TrainingState};
@@ -234,7 +234,7 @@ impl Gpu {
     /// Waits for a submission and learns from it how long steps take.
     fn wait(&mut self, InFlight { index, timed }: InFlight) -> Result<()> {
         let wait = wgpu::PollType::Wait { submission_index: Some(index), timeout: None };
-        self.setup.device.poll(wait).map_err(|error| lost("training", error))?;
+        poll(&self.setup.device, "training", wait)?;
         if let Some((count, submitted)) = timed {
             self.pace.finished(count, submitted);
         }
@@ -362,6 +362,13 @@ fn caught<T>(device: &wgpu::Device, doing: &str, work: impl FnOnce() -> T) -> Re
         None => Ok(done),
         Some(error) => Err(reported(doing, error)),
     }
+}
+
+/// Waits; wgpu panics where the device was lost.
+fn poll(device: &wgpu::Device, doing: &str, wait: wgpu::PollType) -> Result<()> {
+    device::guarded(Backend::Wgpu, || {
+        device.poll(wait).map(drop).map_err(|error| lost(doing, error))
+    })
 }
 
 fn reported(doing: &str, error: wgpu::Error) -> Error {

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 
-use super::{Gpu, caught, lost};
+use super::{Gpu, caught, lost, poll};
 use crate::error::Result;
 use crate::fused::{BatchLosses, Outcome};
 
@@ -65,9 +65,16 @@ impl Waiting {
             debug_assert_eq!(snapshot.len(), members * parameters);
             snapshot.chunks_exact(parameters).map(<[f32]>::to_vec).collect()
         };
-        let outcome = |call: Call| Outcome {
-            losses: losses.by_ref().take(call.steps).collect(),
-            parameters: if call.snapshot { kept.next().map_or(vec![], split) } else { vec![] },
+        let outcome = |call: Call| {
+            let mut losses: Vec<Vec<BatchLosses>> = losses.by_ref().take(call.steps).collect();
+            let parameters = if call.snapshot { kept.next().map_or(vec![], split) } else { vec![] };
+            for (last, values) in losses.iter_mut().last().into_iter().flatten().zip(&parameters) {
+                // A GPU may clamp NaN to a bound, so that the loss itself does not show it.
+                if values.iter().any(|value| !value.is_finite()) {
+                    last.reconstruction = f32::NAN;
+                }
+            }
+            Outcome { losses, parameters }
         };
         calls.into_iter().map(outcome).collect()
     }
@@ -162,7 +169,7 @@ pub(super) fn floats(
             let _ = sender.send(mapped);
         });
     })?;
-    device.poll(wgpu::PollType::wait_indefinitely()).map_err(|error| lost(doing, error))?;
+    poll(device, doing, wgpu::PollType::wait_indefinitely())?;
     receiver.recv().map_err(|error| lost(doing, error))?.map_err(|error| lost(doing, error))?;
     let mapped = buffer.get_mapped_range(bytes).map_err(|error| lost(doing, error))?;
     let values = bytemuck::pod_collect_to_vec(&mapped);

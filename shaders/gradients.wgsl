@@ -265,16 +265,8 @@ fn prior_gaussian(member: u32, lane: u32) {
 fn prior_weight(member: u32, lane: u32) {
     let own = rows_of(lane);
     let component = min(own.element, COMPONENTS - 1u);
-    let logits = member * PARAMETERS + PRIOR_LOGITS;
-    var most = parameters[logits];
-    for (var k = 1u; k < COMPONENTS; k++) {
-        most = max(most, parameters[logits + k]);
-    }
-    var sum = 0.0;
-    for (var k = 0u; k < COMPONENTS; k++) {
-        sum += exp(parameters[logits + k] - most);
-    }
-    let weight = exp(parameters[logits + component] - most) / sum;
+    let logit = parameters[member * PARAMETERS + PRIOR_LOGITS + component];
+    let weight = exp(logit - workspace[member * WORKSPACE + LOGIT_SUM]);
     var of_logit = 0.0;
     for (var row = own.first; row < own.end; row += own.every) {
         let place = member * WORKSPACE + RESPONSIBILITIES + row * COMPONENTS + component;

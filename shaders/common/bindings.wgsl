@@ -42,6 +42,9 @@ override KL: u32;
 override RECONSTRUCTION: u32;
 // rows × COMPONENTS.
 override RESPONSIBILITIES: u32;
+// −∂ln p(z)/∂z under a mixture prior, rows × LATENT; and ln Σ exp of its logits, one value.
+override PRIOR_SLOPE: u32;
+override LOGIT_SUM: u32;
 // x̂ − x, rows × FEATURES.
 override RESIDUAL: u32;
 // Parts of the gradient's squared norm, in units of NORM_UNIT.

@@ -128,10 +128,12 @@ impl Network {
         const MOST_TURNS: usize = 65_535;
         let widths = self.layers().map(|layer| layer.inputs.max(layer.outputs));
         let longest = widths.fold(batch, usize::max);
-        let components = self.prior.map_or(0, |prior| prior.components);
-        let others = self.features + 2 * components + components.div_ceil(32) * (self.latent + 3);
+        // Units of the Gaussians that an invocation has, and sums over the 32 invocations of a row.
+        let of_prior = self.prior.map_or(0, |prior| {
+            prior.components.div_ceil(32) * (2 * self.latent + 4) + 16 * self.latent + 160
+        });
         // The last for the short loops within a tile.
-        longest + others + 64 <= MOST_TURNS
+        longest + self.features + of_prior + 64 <= MOST_TURNS
     }
 
     /// Every layer in the order of a forward pass.

@@ -25,6 +25,8 @@ pub(super) struct Slots {
     kl: usize,
     reconstruction: usize,
     responsibilities: usize,
+    prior_slope: usize,
+    logit_sum: usize,
     squares: usize,
     pub encoder: Vec<Dense>,
     pub decoder: Vec<Dense>,
@@ -36,7 +38,6 @@ impl Slots {
     /// Those of a batch.
     pub fn new(network: &Network, batch: usize) -> Self {
         let rows = batch.next_multiple_of(ROW_PADDING);
-        let components = network.prior.map_or(0, |prior| prior.components);
         let mut len = 0;
         let mut slot = |length: usize| {
             len += length;
@@ -45,7 +46,10 @@ impl Slots {
         let (x, noise) = (slot(rows * network.features), slot(rows * network.latent));
         let sample = (slot(rows * network.latent), slot(rows * network.latent));
         let (kl, reconstruction) = (slot(rows), slot(rows));
-        let responsibilities = slot(rows * components);
+        let of_prior = network.prior.map_or([0; 3], |prior| {
+            [slot(rows * prior.components), slot(rows * network.latent), slot(1)]
+        });
+        let [responsibilities, prior_slope, logit_sum] = of_prior;
         let squares = slot(SQUARES);
         let mut chain = |layers: &[Layer], first: (usize, usize), last| -> Vec<Dense> {
             let mut before = first;
@@ -80,6 +84,8 @@ impl Slots {
             kl,
             reconstruction,
             responsibilities,
+            prior_slope,
+            logit_sum,
             squares,
             encoder,
             decoder,
@@ -107,6 +113,8 @@ impl Slots {
             ("KL", self.kl as f64),
             ("RECONSTRUCTION", self.reconstruction as f64),
             ("RESPONSIBILITIES", self.responsibilities as f64),
+            ("PRIOR_SLOPE", self.prior_slope as f64),
+            ("LOGIT_SUM", self.logit_sum as f64),
             ("RESIDUAL", residual.0.into()),
             ("SQUARES", self.squares as f64),
         ]

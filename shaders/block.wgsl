@@ -6,6 +6,8 @@
 // The table's entries of the encoder's layers, which come first, and of the decoder's.
 override ENCODER: u32;
 override DECODER: u32;
+// The activation of every hidden layer, `activation.wgsl`.
+override ACTIVATION: u32;
 
 // Not every adapter allows as many invocations, or as much memory as they share: see `Target::within`.
 const LANES: u32 = 512u;
@@ -17,8 +19,9 @@ const WIDEST: u32 = 128u;
 const ROW_LANES: u32 = LANES / ROWS;
 // Depth of a slab of weights.
 const DEPTH: u32 = 16u;
-// Widths up to which the depth of a product is divided among the invocations. What a product starts
-// from is 0 from there to the end of a slab, as from any other width.
+// Outputs up to which a product is narrow: too few for an invocation each, so that the depth is
+// divided too. `bring` and `finish` fill the input of the next product with zeros up to a multiple of
+// DEPTH, of which this has to be one.
 const NARROW_WIDTH: u32 = 16u;
 const_assert NARROW_WIDTH % DEPTH == 0u;
 
@@ -116,20 +119,21 @@ fn finish(
         return gradients;
     }
     let x = sums + brought;
-    var first: vec2<f32>;
-    var second: vec2<f32>;
-    var third: vec2<f32>;
-    var fourth: vec2<f32>;
+    // The identity, where it is nothing else.
+    var first = vec2(x.x, 0.0);
+    var second = vec2(x.y, 0.0);
+    var third = vec2(x.z, 0.0);
+    var fourth = vec2(x.w, 0.0);
     if layer.function == RESIDUAL_OF {
         first = residual(product.member, row, column, x.x);
         second = residual(product.member, row + 1u, column, x.y);
         third = residual(product.member, row + 2u, column, x.z);
         fourth = residual(product.member, row + 3u, column, x.w);
-    } else {
-        first = activated(layer.function, x.x);
-        second = activated(layer.function, x.y);
-        third = activated(layer.function, x.z);
-        fourth = activated(layer.function, x.w);
+    } else if layer.function != 0u {
+        first = activated(ACTIVATION, x.x);
+        second = activated(ACTIVATION, x.y);
+        third = activated(ACTIVATION, x.z);
+        fourth = activated(ACTIVATION, x.w);
     }
     let y = vec4(first.x, second.x, third.x, fourth.x);
     let gradients = vec4(first.y, second.y, third.y, fourth.y);
@@ -237,8 +241,8 @@ fn wide(product: Product, after: Product, lane: u32) {
     asked = four_weights(after, lane, 0u);
     let upper_sum = select(a, c, half == 1u) + values[taken];
     let lower_sum = select(b, d, half == 1u) + values[taken + LANES / 2u];
-    // Both come before what is stored, which a GPU could not tell apart. Any earlier they would cost
-    // registers, and with them workgroups that compute while others wait.
+    // Load both before storing: the compiler cannot prove that loads and stores do not alias. Loading
+    // earlier would raise register use and lower occupancy.
     let upper_brought = needed(product, upper, finished);
     let lower_brought = needed(product, lower, finished);
     workgroupBarrier();

@@ -9,7 +9,7 @@ override FIRST: u32;
 
 fn clipping(member: u32) -> f32 {
     var square = 0.0;
-    for (var part = 0u; part < 64u; part++) {
+    for (var part = 0u; part < SQUARE_PARTS; part++) {
         square += workspace[member * WORKSPACE + SQUARES + part];
     }
     return min(1.0, NORM_UNIT * CLIP / max(sqrt(square), 1.1754944e-38));
@@ -27,7 +27,7 @@ fn main(
     if !inside.x {
         return;
     }
-    // All loads come before all stores, which a GPU could not tell apart.
+    // Load all before storing: the compiler cannot prove that loads and stores do not alias.
     let before = state_of(member, at, inside);
     var factor = 1.0;
     if CLIP > 0.0 {

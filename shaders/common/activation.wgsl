@@ -3,8 +3,6 @@
 const RELU: u32 = 1u;
 const SILU: u32 = 2u;
 const TANH: u32 = 3u;
-// The decoder's last layer gives x̂ − x in place of x̂.
-const RESIDUAL_OF: u32 = 4u;
 
 // f and f' of an activation; of the identity f alone, as nothing asks for its slope.
 fn activated(function: u32, sum: f32) -> vec2<f32> {
@@ -25,11 +23,4 @@ fn activated(function: u32, sum: f32) -> vec2<f32> {
         }
         default: { return vec2(sum, 0.0); }
     }
-}
-
-// x̂ − x and ∂loss/∂x̂ where x̂ is `sum`.
-fn residual(member: u32, row: u32, column: u32, sum: f32) -> vec2<f32> {
-    let y = sum - workspace[member * WORKSPACE + BATCH + row * FEATURES + column];
-    let slope = y * precision_of(member, column) / f32(step.count);
-    return vec2(y, select(0.0, slope, row < step.count));
 }

@@ -1,9 +1,9 @@
 // What every stage sees: the network as constants of the pipeline, and the buffers.
 //
 // A member is `workgroup_id.z`. Matrices are row-major. Offsets count f32 values: those of tensors
-// within a member's parameters, those of slots within a member's workspace. A slot of rows has room
-// for whole blocks of 8; rows past the batch hold values that no gradient sees, finite ones where a
-// layer starts from them.
+// within a member's parameters, those of slots within a member's workspace. Rows of a slot are padded
+// to a multiple of 8. What the padding holds enters no gradient and no loss; it is finite wherever a
+// layer reads it.
 
 override FEATURES: u32;
 override LATENT: u32;
@@ -18,11 +18,20 @@ override LEARNED_SIGMAS: u32;
 override LOG_SIGMA: u32;
 override FIXED_LOG_SIGMA: f32;
 override SOFTPLUS: bool;
+// Ends of the posterior's log-variance, and the least variance of a softplus.
+override LOWEST_LOG_VARIANCE: f32;
+override HIGHEST_LOG_VARIANCE: f32;
+override SMALLEST_VARIANCE: f32;
 // Gaussians of the prior, 0 for N(0, I).
 override COMPONENTS: u32;
 override PRIOR_MEANS: u32;
 override PRIOR_LOG_VARIANCES: u32;
 override PRIOR_LOGITS: u32;
+// Ends of its Gaussians' log-variances.
+override PRIOR_LOWEST_LOG_VARIANCE: f32;
+override PRIOR_HIGHEST_LOG_VARIANCE: f32;
+// Most workgroups in a dimension.
+override MOST_GROUPS: u32;
 
 // Length of a member's workspace, and its slots.
 override WORKSPACE: u32;
@@ -49,6 +58,7 @@ override LOGIT_SUM: u32;
 override RESIDUAL: u32;
 // Parts of the gradient's squared norm, in units of NORM_UNIT.
 override SQUARES: u32;
+const SQUARE_PARTS: u32 = 64u;
 // 2⁻³², so that squares of long gradients stay finite.
 const NORM_UNIT: f32 = 2.3283064365386963e-10;
 
@@ -93,7 +103,7 @@ struct Dense {
     x_gradient: u32,
     y: u32,
     y_gradient: u32,
-    // What makes y of xW + b: 0 the identity, the others in `activation.wgsl`.
+    // What makes y of xW + b: 0 the identity, the others in `activation.wgsl` and `residual.wgsl`.
     function: u32,
     // 1 where an activation made x; its slope then stands where the gradient goes.
     activated: u32,
@@ -123,9 +133,9 @@ struct Tile {
 // Of each slot and member: reconstruction and KL divergence.
 @group(0) @binding(8) var<storage, read_write> losses: array<vec2<f32>>;
 
-// The running number of a workgroup; a dimension holds at most 65 535.
+// The running number of a workgroup.
 fn running(group: vec3<u32>) -> u32 {
-    return group.x + 65535u * group.y;
+    return group.x + MOST_GROUPS * group.y;
 }
 
 // Where a slice of a member's gradients begins.

@@ -20,11 +20,11 @@ fn posterior_of(base: u32, row: u32, unit: u32) -> Posterior {
         let e = exp(-abs(half));
         let variance = max(half, 0.0) + ln_1p(e);
         let sigmoid = select(e, 1.0, half >= 0.0) / (1.0 + e);
-        q.variance = max(variance, 1e-12);
+        q.variance = max(variance, SMALLEST_VARIANCE);
         q.log_variance = ln(q.variance);
-        q.slope = select(0.0, 0.5 * sigmoid / q.variance, variance >= 1e-12);
+        q.slope = select(0.0, 0.5 * sigmoid / q.variance, variance >= SMALLEST_VARIANCE);
     } else {
-        q.log_variance = clamp(head, -12.0, 8.0);
+        q.log_variance = clamp(head, LOWEST_LOG_VARIANCE, HIGHEST_LOG_VARIANCE);
         q.variance = exp(q.log_variance);
         q.slope = select(0.0, 1.0, q.log_variance == head);
     }

@@ -2,7 +2,7 @@
 
 fn prior_log_variance(member: u32, element: u32) -> f32 {
     let place = member * PARAMETERS + PRIOR_LOG_VARIANCES + element;
-    return clamp(parameters[place], -8.0, 4.0);
+    return clamp(parameters[place], PRIOR_LOWEST_LOG_VARIANCE, PRIOR_HIGHEST_LOG_VARIANCE);
 }
 
 fn prior_mean(member: u32, element: u32) -> f32 {

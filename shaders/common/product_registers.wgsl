@@ -2,8 +2,8 @@
 // invocation computes 8 rows × 4 columns, the lanes of a workgroup side by side along the columns. So
 // the left operand is the same for all of them, and the right one lies side by side.
 //
-// The stage gives `left`, `right`, `bring` and `finish`. Rows past the product's last are loaded as if there
-// were 8.
+// The stage gives `left`, `right`, `bring` and `finish`. Rows of the left operand are loaded in whole groups
+// of 8; `finish` leaves out those past the product's last.
 
 const LANES: u32 = 32u;
 const TILE_ROWS: u32 = 8u;

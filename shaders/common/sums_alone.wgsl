@@ -1,6 +1,5 @@
-// Sums over the rows of a batch where workgroup barriers are slow.
-
-// An invocation sums an element over all rows of a batch, and one what there is once in it.
+// Sums over the rows of a batch where workgroup barriers are slow: an invocation adds up all rows of its
+// element by itself, and the first invocation all rows of what a batch has one of.
 const ABREAST: u32 = LANES;
 const SUMMERS: u32 = 1u;
 

@@ -14,7 +14,7 @@ fn sum_of_element(lane: u32, value: vec2<f32>) -> vec2<f32> {
     return sum;
 }
 
-// Invocations that add up what there is once in a batch.
+// Invocations that share the rows of what a batch has one of, such as its loss.
 const SUMMERS: u32 = LANES;
 
 // The sum of what all of them have.

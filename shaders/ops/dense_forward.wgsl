@@ -18,31 +18,12 @@ fn right(place: u32) -> f32 {
 
 fn store(row: u32, column: u32, value: f32) {
     let place = row * sizes.outputs + column;
-    let sum = value + bias[column];
-    switch sizes.function {
-        case 1u: {
-            // Written so that NaN stays NaN.
-            y[place] = select(sum, 0.0, sum < 0.0);
-            slope[place] = select(0.0, 1.0, sum > 0.0);
-        }
-        case 2u: {
-            // Past ±80 it is 0 or 1, and the exponential stays finite.
-            let sigmoid = 1.0 / (1.0 + exp(-clamp(sum, -80.0, 80.0)));
-            y[place] = sum * sigmoid;
-            slope[place] = sigmoid * (1.0 + sum * (1.0 - sigmoid));
-        }
-        case 3u: {
-            // Past ±10 it is ±1, and some drivers' tanh overflows.
-            let value = tanh(clamp(sum, -10.0, 10.0));
-            y[place] = value;
-            slope[place] = 1.0 - value * value;
-        }
-        default: {
-            y[place] = sum;
-            if place == 0u {
-                slope[0] = 1.0;
-            }
-        }
+    let made = activated(sizes.function, value + bias[column]);
+    y[place] = made.x;
+    if sizes.function != 0u {
+        slope[place] = made.y;
+    } else if place == 0u {
+        slope[0] = 1.0;
     }
 }
 

@@ -11,7 +11,7 @@ struct Sizes {
     outputs: u32,
     // Lanes along the columns, a power of two.
     across: u32,
-    // See `dense_forward`.
+    // 0 the identity, the others in `activation.wgsl`.
     function: u32,
 }
 

@@ -1,5 +1,5 @@
-//! Dense layers of which nothing is derived on the processor, for samples and encodings: packed once, then
-//! a few rows at a time go through all of them, so that what lies between stays in the cache.
+//! Dense layers without gradients, on the processor, for samples and encodings: weights are packed once,
+//! then a few rows at a time go through all layers, so that what lies between stays in the cache.
 
 use std::f32::consts::FRAC_1_SQRT_2;
 

@@ -20,7 +20,7 @@ use ndarray::Array2;
 
 use self::buffers::{Buffers, MOST_STEPS, STEP_STRIDE, Sizes};
 use self::pace::Pace;
-use self::plan::Plan;
+use self::plan::{MOST_GROUPS, Plan};
 use self::read::Waiting;
 use self::stages::Dispatch;
 use self::tiles::Target;
@@ -141,6 +141,11 @@ impl Gpu {
 
     /// As [`new`](Self::new) on a device, which may not be of the kind that is planned for.
     fn with(job: Job, members: &[Member], target: Target) -> Result<Self> {
+        Self::within(job, members, target, MOST_GROUPS)
+    }
+
+    /// The same with at most so many workgroups in a dimension.
+    fn within(job: Job, members: &[Member], target: Target, most_groups: usize) -> Result<Self> {
         if members.is_empty() || job.rows.is_empty() || job.batch == 0 {
             return Err(Error::input("there is nothing to train"));
         }
@@ -152,7 +157,7 @@ impl Gpu {
         let sizes = Sizes::new(&job, members.len(), target);
         sizes.check(&device.limits())?;
         buffers::check_loops(job.network, job.batch, target)?;
-        let plan = Plan::new(&job, members.len(), target);
+        let plan = Plan::within(&job, members.len(), target, most_groups);
         let (buffers, dispatches) = caught(device, "preparing the fused trainer", || {
             let layout = stages::bindings(device);
             let tiles = bytemuck::cast_slice(&plan.tiles);

@@ -4,10 +4,10 @@ use burn::tensor::wgpu::wgpu;
 
 use super::stages::Stage;
 
-/// The module of a stage; on a GPU without what wgpu puts into it: a counter that ends every loop at
-/// last, and a check of every index. Drivers unroll no loop that has one, which costs a sixth of a
-/// step's time, the other costs 4 to 13 % more. Where a processor simulates a GPU, unrolling gains
-/// nothing and takes long, and the check keeps a wrong index inside its array.
+/// The module of a stage. wgpu adds a counter to every loop, so that it ends, and a bounds check to every
+/// index; on a GPU both are left out. The counter keeps drivers from unrolling, which costs a sixth of a
+/// step's time, and the checks cost 4 to 13 % more. Where a processor simulates a GPU both stay:
+/// unrolling gains nothing there and takes long to compile, and a wrong index stays inside its array.
 pub(super) fn module(device: &wgpu::Device, stage: Stage, simulated: bool) -> wgpu::ShaderModule {
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(stage.name()),

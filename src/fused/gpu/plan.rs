@@ -1,16 +1,17 @@
 //! What is computed in a step and where its values stand, as plain numbers.
 
-use super::slots::{ROW_PADDING, Slots};
+use super::slots::{self, ROW_PADDING, Slots};
 use super::stages::{Products, Stage};
 use super::tiles::{self, BLOCK, Dense, LANES, Shape, Table, Target, Tile};
 use crate::config::{Likelihood, PosteriorVariance, TrainingSettings};
 use crate::fused::{Adam, Job, Network};
+use crate::model::{LOG_VARIANCE_RANGE, PRIOR_LOG_VARIANCE_RANGE, SMALLEST_VARIANCE};
 
 /// Parameters that a workgroup updates.
-const UPDATED: usize = 1024;
+pub(super) const UPDATED: usize = 1024;
 /// Parts of the gradient's squared norm.
 pub(super) const SQUARES: usize = 64;
-/// Most workgroups in a dimension, here and in `shaders/common/bindings.wgsl`.
+/// Most workgroups in a dimension.
 pub(super) const MOST_GROUPS: usize = 65_535;
 
 /// A constant of a pipeline: the name of a WGSL `override` and its value.
@@ -49,15 +50,22 @@ pub(super) struct Plan {
 impl Plan {
     /// The plan of a job with this number of members.
     pub fn new(job: &Job, members: usize, target: Target) -> Self {
+        Self::within(job, members, target, MOST_GROUPS)
+    }
+
+    /// The same with at most so many workgroups in a dimension.
+    pub fn within(job: &Job, members: usize, target: Target, most_groups: usize) -> Self {
         let Job { network, batch, settings, .. } = *job;
         let padded = batch.next_multiple_of(ROW_PADDING);
         let components = network.prior.map_or(0, |prior| prior.components);
         let slots = Slots::new(network, batch);
         let slices = tiles::slices(batch, network.parameters, members, target);
         let table = Table::new(network, &slots, (batch, slices, members), target);
-        let common = [of_network(network), slots.constants(), vec![("SLICES", slices as f64)]];
-        let common = common.concat();
+        let of_job = vec![("SLICES", slices as f64), ("MOST_GROUPS", most_groups as f64)];
+        let common = [of_network(network), slots.constants(), of_job].concat();
         let mut passes = Vec::new();
+        // `running` in `shaders/common/bindings.wgsl` numbers workgroups in two dimensions.
+        let grid = |count: usize| [count.min(most_groups), count.div_ceil(most_groups)];
         let mut pass = |stage, own: Vec<Constant>, groups| {
             let constants = [common.clone(), own].concat();
             passes.push(Pass { stage, constants, groups });
@@ -68,12 +76,17 @@ impl Plan {
         if target.takes_blocks(network, batch, members) {
             let [encoder, decoder] =
                 [&slots.encoder, &slots.decoder].map(|layers| layers.len() as f64);
-            let own = vec![("ENCODER", encoder), ("DECODER", decoder)];
+            let own = vec![
+                ("ENCODER", encoder),
+                ("DECODER", decoder),
+                ("ACTIVATION", slots::function(network.activation).into()),
+            ];
             pass(Stage::Block, own, grid(batch.div_ceil(BLOCK)));
         } else {
             let shape = |width: u32, depth: u32| {
                 Shape::new([padded, width as usize, depth as usize], members, target)
             };
+            let mut pass = |stage, own, count| pass(stage, own, grid(count));
             by_layer(&slots, [padded, network.latent, components], &shape, &mut pass);
         }
         // What is divided or clipped has to be added up before its step is known.
@@ -111,22 +124,22 @@ fn by_layer(
     Slots { encoder, decoder, .. }: &Slots,
     [padded, latent, components]: [usize; 3],
     shape: &dyn Fn(u32, u32) -> Shape,
-    pass: &mut dyn FnMut(Stage, Vec<Constant>, [usize; 2]),
+    pass: &mut dyn FnMut(Stage, Vec<Constant>, usize),
 ) {
     let product = |stage: fn(Products) -> Stage, layer: &Dense, [width, depth]: [u32; 2]| {
         let shape = shape(width, depth);
         let own = [of_layer(layer), shape.constants()].concat();
-        (stage(shape.products), own, grid(shape.count(padded, width as usize)))
+        (stage(shape.products), own, shape.count(padded, width as usize))
     };
     let forward =
         |layer: &Dense| product(Stage::DenseForward, layer, [layer.outputs, layer.inputs]);
     let backward =
         |layer: &Dense| product(Stage::DenseBackward, layer, [layer.inputs, layer.outputs]);
     let posterior = match components {
-        0 => (Stage::PosteriorStandardNormal, vec![], grid(padded.div_ceil(LANES))),
-        _ => (Stage::PosteriorMixture, vec![], grid(padded)),
+        0 => (Stage::PosteriorStandardNormal, vec![], padded.div_ceil(LANES)),
+        _ => (Stage::PosteriorMixture, vec![], padded),
     };
-    let gradient = (Stage::PosteriorBackward, vec![], grid((padded * latent).div_ceil(LANES)));
+    let gradient = (Stage::PosteriorBackward, vec![], (padded * latent).div_ceil(LANES));
     let passes = (encoder.iter().map(forward))
         .chain([posterior])
         .chain(decoder.iter().map(forward))
@@ -135,13 +148,7 @@ fn by_layer(
         .chain(decoder.iter().rev().map(backward))
         .chain([gradient])
         .chain(encoder[1..].iter().rev().map(backward));
-    passes.for_each(|(stage, own, groups)| pass(stage, own, groups));
-}
-
-/// At least `count` workgroups in two dimensions; `running` in `shaders/common/bindings.wgsl` numbers
-/// them.
-fn grid(count: usize) -> [usize; 2] {
-    [count.min(MOST_GROUPS), count.div_ceil(MOST_GROUPS)]
+    passes.for_each(|(stage, own, count)| pass(stage, own, count));
 }
 
 fn of_network(network: &Network) -> Vec<Constant> {
@@ -157,10 +164,15 @@ fn of_network(network: &Network) -> Vec<Constant> {
         ("LOG_SIGMA", network.log_sigma.unwrap_or(0) as f64),
         ("FIXED_LOG_SIGMA", network.fixed_log_sigma.into()),
         ("SOFTPLUS", f64::from(network.posterior_variance == PosteriorVariance::Softplus)),
+        ("LOWEST_LOG_VARIANCE", LOG_VARIANCE_RANGE.0.into()),
+        ("HIGHEST_LOG_VARIANCE", LOG_VARIANCE_RANGE.1.into()),
+        ("SMALLEST_VARIANCE", SMALLEST_VARIANCE.into()),
         ("COMPONENTS", prior(|prior| prior.components)),
         ("PRIOR_MEANS", prior(|prior| prior.means)),
         ("PRIOR_LOG_VARIANCES", prior(|prior| prior.log_variances)),
         ("PRIOR_LOGITS", prior(|prior| prior.logits)),
+        ("PRIOR_LOWEST_LOG_VARIANCE", PRIOR_LOG_VARIANCE_RANGE.0.into()),
+        ("PRIOR_HIGHEST_LOG_VARIANCE", PRIOR_LOG_VARIANCE_RANGE.1.into()),
     ]
 }
 

@@ -8,7 +8,7 @@ use crate::fused::{Layer, Network};
 /// Slots of rows have room for a multiple of as many: see `shaders/common/bindings.wgsl`.
 pub(super) const ROW_PADDING: usize = 8;
 
-// What makes y of xW + b, as `shaders/common/activation.wgsl` has it.
+// What makes y of xW + b, as `activation.wgsl` and `residual.wgsl` in `shaders/common/` have it.
 const IDENTITY: u32 = 0;
 const RELU: u32 = 1;
 const SILU: u32 = 2;
@@ -122,7 +122,7 @@ impl Slots {
 }
 
 /// The number of an activation.
-fn function(activation: Activation) -> u32 {
+pub(super) fn function(activation: Activation) -> u32 {
     match activation {
         Activation::Relu => RELU,
         Activation::Silu => SILU,

@@ -55,6 +55,7 @@ impl Stage {
                     "layer",
                     "one_by_one",
                     "activation",
+                    "residual",
                     "product_registers"
                 ),
                 Tiles => shader!(
@@ -62,6 +63,7 @@ impl Stage {
                     "layer",
                     "one_by_one",
                     "activation",
+                    "residual",
                     "slabs",
                     "product_tiles"
                 ),
@@ -70,6 +72,7 @@ impl Stage {
                     "layer",
                     "one_by_one",
                     "activation",
+                    "residual",
                     "slabs",
                     "product_large"
                 ),
@@ -96,6 +99,7 @@ impl Stage {
             Self::Block => shader!(
                 "block",
                 "activation",
+                "residual",
                 "logarithm",
                 "posterior",
                 "prior",
@@ -224,7 +228,7 @@ fn pipeline(
         entry_point: Some(stage.entry()),
         compilation_options: wgpu::PipelineCompilationOptions {
             constants,
-            // Every lane writes its part before any is read.
+            // Nothing in workgroup memory is read before the shader has written it.
             zero_initialize_workgroup_memory: false,
         },
         cache: None,

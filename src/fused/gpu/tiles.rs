@@ -20,13 +20,13 @@ const SLICED_VALUES: usize = 1 << 24;
 /// Rows that a workgroup takes through a step at once where it takes a block of them, and the widest
 /// layer that it has room for, as in `shaders/block.wgsl`.
 pub(super) const BLOCK: usize = 32;
-const WIDEST: usize = 128;
+pub(super) const WIDEST: usize = 128;
 /// Its invocations and their memory in bytes, the values and a slab; not every adapter allows as much.
 pub(super) const BLOCK_LANES: u32 = 512;
 pub(super) const BLOCK_BYTES: u32 = 4 * (BLOCK * WIDEST + SLAB_DEPTH * WIDEST) as u32;
-const SLAB_DEPTH: usize = 16;
+pub(super) const SLAB_DEPTH: usize = 16;
 /// Invocations of a workgroup that computes tiles, as in `shaders/common/slabs.wgsl`.
-const TILE_LANES: usize = 256;
+pub(super) const TILE_LANES: usize = 256;
 /// Rows up to which the elements of a narrow layer, and the biases, are quickly added up one by one.
 const FEW_ROWS: usize = 64;
 /// Inputs or outputs up to which a layer is narrow: most of a tile would lie outside of it.

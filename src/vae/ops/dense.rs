@@ -9,7 +9,7 @@ use burn::backend::{Autodiff, Backend};
 
 use super::Kernels;
 
-/// What follows the sum xW + b. The numbers are those of `shaders/ops/dense_forward.wgsl`.
+/// What follows the sum xW + b. The numbers are those of `shaders/common/activation.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::vae) enum Function {
     Identity = 0,

@@ -1,7 +1,7 @@
-//! A dense layer of which nothing is derived, on the processor.
+//! A dense layer without gradients, on the processor.
 //!
-//! Likelihoods and held-out bounds are made of such layers. A layer that is trained keeps burn's own ops, as what the fused
-//! trainer is held against must not be made of its product.
+//! Likelihoods and held-out bounds are made of such layers. A layer that is trained keeps burn's own ops:
+//! it is the reference for the fused trainer, and must not share the fused trainer's matrix product.
 
 use burn::backend::Flex;
 use burn::backend::ops::FloatTensorOps;

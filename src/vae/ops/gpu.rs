@@ -56,7 +56,7 @@ impl Kernel {
     /// The joined WGSL.
     pub fn wgsl(self) -> &'static str {
         match self {
-            Self::DenseForward => shader!("ops/product", "ops/dense_forward"),
+            Self::DenseForward => shader!("ops/product", "common/activation", "ops/dense_forward"),
             Self::DenseInputGradient => {
                 shader!("ops/product", "ops/slope", "ops/dense_input_gradient")
             }
@@ -78,8 +78,7 @@ impl Kernel {
         }
     }
 
-    /// Queues the shader on `tensors`, which its bindings are in this order, and on `sizes`, its
-    /// uniform.
+    /// Queues the shader: `tensors` are its bindings from 0 on, and `sizes` is its uniform, the last.
     fn launch(self, groups: [usize; 2], tensors: &[&CubeTensor], sizes: &[u32]) {
         let [x, y] = groups.map(|groups| groups as u32);
         let bindings = tensors.iter().map(|tensor| tensor.handle.clone().binding());

@@ -131,8 +131,8 @@ mod tests {
         assert_eq!(wgpu(EngineChoice::Fused, software, 1024, 512), Engine::Fused);
         assert_eq!(wgpu(EngineChoice::Auto, gpu, 32, 128), Engine::Fused);
         assert_eq!(wgpu(EngineChoice::Auto, gpu, 8192, 512), Engine::Fused);
-        assert_eq!(wgpu(EngineChoice::Auto, gpu, 65_536, 512), Engine::Fused);
-        assert_eq!(wgpu(EngineChoice::Auto, gpu, 65_536, 2048), Engine::Autodiff);
+        assert_eq!(wgpu(EngineChoice::Auto, gpu, 32_768, 512), Engine::Fused);
+        assert_eq!(wgpu(EngineChoice::Auto, gpu, 65_536, 512), Engine::Autodiff);
         // Adam's state, and a value of each row and Gaussian, are beyond what a GPU allows.
         assert_eq!(wgpu(EngineChoice::Auto, gpu, 32, 8192), Engine::Autodiff);
         let of = |prior_components, rows_at_once, kind, batch| {

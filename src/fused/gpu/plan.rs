@@ -48,12 +48,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The plan of a job with this number of members.
-    pub fn new(job: &Job, members: usize, target: Target) -> Self {
-        Self::within(job, members, target, MOST_GROUPS)
-    }
-
-    /// The same with at most so many workgroups in a dimension.
+    /// The plan of a job with this number of members, and with at most so many workgroups in a dimension.
     pub fn within(job: &Job, members: usize, target: Target, most_groups: usize) -> Self {
         let Job { network, batch, settings, .. } = *job;
         let padded = batch.next_multiple_of(ROW_PADDING);

@@ -18,6 +18,39 @@ fn a_block_takes_the_invocations_and_the_memory_that_are_asked_for() {
     assert_eq!(bytes.sum::<u32>(), tiles::BLOCK_BYTES);
 }
 
+/// Constants that a shader and the plan of its workgroups both have.
+#[test]
+fn constants_of_the_shaders_are_those_of_the_plan() {
+    use Products::{Large, Registers, Tiles};
+    let (lanes, of_tile) = (tiles::LANES, tiles::TILE_LANES);
+    for (stage, invocations, constants) in [
+        (Stage::PosteriorMixture, lanes, &[("LANES", lanes), ("ROW_LANES", lanes)][..]),
+        (Stage::PosteriorBackward, lanes, &[]),
+        (Stage::DenseForward(Registers), lanes, &[("TILE_ROWS", slots::ROW_PADDING)]),
+        (Stage::Gradients(Registers), lanes, &[("ABREAST", lanes), ("TILE_COLUMNS", 4 * lanes)]),
+        (Stage::Gradients(Tiles), of_tile, &[("ABREAST", lanes)]),
+        (Stage::Gradients(Large), of_tile, &[("ABREAST", lanes)]),
+        (Stage::Norm, of_tile, &[("SQUARE_PARTS", plan::SQUARES)]),
+        (Stage::Update, plan::UPDATED / 4, &[("SQUARE_PARTS", plan::SQUARES)]),
+        (
+            Stage::Block,
+            tiles::BLOCK_LANES as usize,
+            &[("ROWS", tiles::BLOCK), ("WIDEST", tiles::WIDEST), ("DEPTH", tiles::SLAB_DEPTH)],
+        ),
+    ] {
+        let module = naga::front::wgsl::parse_str(stage.source()).unwrap();
+        let entry = module.entry_points.iter().find(|entry| entry.name == stage.entry()).unwrap();
+        assert_eq!(entry.workgroup_size, [invocations as u32, 1, 1], "{stage:?}");
+        for &(name, expected) in constants {
+            let named = |(_, of): &(_, &naga::Constant)| of.name.as_deref() == Some(name);
+            let (_, constant) = module.constants.iter().find(named).unwrap();
+            let value = &module.global_expressions[constant.init];
+            let expected = naga::Expression::Literal(naga::Literal::U32(expected as u32));
+            assert_eq!(value, &expected, "{name} of {stage:?}");
+        }
+    }
+}
+
 #[test]
 fn every_stage_is_valid_and_is_written_for_every_api() {
     let all = TrainingSettings {

@@ -36,6 +36,22 @@ fn choose(page: &Open, view: &str, control: &str, value: &str) {
     ));
 }
 
+/// Text in pictures can be read on a phone, and no table is cut on paper.
+fn nothing_is_lost(page: &Open) {
+    page.appear("screen", "light");
+    page.resize(360);
+    let small =
+        "[...document.querySelectorAll('.picture svg')].filter((svg) => svg.checkVisibility()
+        && svg.getBoundingClientRect().width < 0.6 * svg.getAttribute('width'))
+        .map(({ ariaLabel }) => ariaLabel)";
+    assert_eq!(page.value(small), json!([]));
+    page.appear("print", "light");
+    page.resize(718);
+    let cut = "[...document.querySelectorAll('.scroll')].filter((part) => part.checkVisibility()
+        && part.scrollWidth > part.clientWidth).map(({ ariaLabel }) => ariaLabel)";
+    assert_eq!(page.value(cut), json!([]));
+}
+
 /// The value of an expression about `traces`, the traces of a view.
 fn about(page: &Open, view: &str, expression: &str) -> serde_json::Value {
     let chart = format!("document.querySelector('.view[data-view={view}] .chart')");
@@ -66,6 +82,7 @@ fn the_page_fetches_nothing_names_are_text_and_everyone_can_use_it() {
     assert_eq!(about(&page, "rows", about_axis), INJECTION[..31].replace('<', "&lt;") + "…");
 
     everyone_can_use(&page);
+    nothing_is_lost(&page);
 }
 
 /// The pages on several runs: of a comparison, and of a sweep.
@@ -80,7 +97,12 @@ fn pages_on_several_runs_fetch_nothing_and_everyone_can_use_them() {
         let page = Open::file(&place.path(path), 1200, NO_WEBGL, true);
         assert_eq!((page.requests(), page.errors()), (vec![], vec![]), "{path}");
         everyone_can_use(&page);
+        nothing_is_lost(&page);
     }
+    let page = place.read("sweep/report.html");
+    let tied = page.matches(" ≈</th>").count();
+    assert!(page.contains(&format!("{tied} of 1 cannot be told apart from the best")), "{tied}");
+    assert!(page.contains("Intervals of 2 seeds are rough"));
 }
 
 #[test]
@@ -94,7 +116,13 @@ fn each_control_does_what_it_says() {
     assert_eq!(rows("[sets, count]"), json!([["generated"], 200]));
     choose(&page, "rows", "sets", "real");
     assert_eq!(rows("[sets, count]"), json!([["real"], 180]));
+    // After three epochs little is learned, so the sets are told apart first.
+    let swatch =
+        "document.querySelector('.view[data-view=rows] .classes .swatch').checkVisibility()";
+    assert_eq!((rows("colors.length"), page.value(swatch)), (json!(1), json!(false)));
+    choose(&page, "rows", "colour", "class");
     assert_eq!(rows("colors"), json!(["#0072B2", "#D55E00"]));
+    assert_eq!(page.value(swatch), true);
     let template = rows("points[1].hovertemplate");
     for part in ["real row %{customdata}", "mode right", "a: %{x}"] {
         assert!(template.as_str().unwrap().contains(part), "{template}");
@@ -104,7 +132,6 @@ fn each_control_does_what_it_says() {
     choose(&page, "rows", "values", "scaled");
     assert_eq!(rows(largest), 1.0);
     choose(&page, "rows", "colour", "set");
-    assert_eq!(rows("colors"), json!(["#0072B2"]));
     choose(&page, "rows", "y", "3");
     assert!(rows("layout.scene.yaxis.title.text").as_str().unwrap().starts_with("long"));
     let none = "document.querySelector('.view[data-view=rows] [data-all=false]').click()";
@@ -151,6 +178,7 @@ fn the_view_in_space_draws_and_the_keys_turn_it() {
     let place = finished_run();
     let page = open(&place, 1200, WEBGL, true);
     let chart = ".view[data-view=rows] .chart";
+    choose(&page, "rows", "colour", "class");
     let both = page.coloured_pixels(chart);
     assert!(both > 1000, "{both} coloured pixels");
     choose(&page, "rows", "sets", "real");
@@ -177,6 +205,46 @@ fn the_view_in_space_draws_and_the_keys_turn_it() {
     page.script("document.querySelector('.view[data-view=rows] [data-reset]').click()");
     assert_eq!(eye(), start);
     assert_eq!(page.errors(), [""; 0]);
+}
+
+/// A class has another colour on a dark page: in a view, beside its control and in a picture.
+#[test]
+fn colours_follow_the_page_into_the_dark() {
+    let place = finished_run();
+    let page = open(&place, 1200, WEBGL, true);
+    choose(&page, "rows", "colour", "class");
+    let swatch = "getComputedStyle(document.querySelector('.swatch')).backgroundColor";
+    let point = "getComputedStyle(document.querySelector('.picture [fill=\"#0072B2\"]')).fill";
+    let colors = || [about(&page, "rows", "colors[0]"), page.value(swatch), page.value(point)];
+    assert_eq!(colors(), ["#0072B2", "rgb(0, 114, 178)", "rgb(0, 114, 178)"]);
+    page.appear("screen", "dark");
+    let drawn = "document.querySelector('.view[data-view=rows] .chart').data[0].marker.color";
+    page.wait_for(&format!("{drawn} === '#338EC1'"));
+    assert_eq!(colors(), ["#338EC1", "rgb(51, 142, 193)", "rgb(51, 142, 193)"]);
+}
+
+/// A swipe over a chart scrolls the page, until a tap turns to the chart.
+#[test]
+fn a_chart_keeps_no_one_from_scrolling() {
+    let place = finished_run();
+    let page = open(&place, 390, WEBGL, true);
+    let chart = "document.querySelector('.view[data-view=rows] .chart')";
+    let action = || page.value(&format!("getComputedStyle({chart}).touchAction"));
+    // Whether plotly.js, which keeps the page where it is, hears of a touch.
+    let is_heard = || {
+        page.value(&format!(
+            "(() => {{ let heard = false;
+                const inner = {chart}.querySelector('canvas');
+                inner.addEventListener('touchmove', () => {{ heard = true; }}, {{ once: true }});
+                inner.dispatchEvent(new Event('touchmove', {{ bubbles: true }}));
+                return heard; }})()"
+        ))
+    };
+    assert_eq!((action(), is_heard()), (json!("pan-y pinch-zoom"), json!(false)));
+    page.script(&format!("{chart}.click()"));
+    assert_eq!(action(), "none");
+    page.script("document.body.dispatchEvent(new Event('pointerdown', { bubbles: true }))");
+    assert_eq!((action(), is_heard()), (json!("pan-y pinch-zoom"), json!(false)));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use super::palette;
 use crate::plot::PriorComponent;
-use crate::plot::theme::{GENERATED, Marker, REAL, Style, class_style};
+use crate::plot::theme::{Marker, class_style};
 
 /// Points of one set that a view in space shows; two sets stay smooth.
 const MOST_IN_SPACE: usize = 10_000;
@@ -51,6 +52,8 @@ pub struct Class {
     pub name: String,
     /// Colour as `#RRGGBB`.
     pub color: String,
+    /// The same on a dark page.
+    pub dark: String,
     /// Shape of its points.
     pub marker: &'static str,
 }
@@ -59,15 +62,14 @@ impl Class {
     /// The classes of these names, in their order.
     pub fn all(names: &[String]) -> Vec<Self> {
         let class = |(index, name): (usize, &String)| {
-            let Style { color, marker } = class_style(index);
-            let marker = match marker {
+            let marker = match class_style(index).marker {
                 Marker::Circle => "circle",
                 Marker::Triangle => "triangle",
                 Marker::Square => "square",
                 Marker::Diamond => "diamond",
             };
-            let color = format!("#{:02X}{:02X}{:02X}", color.0, color.1, color.2);
-            Self { name: name.clone(), color, marker }
+            let [color, dark] = palette::colors(index);
+            Self { name: name.clone(), color, dark, marker }
         };
         names.iter().enumerate().map(class).collect()
     }
@@ -90,8 +92,6 @@ pub enum Set {
 pub struct Points {
     /// What they stand for.
     set: Set,
-    /// Their colour where they are not coloured by class.
-    color: String,
     /// How many there are in all; the first of them are shown.
     of: usize,
     /// The number of each in its file, from 1.
@@ -112,13 +112,8 @@ impl Points {
         classes: Option<&[usize]>,
     ) -> Self {
         let shown = values.nrows().min(most_rows(values.ncols()));
-        let color = match set {
-            Set::Real | Set::Latent => REAL.color,
-            Set::Generated => GENERATED.color,
-        };
         Self {
             set,
-            color: format!("#{:02X}{:02X}{:02X}", color.0, color.1, color.2),
             of,
             rows: rows.into_iter().take(shown).collect(),
             columns: values

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use maud::{Markup, html};
 
-use super::Figure;
-use super::modes::{STRICT, bar, class, short};
-use super::parts::{STATIC_POLICY, document, figure, scrolling, table, terms};
+use super::modes::{STRICT, bar, class, short, swatch};
+use super::parts::{Document, figure, scrolling, table, terms};
+use super::scripts::Scripts;
+use super::{Class, Figure, Rows};
 use crate::audit::findings::Findings;
 use crate::audit::ledger::EligibleCounts;
 use crate::audit::metrics::Metrics;
@@ -36,10 +37,8 @@ pub struct ComparedRun {
     pub folder: PathBuf,
     /// Name of its recipe.
     pub recipe: String,
-    /// Where its data come from, in words.
-    pub source: String,
-    /// Training rows and held-out rows.
-    pub rows: (usize, usize),
+    /// What it learned from.
+    pub rows: Rows,
     /// What the analysis found.
     pub findings: Findings,
     /// One record an epoch.
@@ -108,7 +107,14 @@ impl Comparison {
             ("losses", "Training", self.losses()?),
             ("settings", "Settings that differ", self.settings()),
         ];
-        Ok(document(&title, STATIC_POLICY, self.top(), &sections, html! {}))
+        let document = Document {
+            title: &title,
+            heading: "Which model learned the data?",
+            top: self.top(),
+            sections: &sections,
+            scripts: Scripts::None,
+        };
+        Ok(document.render())
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -117,38 +123,31 @@ impl Comparison {
 
     fn top(&self) -> Markup {
         html! {
-            header {
-                p.brand { "modescope" }
-                h1 { "Which model learned the data?" }
-                div.runs { @for run in &self.runs {
-                    div {
-                        h2 { (run.name) }
-                        div class={ "verdict " (class(run.standing())) } {
-                            (short(run.standing()))
-                            p { (run.findings.verdict) }
-                        }
-                        p.facts {
-                            "Recipe " b { (run.recipe) } " on " (run.source) ": " (run.rows.0)
-                            " rows to train on, " (run.rows.1) " held out."
-                        }
+            div.runs { @for run in &self.runs {
+                div {
+                    h2 { (run.name) }
+                    div class={ "verdict " (class(run.standing())) } {
+                        (short(run.standing()))
+                        p { (run.findings.verdict) }
                     }
-                } }
-                @if let Some(note) = self.note() { p.note { (note) } }
-                (table("Table of runs", &ComparedRun::HEADINGS, self.runs.iter().map(ComparedRun::cells)))
-                (terms(&[
-                    STRICT,
-                    ("Captured", "the mode has at least half the rows expected."),
-                    ("Of", "the modes that are large enough to judge, which both are counts of."),
-                    ("Held-out ELBO", "the evidence lower bound of the held-out rows after the last epoch, \
-                      in nats a row in the data's own units: higher is better."),
-                ]))
-            }
+                    p.facts { (run.rows.learned_by(&run.recipe)) "." }
+                }
+            } }
+            @if let Some(note) = self.note() { p.note { (note) } }
+            (table("Table of runs", &ComparedRun::HEADINGS, self.runs.iter().map(ComparedRun::cells)))
+            (terms(&[
+                STRICT,
+                ("Captured", "the mode has at least half the rows expected."),
+                ("Of", "the modes that are large enough to judge, which both are counts of."),
+                ("Held-out ELBO", "the evidence lower bound of the held-out rows after the last epoch, \
+                  in nats a row in the data's own units: higher is better."),
+            ]))
         }
     }
 
     fn pictures(&self) -> Markup {
         html! {
-            div.runs { @for run in &self.runs {
+            div.runs.pictures { @for run in &self.runs {
                 div {
                     h3 { (run.name) }
                     @match &run.picture {
@@ -167,6 +166,9 @@ impl Comparison {
                 "The modes cannot be set side by side: " (why) ". The table above counts them."
             } };
         }
+        let names: Vec<String> =
+            (0..audits[0].modes.len()).map(|mode| words::name(audits[0], mode)).collect();
+        let looks = Class::all(&names);
         let rows = scrolling(
             "Table of modes",
             html! {
@@ -175,8 +177,8 @@ impl Comparison {
                     th scope="col" { "weight" }
                     @for name in self.names() { th.text scope="col" { (name) } }
                 } }
-                tbody { @for (index, mode) in audits[0].modes.iter().enumerate() { tr {
-                    th scope="row" { (words::name(audits[0], index)) }
+                tbody { @for (index, (mode, look)) in audits[0].modes.iter().zip(&looks).enumerate() { tr {
+                    th scope="row" { (swatch(look)) (look.name) }
                     td { (format!("{:.3}", mode.mode.weight)) }
                     @for audit in &audits { td.text { (mode_cell(audit, index)) } }
                 } } }

@@ -11,7 +11,9 @@ mod live;
 mod loss_table;
 mod modes;
 mod page;
+mod palette;
 mod parts;
+mod scripts;
 mod sweep;
 mod tables;
 mod views;
@@ -20,5 +22,5 @@ pub use charts::{Charts, Class, Embedding, Gaussian, Latents, Map, Points, Set, 
 pub use compare::{ComparedRun, Comparison};
 pub use live::LivePage;
 pub use loss_table::{REFERENCE_LOSSES, rows_of_interest};
-pub use page::{Caption, Figure, Page};
-pub use sweep::SweepPage;
+pub use page::{Caption, Figure, Page, Rows};
+pub use sweep::{SweepPage, SweepRow};

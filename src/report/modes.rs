@@ -144,7 +144,7 @@ fn mode_table(audit: &SamplesAudit) -> Markup {
 
 /// The look of a class, as its points have it.
 pub(super) fn swatch(class: &Class) -> Markup {
-    let style = format!("--color:{}", class.color);
+    let style = format!("--light:{};--dark:{}", class.color, class.dark);
     html! { span class={ "swatch " (class.marker) } style=(style) aria-hidden="true" {} }
 }
 

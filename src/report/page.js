@@ -8,7 +8,13 @@
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const ROUND = 60; // points of an outline
   const SHAPES = { circle: "circle", triangle: "triangle-up", square: "square", diamond: "diamond" };
-  const SHAPES_IN_SPACE = { ...SHAPES, triangle: "cross" }; // there is none in space
+  // Each has an open form there, which a triangle has not.
+  const SHAPES_IN_SPACE = { ...SHAPES, triangle: "diamond" };
+  const SETS = {
+    real: { words: "real rows", color: "--real" },
+    generated: { words: "generated rows", color: "--generated" },
+    latent: { words: "posterior means", color: "--accent" },
+  };
 
   // plotly.js reads tags and %{…} in its texts: names from the data are text and nothing else.
   const plain = (text, most = 60) => {
@@ -17,8 +23,7 @@
     return cut.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("%{", "% {");
   };
 
-  // The palette's black is ink, which is light on a dark page.
-  const tone = (color) => (color === "#000000" ? css("--mark") : color);
+  const tone = (look) => (dark.matches ? look.dark : look.color);
 
   // The least and the largest of values.
   const ends = (values) => values.reduce(
@@ -56,6 +61,9 @@
         const byClass = look && options.get("colour") !== "set";
         const open = points.set === "generated" && byClass && options.get("sets") !== "generated";
         const shape = (inSpace ? SHAPES_IN_SPACE : SHAPES)[byClass ? look.marker : "circle"];
+        // Real rows are the ground that generated ones stand out from.
+        const isGround = points.set === "real" && !byClass && sets.length > 1;
+        const color = byClass ? tone(look) : css(SETS[points.set].color);
         const own = coordinates.map((values) => indices.map((index) => values[index]));
         const axes = { x: own[0], y: own[1], ...(inSpace && { z: own[2] }) };
         const place = names.map((name, i) => `${plain(name)}: %{${"xyz"[i]}}`).join("<br>");
@@ -68,11 +76,12 @@
           customdata: indices.map((index) => points.rows[index]),
           hovertemplate: `${points.set} row %{customdata}${of}<br>${place}<extra></extra>`,
           marker: {
-            size: inSpace ? 3.2 : 6,
-            opacity: inSpace ? 0.8 : 0.7,
-            color: tone(byClass ? look.color : points.color),
-            symbol: open && shape !== "cross" ? `${shape}-open` : shape,
-            line: { width: 0 },
+            size: (inSpace ? 3.2 : 6) * (isGround ? 0.75 : 1),
+            opacity: isGround ? 0.45 : inSpace ? 0.8 : 0.7,
+            color,
+            symbol: open ? `${shape}-open` : shape,
+            // In the plane an edge keeps points apart; in space many edges would hide the colour.
+            line: open ? { width: 1, color } : { width: inSpace ? 0 : 0.5, color: css("--picture") },
           },
         };
       });
@@ -285,8 +294,6 @@
     }
   }
 
-  const SETS = { real: "real rows", generated: "generated rows", latent: "posterior means" };
-
   // How many points of each set are shown, each set with its look where that tells it apart.
   function legend(points) {
     const counts = new Map();
@@ -301,8 +308,8 @@
     return ["Shown:", ...[...counts].flatMap(([name, { count, colors, hollow }], index) => {
       const swatch = document.createElement("span");
       swatch.className = `swatch circle${hollow ? " hollow" : ""}`;
-      swatch.style.setProperty("--color", colors.size === 1 ? [...colors][0] : css("--soft"));
-      return [index ? ", " : " ", swatch, `${count} ${SETS[name]}`];
+      swatch.style.setProperty("--color", colors.size === 1 ? [...colors][0] : "var(--soft)");
+      return [index ? ", " : " ", swatch, `${count} ${SETS[name].words}`];
     }), "."];
   }
 
@@ -329,6 +336,18 @@
     for (const part of [form, chart, hint]) part.hidden = false;
     view.classList.add("drawn");
     redraw();
+    view.classList.toggle("in-space", "scene" in chart.layout);
+    // A swipe scrolls the page until a tap turns to the chart, and again after one elsewhere.
+    chart.addEventListener("click", () => chart.classList.add("turned-to"));
+    addEventListener("pointerdown", ({ target }) => {
+      if (!chart.contains(target)) chart.classList.remove("turned-to");
+    });
+    for (const touch of ["touchstart", "touchmove"]) {
+      chart.addEventListener(touch, (event) => {
+        // plotly.js would keep the page where it is.
+        if (!chart.classList.contains("turned-to")) event.stopPropagation();
+      }, { capture: true, passive: true });
+    }
     // Under a hand that turns it a chart stays as it is.
     let isHeld = false;
     let isLate = false;

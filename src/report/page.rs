@@ -1,48 +1,32 @@
 //! The page.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 
 use super::Charts;
-use super::parts::{Section, document, figure, terms};
+use super::parts::{Document, Section, figure, terms};
+use super::scripts::{PLOTLY_LICENCE, Scripts};
 use crate::audit::findings::Findings;
 use crate::history::EpochRecord;
 use crate::plot::Picture;
 
-const SCRIPT: &str = include_str!("page.js");
-/// plotly.js 4.1.1, its bundle for charts in space: npm's `plotly.js-gl3d-dist-min`.
-const PLOTLY: &str = include_str!("../../assets/plotly/plotly-gl3d.min.js");
-const PLOTLY_LICENCE: &str = include_str!("../../assets/plotly/LICENSE");
-
-/// The policy of a page with views: the browser is told to fetch nothing, whatever the page holds,
-/// but for what `more` allows. plotly.js compiles functions.
-pub(super) fn policy(more: &str) -> String {
-    format!(
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; \
-         img-src data: blob:{more}"
-    )
+/// The rows that a run learns from: where they come from, and how many there are.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// Where they come from, in words.
+    pub source: String,
+    /// Those to train on.
+    pub training: usize,
+    /// Those held out.
+    pub held_out: usize,
 }
 
-/// What draws the views, from [`Charts`] as JSON or, where that is `null`, from those that come.
-pub(super) fn views_script(charts: &str) -> Markup {
-    html! {
-        script type="application/json" id="data" { (PreEscaped(charts)) }
-        script { (PreEscaped(PLOTLY)) }
-        script { (PreEscaped(SCRIPT)) }
-    }
-}
-
-/// What a page is about, in a line.
-pub(super) fn subject(
-    recipe: &str,
-    source: &str,
-    (training, held_out): (usize, usize),
-    columns: usize,
-) -> Markup {
-    html! {
-        p.facts {
-            "Recipe " b { (recipe) } " on " (source) ": " (training) " rows to train on, " (held_out)
-            " held out, " (columns) " columns."
+impl Rows {
+    /// What a page of a run by this recipe is about.
+    pub(super) fn learned_by(&self, recipe: &str) -> Markup {
+        html! {
+            "Recipe " b { (recipe) } " on " (self.source) ": " (self.training) " rows to train on, "
+            (self.held_out) " held out"
         }
     }
 }
@@ -67,6 +51,14 @@ pub struct Figure {
     pub svg: String,
 }
 
+impl Figure {
+    /// Its width in CSS pixels, which its document says.
+    pub(super) fn width(&self) -> Option<u32> {
+        let (_, rest) = self.svg.split_once(" width=\"")?;
+        rest.split_once('"')?.0.parse().ok()
+    }
+}
+
 impl From<Picture> for Figure {
     fn from(Picture { name, title, alt, svg }: Picture) -> Self {
         Self { caption: Caption { name, title, alt }, svg }
@@ -76,12 +68,10 @@ impl From<Picture> for Figure {
 /// Everything the page shows.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// Where the data come from, in words.
-    pub source: String,
     /// Name of the recipe.
     pub recipe: String,
-    /// Training rows and held-out rows.
-    pub rows: (usize, usize),
+    /// What it learned from.
+    pub rows: Rows,
     /// Names of the columns.
     pub columns: Vec<String>,
     /// One record an epoch.
@@ -107,10 +97,14 @@ pub struct Page {
 impl Page {
     /// The HTML document. All text from data and settings is escaped.
     pub fn render(&self) -> String {
-        let title = format!("modescope: {} on {}", self.recipe, self.source);
+        let title = format!("modescope: {} on {}", self.recipe, self.rows.source);
         let sections: [Section; 10] = [
             ("modes", "Modes", self.modes()),
-            ("rows", "Real and generated", self.charts.rows_view(self.pictures_of_rows())),
+            (
+                "rows",
+                "Real and generated",
+                self.charts.rows_view(self.findings.learned, self.pictures_of_rows()),
+            ),
             ("latent", "Latent space", self.latent_section()),
             ("tsne", "t-SNE", self.charts.tsne_view(self.pictures(&["tsne-rows", "tsne"]))),
             ("columns", "Columns", self.columns_section()),
@@ -120,26 +114,28 @@ impl Page {
             ("questions", "Questions", self.answers()),
             ("settings", "Settings", self.settings()),
         ];
-        let scripts = views_script(&self.charts.to_json());
-        document(&title, &policy(""), self.top(), &sections, scripts)
+        let document = Document {
+            title: &title,
+            heading: "Did the model learn the data?",
+            top: self.top(),
+            sections: &sections,
+            scripts: Scripts::Views(&self.charts),
+        };
+        document.render()
     }
 
     /// What everyone should see first.
     fn top(&self) -> Markup {
         html! {
-            header {
-                p.brand { "modescope" }
-                h1 { "Did the model learn the data?" }
-                (self.verdict())
-                (subject(&self.recipe, &self.source, self.rows, self.columns.len()))
-                @if let Some(overfitting) = &self.findings.overfitting {
-                    p.note { (overfitting.to_string()) }
-                }
-                @for note in self.notes.iter().chain(&self.findings.notes) { p.note { (note) } }
-                @if let Some(preflight) = &self.findings.preflight {
-                    p class=(if preflight.remedy.is_some() { "note" } else { "evidence" }) {
-                        "Before training, " (preflight.to_string().replacen("pre-flight: ", "", 1))
-                    }
+            (self.verdict())
+            p.facts { (self.rows.learned_by(&self.recipe)) ", " (self.columns.len()) " columns." }
+            @if let Some(overfitting) = &self.findings.overfitting {
+                p.note { (overfitting.to_string()) }
+            }
+            @for note in self.notes.iter().chain(&self.findings.notes) { p.note { (note) } }
+            @if let Some(preflight) = &self.findings.preflight {
+                p class=(if preflight.remedy.is_some() { "note" } else { "evidence" }) {
+                    "Before training, " (preflight.to_string().replacen("pre-flight: ", "", 1))
                 }
             }
         }

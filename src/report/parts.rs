@@ -3,63 +3,79 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::Figure;
+use super::palette::dark_pictures;
+use super::scripts::Scripts;
 
 const STYLE: &str = include_str!("style.css");
-
-/// The policy of a page without scripts: the browser is told to fetch nothing and to run nothing,
-/// whatever the page holds.
-pub(super) const STATIC_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// A section of a page: its identifier, its title and what it says. One that says nothing is left out.
 pub(super) type Section = (&'static str, &'static str, Markup);
 
-/// A document of a head, sections and scripts. `policy` is its content security policy.
-pub(super) fn document(
-    title: &str,
-    policy: &str,
-    top: Markup,
-    sections: &[Section],
-    scripts: Markup,
-) -> String {
-    let shown = || sections.iter().filter(|(.., content)| !content.0.is_empty());
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta http-equiv="Content-Security-Policy" content=(policy);
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    (top)
-                    nav aria-label="Sections" {
-                        @for (id, title, _) in shown() { a href={ "#" (id) } { (title) } " " }
-                    }
-                    @for (id, title, content) in shown() {
-                        section id=(id) aria-labelledby={ (id) "-title" } {
-                            h2 id={ (id) "-title" } { (title) }
-                            (content)
+/// A page as an HTML document. All text in it is escaped.
+pub(super) struct Document<'a> {
+    /// What a window or tab shows.
+    pub title: &'a str,
+    /// The question that the page answers, as its heading.
+    pub heading: &'a str,
+    /// What everyone should see first.
+    pub top: Markup,
+    /// What follows, in order.
+    pub sections: &'a [Section],
+    /// What the page runs.
+    pub scripts: Scripts<'a>,
+}
+
+impl Document<'_> {
+    /// The HTML.
+    pub fn render(self) -> String {
+        let shown = || self.sections.iter().filter(|(.., content)| !content.0.is_empty());
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    meta http-equiv="Content-Security-Policy" content=(self.scripts.policy());
+                    title { (self.title) }
+                    style { (PreEscaped(STYLE)) (PreEscaped(dark_pictures())) }
+                }
+                body {
+                    main {
+                        header {
+                            p.brand { "modescope" }
+                            h1 { (self.heading) }
+                            (self.top)
+                        }
+                        nav aria-label="Sections" {
+                            @for (id, title, _) in shown() { a href={ "#" (id) } { (title) } " " }
+                        }
+                        @for (id, title, content) in shown() {
+                            section id=(id) aria-labelledby={ (id) "-title" } {
+                                h2 id={ (id) "-title" } { (title) }
+                                (content)
+                            }
                         }
                     }
+                    (self.scripts.elements())
                 }
-                (scripts)
             }
-        }
-    };
-    page.into_string()
+        };
+        page.into_string()
+    }
 }
 
 /// A picture with its text alternative, which everyone may read.
 pub(super) fn figure(figure: &Figure) -> Markup {
+    // Where the window is narrow a picture stays so wide that its text can be read.
+    let width = figure.width().map(|width| format!("--width:{width}px"));
     html! {
-        figure {
-            // Its text alternative is the caption.
-            div.picture aria-hidden="true" { (PreEscaped(&figure.svg)) }
-            figcaption { (figure.caption.alt) }
+        figure style=[width] {
+            div.scroll tabindex="0" role="group" aria-label=(figure.caption.title) {
+                // Its text alternative is the caption.
+                div.picture aria-hidden="true" { (PreEscaped(&figure.svg)) }
+            }
+            figcaption { span.swipe { "Swipe the picture sideways. " } (figure.caption.alt) }
         }
     }
 }

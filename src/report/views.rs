@@ -6,14 +6,16 @@ use maud::{Markup, html};
 use super::modes::swatch;
 use super::parts::terms;
 use super::{Charts, Points, Set};
+use crate::audit::words::Standing;
 use crate::plot::theme::short;
 
 /// The columns that a view offers as axes.
 const MOST_AXES: usize = 64;
 
 impl Charts {
-    /// Real and generated rows: in space, or in the plane where there are two columns.
-    pub(super) fn rows_view(&self, instead: Markup) -> Markup {
+    /// Real and generated rows: in space, or in the plane where there are two columns. Unless all was
+    /// learned the sets are told apart first: what was lost or invented has no colour of a mode.
+    pub(super) fn rows_view(&self, standing: Standing, instead: Markup) -> Markup {
         let controls = html! {
             (choice("Rows", "sets", "both", &[
                 ("both", "both, as many of each"), ("real", "real"), ("generated", "generated"),
@@ -22,7 +24,7 @@ impl Charts {
                 ("raw", "as they are"), ("scaled", "each set min–max scaled"),
             ]))
             @if !self.classes.is_empty() {
-                (colour("class"))
+                (colour(if standing == Standing::Good { "class" } else { "set" }))
             }
             @if self.columns.len() > 3 { (axes(&self.columns, &["x", "y", "z"])) }
             (self.class_choice())
@@ -152,7 +154,13 @@ fn view(name: &str, label: &str, controls: Markup, instead: Markup, interactive:
                 div.chart hidden tabindex="0" role="application" aria-label=(label)
                     aria-describedby={ (name) "-hint" } {}
                 p.hint id={ (name) "-hint" } hidden {
-                    "Drag, scroll or pinch, or use the arrow keys, + and −. Hover over a point for its row. "
+                    span.by-mouse {
+                        "Drag, scroll or use the arrow keys, + and −. Hover over a point for its row. "
+                    }
+                    span.by-touch {
+                        "Tap the chart to drag and pinch it, and tap a point for its row; tap beside the chart to \
+                         scroll on. "
+                    }
                     output aria-live="polite" {}
                 }
                 div.instead { (instead) }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use self::board::{Board, TaskState};
 use self::painter::Painter;
-use super::report::source;
+use super::report::rows;
 use super::{Dataset, Plan, Progress, Task, TrainingView, Watch};
 use crate::error::{Error, Result};
 use crate::history::EpochRecord;
@@ -43,9 +43,8 @@ impl<'a> Live<'a> {
         let painter = Painter::new(plan, dataset);
         let report = std::path::absolute(report).unwrap_or_else(|_| report.into());
         let page = LivePage {
-            source: source(plan),
             recipe: plan.settings.recipe.clone(),
-            rows: (dataset.rows_to_train_on(), dataset.held_out.len()),
+            rows: rows(plan),
             charts: painter.empty(plan.decided.latent)?,
             report: report.display().to_string(),
         };

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::files;
 use crate::history::{EpochRecord, read_history};
 use crate::input;
-use crate::report::{Caption, Figure, Page};
+use crate::report::{Caption, Figure, Page, Rows};
 
 pub(super) fn stage(context: &Context) -> Result<()> {
     let captions = plot::captions(context.dir)?;
@@ -16,9 +16,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let history = read_history(&context.dir.file(RunDir::HISTORY))?;
     let (charts, hole_share) = charts(context)?;
     let page = Page {
-        source: source(plan),
         recipe: plan.settings.recipe.clone(),
-        rows: (dataset.rows_to_train_on(), dataset.held_out.len()),
+        rows: rows(plan),
         columns: dataset.table.columns().to_vec(),
         findings: context.dir.read_json(RunDir::AUDIT)?,
         figures: captions
@@ -42,9 +41,9 @@ pub(super) fn figure(dir: &RunDir, caption: Caption) -> Result<Figure> {
     Ok(Figure { svg, caption })
 }
 
-/// Where the data come from, in words.
-pub(super) fn source(plan: &Plan) -> String {
-    match &plan.decided.source {
+/// What a run learns from.
+pub(super) fn rows(plan: &Plan) -> Rows {
+    let source = match &plan.decided.source {
         Source::Mixture => {
             let mixture = &plan.settings.mixture;
             format!(
@@ -55,7 +54,9 @@ pub(super) fn source(plan: &Plan) -> String {
             )
         }
         Source::File { path, .. } => path.display().to_string(),
-    }
+    };
+    let decided = &plan.decided;
+    Rows { source, training: decided.training_rows, held_out: decided.held_out_rows }
 }
 
 /// Where, with what and how long the run was computed.

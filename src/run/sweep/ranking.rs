@@ -14,7 +14,7 @@ use crate::audit::ledger::EligibleCounts;
 use crate::error::{Error, Result};
 use crate::files::{make_folder, write_atomically, write_bytes, write_json};
 use crate::plot;
-use crate::report::SweepPage;
+use crate::report::{SweepPage, SweepRow};
 use crate::run::train::{best_of, none_is_left};
 
 /// Settings in the picture at most: the best.
@@ -41,6 +41,12 @@ impl Mean {
         };
         let interval = reach(n - 1.0).map(|reach| [value - reach, value + reach]);
         (!values.is_empty()).then_some(Self { value, interval })
+    }
+
+    /// Whether a greater mean may be so by chance: their intervals overlap.
+    fn reaches(self, greater: Self) -> bool {
+        let ends = self.interval.zip(greater.interval);
+        ends.is_some_and(|([_, high], [low, _])| high >= low)
     }
 
     /// The mean of numbers of modes, its interval held within what there can be.
@@ -165,6 +171,11 @@ impl<'a> Ranking<'a> {
 
     /// A combination and how it did, as the cells of a table.
     pub fn cells(&self, standing: &Standing) -> Vec<String> {
+        self.combination(standing).values.iter().cloned().chain(self.figures(standing)).collect()
+    }
+
+    /// How a combination did: strict, captured, held-out ELBO and its seeds.
+    fn figures(&self, standing: &Standing) -> [String; 4] {
         let mean = |mean: Option<Mean>, decimals: usize| {
             mean.map_or("–".into(), |mean| format!("{mean:.decimals$}"))
         };
@@ -172,13 +183,12 @@ impl<'a> Ranking<'a> {
             0 => self.sweep.seeds.len().to_string(),
             diverged => format!("{} ({diverged} diverged)", self.sweep.seeds.len()),
         };
-        let figures = [
+        [
             mean(standing.strict, 1),
             mean(standing.captured, 1),
             mean(standing.held_out_elbo, 3),
             seeds,
-        ];
-        self.combination(standing).values.iter().cloned().chain(figures).collect()
+        ]
     }
 
     /// The best member in one sentence.
@@ -195,11 +205,27 @@ impl<'a> Ranking<'a> {
     }
 
     fn page(&self, picture: plot::Picture) -> String {
+        let best = self.standings[0].held_out_elbo;
+        let row = |standing: &Standing| {
+            let [strict, captured, held_out_elbo, seeds] = self.figures(standing);
+            SweepRow {
+                settings: self.combination(standing).values.clone(),
+                held_out_elbo,
+                strict,
+                captured,
+                seeds,
+                is_tied: standing
+                    .held_out_elbo
+                    .zip(best)
+                    .is_some_and(|(own, best)| own.reaches(best)),
+            }
+        };
         let page = SweepPage {
             members: self.members.len(),
+            seeds: self.sweep.seeds.len(),
             best: self.best_in_words(),
-            headings: self.headings(),
-            rows: self.standings.iter().map(|standing| self.cells(standing)).collect(),
+            keys: self.sweep.keys.clone(),
+            rows: self.standings.iter().map(row).collect(),
             picture: picture.into(),
         };
         page.render()
@@ -303,5 +329,15 @@ mod tests {
         assert!((low - (2.5 - reach)).abs() < 1e-6 && (high - (2.5 + reach)).abs() < 1e-6);
         assert_eq!(Mean::of(&[7.0]), Some(Mean { value: 7.0, interval: None }));
         assert_eq!(Mean::of(&[]), None);
+    }
+
+    #[test]
+    fn a_mean_reaches_a_greater_one_where_their_intervals_overlap() {
+        let of = |values: &[f64]| Mean::of(values).unwrap();
+        let best = of(&[9.0, 10.0, 11.0]); // 10 ± 2.48
+        assert!(best.reaches(best) && of(&[7.0, 8.0, 9.0]).reaches(best));
+        assert!(!of(&[4.0, 5.0, 6.0]).reaches(best));
+        // Nothing is known of the spread of a single seed.
+        assert!(!of(&[10.0]).reaches(best) && !best.reaches(of(&[10.0])));
     }
 }

@@ -77,7 +77,7 @@
           hovertemplate: `${points.set} row %{customdata}${of}<br>${place}<extra></extra>`,
           marker: {
             size: (inSpace ? 3.2 : 6) * (isGround ? 0.75 : 1),
-            opacity: isGround ? 0.45 : inSpace ? 0.8 : 0.7,
+            opacity: inSpace ? (isGround ? 0.45 : 0.8) : 0.7,
             color,
             symbol: open ? `${shape}-open` : shape,
             // In the plane an edge keeps points apart; in space many edges would hide the colour.

@@ -42,7 +42,7 @@ pub struct SweepRow {
     pub captured: String,
     /// Its seeds, and how many of them diverged.
     pub seeds: String,
-    /// Whether its interval of the held-out ELBO overlaps that of the best.
+    /// Whether its held-out ELBO may be below that of the best by chance.
     pub is_tied: bool,
 }
 
@@ -108,8 +108,8 @@ impl SweepPage {
             (self.table("Table of settings", 1, first))
             @if !others.is_empty() {
                 details.others {
-                    summary { "The other " (others.len()) " settings" }
-                    (self.table("Table of the other settings", 1 + AT_ONCE, others))
+                    summary { "Further settings (" (others.len()) ")" }
+                    (self.table("Table of further settings", 1 + AT_ONCE, others))
                 }
             }
             (terms(&[
@@ -134,7 +134,7 @@ impl SweepPage {
                     @for heading in ["captured", "seeds"] { th scope="col" { (heading) } }
                 } }
                 tbody { @for (rank, row) in (rank..).zip(rows) { tr {
-                    th scope="row" { (rank) @if rank > 1 && row.is_tied { " ≈" } }
+                    th scope="row" { (rank) @if rank > 1 && self.seeds > 1 && row.is_tied { " ≈" } }
                     @for cell in [&row.held_out_elbo, &row.strict] { td { (cell) } }
                     @for value in &row.settings { td { (value) } }
                     @for cell in [&row.captured, &row.seeds] { td { (cell) } }

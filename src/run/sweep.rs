@@ -3,11 +3,13 @@
 //! A sweep's members are divided over shards, each of which any process on any machine can train;
 //! whoever merges the shards ranks the members and makes a normal run of the best.
 
+mod mean;
 mod ranking;
 mod shard;
 mod train;
 
-pub use ranking::{Mean, Ranking, Standing};
+pub use mean::Mean;
+pub use ranking::{Ranking, Standing};
 pub use shard::{Shard, ShardFile};
 pub use train::MemberRecord;
 

@@ -1,15 +1,12 @@
 //! Which settings are best, and which member.
 
-use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
 use serde_json::json;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use super::train::Score;
-use super::{Combination, MemberRecord, Sweep, SweepDir};
-use crate::audit::estimate::CONFIDENCE;
+use super::{Combination, Mean, MemberRecord, Sweep, SweepDir};
 use crate::audit::ledger::EligibleCounts;
 use crate::error::{Error, Result};
 use crate::files::{make_folder, write_atomically, write_bytes, write_json};
@@ -19,57 +16,6 @@ use crate::run::train::{best_of, none_is_left};
 
 /// Settings in the picture at most: the best.
 const MOST_DRAWN: usize = 30;
-
-/// A mean over the seeds of a combination.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Mean {
-    /// The mean.
-    pub value: f64,
-    /// Its 95 % interval by Student's t; nothing for a single seed.
-    pub interval: Option<[f64; 2]>,
-}
-
-impl Mean {
-    /// The mean of `values`; nothing where there are none.
-    fn of(values: &[f64]) -> Option<Self> {
-        let n = values.len() as f64;
-        let value = values.iter().sum::<f64>() / n;
-        let reach = |freedom: f64| {
-            let squares = values.iter().map(|other| (other - value).powi(2)).sum::<f64>();
-            let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.5 + CONFIDENCE / 2.0);
-            Some(t * (squares / freedom / n).sqrt())
-        };
-        let interval = reach(n - 1.0).map(|reach| [value - reach, value + reach]);
-        (!values.is_empty()).then_some(Self { value, interval })
-    }
-
-    /// Whether a greater mean may be so by chance: their intervals overlap.
-    fn reaches(self, greater: Self) -> bool {
-        let ends = self.interval.zip(greater.interval);
-        ends.is_some_and(|([_, high], [low, _])| high >= low)
-    }
-
-    /// The mean of numbers of modes, its interval held within what there can be.
-    fn of_counts(counts: impl Iterator<Item = (usize, usize)>) -> Option<Self> {
-        let (values, modes): (Vec<f64>, Vec<usize>) = counts.map(|(n, of)| (n as f64, of)).unzip();
-        let most = modes.into_iter().max()? as f64;
-        let mean = Self::of(&values)?;
-        let interval = mean.interval.map(|ends| ends.map(|end| end.clamp(0.0, most)));
-        Some(Self { interval, ..mean })
-    }
-}
-
-/// With as many decimals as asked for.
-impl fmt::Display for Mean {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (value, decimals) = (self.value, f.precision().unwrap_or(2));
-        write!(f, "{value:.decimals$}")?;
-        match self.interval {
-            Some([low, high]) => write!(f, " [{low:.decimals$}, {high:.decimals$}]"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// How a combination did over its seeds.
 #[derive(Clone, Debug, Serialize)]
@@ -217,7 +163,7 @@ impl<'a> Ranking<'a> {
                 is_tied: standing
                     .held_out_elbo
                     .zip(best)
-                    .is_some_and(|(own, best)| own.reaches(best)),
+                    .is_some_and(|(own, best)| own.may_reach(best)),
             }
         };
         let page = SweepPage {
@@ -313,31 +259,5 @@ impl<'a> Ranking<'a> {
             ],
         };
         figure.draw(folder, "sweep")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The interval of 1, 2, 3, 4: t₃(0.975) = 3.182446, the standard error √(5/3)/2.
-    #[test]
-    fn a_mean_of_a_few_values_has_students_interval() {
-        let mean = Mean::of(&[1.0, 2.0, 3.0, 4.0]).unwrap();
-        let [low, high] = mean.interval.unwrap();
-        let reach = 3.182_446_305 * (5.0f64 / 3.0).sqrt() / 2.0;
-        assert!((low - (2.5 - reach)).abs() < 1e-6 && (high - (2.5 + reach)).abs() < 1e-6);
-        assert_eq!(Mean::of(&[7.0]), Some(Mean { value: 7.0, interval: None }));
-        assert_eq!(Mean::of(&[]), None);
-    }
-
-    #[test]
-    fn a_mean_reaches_a_greater_one_where_their_intervals_overlap() {
-        let of = |values: &[f64]| Mean::of(values).unwrap();
-        let best = of(&[9.0, 10.0, 11.0]); // 10 ± 2.48
-        assert!(best.reaches(best) && of(&[7.0, 8.0, 9.0]).reaches(best));
-        assert!(!of(&[4.0, 5.0, 6.0]).reaches(best));
-        // Nothing is known of the spread of a single seed.
-        assert!(!of(&[10.0]).reaches(best) && !best.reaches(of(&[10.0])));
     }
 }

@@ -34,6 +34,25 @@ pub(super) fn drawable(value: f64) -> bool {
     value.abs() < LARGEST
 }
 
+/// The share of the values at each end that is left out where tails are long.
+const TAIL: f64 = 0.005;
+/// Tails are long where values span so many times as much as without them.
+const LONG: f64 = 3.0;
+
+/// The ends of values, and whether the last half percent at each end lies beyond them, as it does where
+/// tails are long. Values that cannot be drawn do not count; nothing where there are no others.
+pub(super) fn ends(values: impl IntoIterator<Item = f64>) -> Option<([f64; 2], bool)> {
+    let mut values: Vec<f64> = values.into_iter().filter(|value| drawable(*value)).collect();
+    values.sort_by(f64::total_cmp);
+    let without = |tail: usize| Some([*values.get(tail)?, values[values.len() - 1 - tail]]);
+    let (whole, cut) = (without(0)?, without((TAIL * values.len() as f64) as usize)?);
+    let span = |[low, high]: [f64; 2]| high - low;
+    match span(cut) > 0.0 && span(whole) > LONG * span(cut) {
+        true => Some((cut, true)),
+        false => Some((whole, false)),
+    }
+}
+
 impl Axis {
     /// A linear axis over values, with a little space at both ends. Values that cannot be drawn do
     /// not count; a constant gets room around it.
@@ -188,13 +207,6 @@ fn round_step(step: f64) -> f64 {
         .into_iter()
         .find(|s| *s >= step * 0.7)
         .unwrap_or(10.0 * power)
-}
-
-/// Two numbers, the ends of a range, to a thousandth of it.
-pub(super) fn pair(low: f64, high: f64) -> [String; 2] {
-    let largest = low.abs().max(high.abs()).max(f64::MIN_POSITIVE);
-    let step = if high > low { (high - low) / 1000.0 } else { largest / 1000.0 };
-    [low, high].map(|value| label(value, step, largest))
 }
 
 /// A number as a tick shows it: with the decimals `step` needs, in powers of ten where `largest`,

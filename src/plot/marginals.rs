@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::ArrayView2;
 use plotters::prelude::*;
 
-use super::axis::{Axis, drawable};
+use super::axis::{self, Axis, drawable};
 use super::canvas::{self, Area, Drawn, Figure, Picture};
 use super::cloud::{self, Cloud, Colour};
 use super::legend::{self, Entry};
@@ -14,10 +14,6 @@ use crate::error::Result;
 
 /// Columns that are shown.
 const MOST: usize = 16;
-/// The share of the rows at each end of a column that its axis leaves out where tails are long.
-const TAIL: f64 = 0.005;
-/// Tails are long where a column is so many times as wide as without them.
-const LONG: f64 = 3.0;
 
 /// The histogram of each column, the generated rows over the real ones in the same axes.
 ///
@@ -52,21 +48,11 @@ impl Marginals<'_> {
     /// The axis of a column, and whether it leaves rows out.
     fn axis(&self, column: usize) -> (Axis, bool) {
         let sets = [self.real.column(column), self.generated.column(column)];
-        let mut values: Vec<f64> = sets.iter().flatten().map(|value| f64::from(*value)).collect();
-        values.retain(|value| drawable(*value));
-        values.sort_by(f64::total_cmp);
         let name = &self.columns[column];
-        let ends = |left_out: f64| {
-            let left_out = (left_out * values.len() as f64) as usize;
-            Some([*values.get(left_out)?, values[values.len() - 1 - left_out]])
-        };
-        match (ends(0.0), ends(TAIL)) {
-            (Some([least, most]), Some([low, high]))
-                if high > low && most - least > LONG * (high - low) =>
-            {
-                (Axis::over(format!("{name} (99 % of the rows)"), [low, high]), true)
-            }
-            _ => (Axis::over(name, values), false),
+        match axis::ends(sets.iter().flatten().map(|value| f64::from(*value))) {
+            Some((ends, true)) => (Axis::over(format!("{name} (99 % of the rows)"), ends), true),
+            Some((ends, false)) => (Axis::over(name, ends), false),
+            None => (Axis::over(name, []), false),
         }
     }
 }

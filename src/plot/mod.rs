@@ -7,6 +7,7 @@
 mod axis;
 mod canvas;
 mod cloud;
+mod colours;
 mod comparison;
 mod histogram;
 mod histories;
@@ -33,7 +34,7 @@ pub use comparison::Comparison;
 pub use histories::{Histories, History};
 pub use k_choice::{KChoice, KCurve};
 pub use latent::Latent;
-pub use latent_map::LatentMap;
+pub use latent_map::{LatentMap, Meaning};
 pub use losses::Losses;
 pub use marginals::Marginals;
 pub use prior::{PriorComponent, outlined};

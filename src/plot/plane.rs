@@ -1,5 +1,7 @@
 //! Charts in two dimensions.
 
+use std::ops::Range;
+
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -31,6 +33,12 @@ impl<DB: DrawingBackend> Chart<DB> {
     /// The pixel of a position.
     pub fn pixel(&self, x: f64, y: f64) -> (i32, i32) {
         self.plot.map_coordinate(&(x, y))
+    }
+
+    /// The pixels of the plot's top and bottom.
+    pub fn heights(&self) -> [i32; 2] {
+        let Range { start, end } = self.plot.get_pixel_range().1;
+        [start.min(end), start.max(end)]
     }
 
     /// Whether a position lies between the ends of the axes.

@@ -142,17 +142,22 @@ fn a_latent_map_is_drawn_for_every_number_of_columns() {
         decoded.column_mut(0).fill(0.25);
         decoded[[3, columns - 1]] = f32::NAN;
         let prior = &[standard_normal(2)];
-        let grid = |values| LatentMap {
+        let real = values(20, columns);
+        let grid = |values, meaning| LatentMap {
             title: "Decoder",
-            what: "the decoder's mean",
+            meaning,
             names: &names,
             latents: latents.view(),
             values,
             prior,
         };
-        check(folder.path(), &grid(decoded.view()).draw(folder.path(), "grid").unwrap());
+        let of_real = Meaning::Decoded { real: real.view() };
+        for meaning in [of_real, Meaning::Holes { decades: 2.0, level: -1.0 }] {
+            let picture = grid(decoded.view(), meaning).draw(folder.path(), "grid").unwrap();
+            check(folder.path(), &picture);
+        }
         let short = values(48, columns);
-        assert!(grid(short.view()).draw(folder.path(), "grid").is_err());
+        assert!(grid(short.view(), of_real).draw(folder.path(), "grid").is_err());
     }
 }
 

@@ -94,6 +94,17 @@ pub fn class_style(index: usize) -> Style {
     Style { color: shade(hue, strength), marker }
 }
 
+/// A colour for a value in [−1, 1]: from vermilion over a pale grey to blue.
+pub(super) fn diverging(value: f64) -> RGBColor {
+    // Neither the paper nor the walls, whose colour a page may change.
+    const MIDDLE: RGBColor = RGBColor(245, 245, 243);
+    let end = if value < 0.0 { OKABE_ITO[1] } else { OKABE_ITO[0] };
+    let channel = |from: u8, to: u8| {
+        (f64::from(from) + (f64::from(to) - f64::from(from)) * value.abs()).round() as u8
+    };
+    RGBColor(channel(MIDDLE.0, end.0), channel(MIDDLE.1, end.1), channel(MIDDLE.2, end.2))
+}
+
 /// Darkens a colour where `strength` is below 1, mixes it with white above.
 fn shade(color: RGBColor, strength: f64) -> RGBColor {
     let channel = |value: u8| {

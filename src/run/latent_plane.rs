@@ -14,11 +14,11 @@ use crate::vae::{Latents, Model};
 /// Points along each side of the grid.
 const SIDE: usize = 32;
 /// A place is a hole of the prior where all posteriors together are less than this share as dense.
-const HOLE: f64 = 0.1;
+pub(super) const HOLE: f64 = 0.1;
 /// Densities below this share of the largest are as good as none.
 const FAINT: f64 = 1e-3;
 /// Ratios of densities are shown up to this power of ten.
-const MOST_DECADES: f64 = 2.0;
+pub(super) const MOST_DECADES: f64 = 2.0;
 
 /// A grid over a plane of latents.
 pub(super) struct LatentPlane {

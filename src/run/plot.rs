@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::Array2;
 
 use super::classes::Classes;
-use super::latent_plane::{LatentPlane, components, prior_mixture};
+use super::latent_plane::{HOLE, LatentPlane, MOST_DECADES, components, prior_mixture};
 use super::products::{first_rows, read_first_latents, read_samples};
 use super::{Context, EmbeddingRow, RunDir};
 use crate::audit::clusters::{KChoice, KSummary};
@@ -19,8 +19,8 @@ use crate::history::{EpochRecord, read_history};
 use crate::model::SavedModel;
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
-    Comparison, KChoice as KFigure, KCurve, Latent, LatentMap, Losses, Marginals, Picture, Scatter,
-    Tsne, TsnePanel,
+    Comparison, KChoice as KFigure, KCurve, Latent, LatentMap, Losses, Marginals, Meaning, Picture,
+    Scatter, Tsne, TsnePanel,
 };
 use crate::report::{Caption, Set};
 use crate::vae::Model;
@@ -129,16 +129,24 @@ fn latents(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
     };
     let mut pictures = vec![latent.draw(folder, "latent")?];
     if let Some(plane) = LatentPlane::find(context, &model, &posteriors)? {
-        let map = |title, what, names: &[String], values: &Array2<f32>, name| {
-            let (latents, values) = (plane.latents.view(), values.view());
-            LatentMap { title, what, names, latents, values, prior: &prior }.draw(folder, name)
+        let real = context.dataset.first(context.plan.settings.analysis.rows);
+        let decoded = LatentMap {
+            title: "What the decoder makes of the latent plane",
+            meaning: Meaning::Decoded { real: real.rows() },
+            names: &model.card().columns,
+            latents: plane.latents.view(),
+            values: plane.decoded.view(),
+            prior: &prior,
         };
-        let columns = &model.card().columns;
-        let title = "What the decoder makes of the latent plane";
-        pictures.push(map(title, "the decoder's mean", columns, &plane.decoded, "decoder-grid")?);
-        let (title, names) = ("Where the prior has holes", ["log₁₀ posterior / prior".to_owned()]);
-        let what = "density of all posteriors over that of the prior, as";
-        pictures.push(map(title, what, &names, &plane.ratio, "prior-holes")?);
+        pictures.push(decoded.draw(folder, "decoder-grid")?);
+        let ratio = LatentMap {
+            title: "Where the prior has holes",
+            meaning: Meaning::Holes { decades: MOST_DECADES, level: HOLE.log10() },
+            names: &["log₁₀ of posterior over prior density".to_owned()],
+            values: plane.ratio.view(),
+            ..decoded
+        };
+        pictures.push(ratio.draw(folder, "prior-holes")?);
     }
     Ok(pictures)
 }

@@ -98,6 +98,11 @@ impl Axis {
         Self { name: name.into(), lo: lo - space, hi: hi + space, scale }
     }
 
+    /// Whether a position lies on the axis.
+    pub fn holds(&self, position: f64) -> bool {
+        (self.lo..=self.hi).contains(&position)
+    }
+
     /// Length of the axis.
     pub fn span(&self) -> f64 {
         self.hi - self.lo
@@ -207,6 +212,12 @@ fn round_step(step: f64) -> f64 {
         .into_iter()
         .find(|s| *s >= step * 0.7)
         .unwrap_or(10.0 * power)
+}
+
+/// A number to three digits.
+pub(super) fn rounded(value: f64) -> String {
+    let size = value.abs().max(f64::MIN_POSITIVE);
+    label(value, 10f64.powf(size.log10().floor() - 2.0), size)
 }
 
 /// A number as a tick shows it: with the decimals `step` needs, in powers of ten where `largest`,

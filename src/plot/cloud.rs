@@ -46,9 +46,36 @@ impl<'a> Colour<'a> {
 pub(super) struct Cloud<'a> {
     pub points: ArrayView2<'a, f32>,
     pub colour: Colour<'a>,
+    /// What is written at the median of each class; empty where a legend names them.
+    pub labels: &'a [String],
 }
 
-impl Cloud<'_> {
+impl<'a> Cloud<'a> {
+    /// Rows of one look.
+    pub fn alike(points: ArrayView2<'a, f32>, style: Style) -> Self {
+        Self { points, colour: Colour::One(style), labels: &[] }
+    }
+
+    /// The labels, each with the median of its rows in each column; none of classes without rows.
+    pub fn labelled(&self) -> Vec<(&'a str, Vec<f64>)> {
+        let (Colour::Classes(classes), labels) = (self.colour, self.labels) else {
+            return Vec::new();
+        };
+        let median = |class: usize, column: usize| {
+            let rows = self.column(column).zip(classes).filter(|(_, of_row)| **of_row == class);
+            let mut values: Vec<f64> =
+                rows.map(|(value, _)| value).filter(|value| drawable(*value)).collect();
+            values.sort_by(f64::total_cmp);
+            values.get(values.len() / 2).copied()
+        };
+        let place = |(class, label): (usize, &'a String)| {
+            let columns = 0..self.points.ncols();
+            let medians: Option<Vec<f64>> = columns.map(|column| median(class, column)).collect();
+            medians.map(|medians| (label.as_str(), medians))
+        };
+        labels.iter().enumerate().filter_map(place).collect()
+    }
+
     pub fn column(&self, column: usize) -> impl Iterator<Item = f64> {
         self.points.column(column).into_iter().map(|v| f64::from(*v))
     }
@@ -114,30 +141,14 @@ pub(super) fn size(columns: usize) -> (u32, u32) {
     }
 }
 
-/// The names of the columns that are shown, in words.
-pub(super) fn shown_columns(columns: &[String]) -> String {
-    let names = |columns: &[String]| -> Vec<String> {
-        columns.iter().map(|name| theme::short(name)).collect()
-    };
-    match columns {
-        [] => String::new(),
-        [one] => theme::short(one),
-        [first @ .., last] if columns.len() <= MOST_COLUMNS => {
-            format!("{} and {}", names(first).join(", "), theme::short(last))
-        }
-        _ => {
-            let shown = names(&columns[..MOST_COLUMNS]).join(", ");
-            format!("{shown} (the first {MOST_COLUMNS} of {} columns)", columns.len())
-        }
-    }
-}
-
-/// An axis over each of the first columns of all clouds.
+/// An axis over each column of all clouds, with room for the histogram of the first one's.
 pub(super) fn axes(columns: &[String], clouds: &[Cloud]) -> Vec<Axis> {
     let over = |(i, name): (usize, &String)| {
-        Axis::over(name, clouds.iter().flat_map(move |cloud| cloud.column(i)))
+        let bars = clouds.first().and_then(|cloud| histogram::ends_of_bars(cloud.column(i)));
+        let values = clouds.iter().flat_map(move |cloud| cloud.column(i));
+        Axis::over(name, values.chain(bars.into_iter().flatten()))
     };
-    columns.iter().take(MOST_COLUMNS).enumerate().map(over).collect()
+    columns.iter().enumerate().map(over).collect()
 }
 
 /// Whether axes are so alike in length that they share a unit, and so should share a scale.

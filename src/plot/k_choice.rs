@@ -72,7 +72,10 @@ impl KChoice<'_> {
         }
         let every_k = self.curves.iter().flat_map(|curve| curve.k).map(|k| *k as f64);
         let x = Axis::whole("number of clusters k", every_k);
-        let y = Axis::over("", values.iter().flatten().copied());
+        // From 0 on, so that small differences look small.
+        let y = Axis::over("", values.iter().flatten().copied().chain([0.0]));
+        let lo = if values.iter().flatten().any(|value| *value < 0.0) { y.lo } else { 0.0 };
+        let y = Axis { lo, ..y };
         let chart = plane::chart(&area, &x, &y, Layout::default())?;
         for (curve, values) in self.curves.iter().zip(values) {
             chart.curve(curve.points(values), curve.style)?;
@@ -127,7 +130,7 @@ impl Figure for KChoice<'_> {
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         let name = |curve: &KCurve| format!("{} (k = {})", curve.name, curve.chosen);
         let mut entries: Vec<Entry> =
-            self.curves.iter().map(|curve| Entry::new(name(curve), curve.style)).collect();
+            self.curves.iter().map(|curve| Entry::line(name(curve), curve.style)).collect();
         entries.push(Entry::remark("ring: the k chosen"));
         let body = legend::draw(area, &entries)?;
         let silhouette: Vec<_> =

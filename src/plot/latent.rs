@@ -9,6 +9,7 @@ use super::axis::{Axis, drawable};
 use super::canvas::{self, Area, Drawn, Figure, Picture};
 use super::cloud::{self, Cloud, Colour};
 use super::prior::{PriorComponent, outlined};
+use super::shown::Shown;
 use super::{legend, plane};
 use crate::error::{Error, Result};
 
@@ -29,10 +30,10 @@ pub struct Latent<'a> {
     pub means: ArrayView2<'a, f32>,
     /// For each row its class, an index into `class_names`; `None` draws all rows alike.
     pub classes: Option<&'a [usize]>,
-    /// Names of the classes, for the legend, which only counts more than twelve of them.
+    /// Names of the classes, for the legend or, of more than twelve, for labels in the picture.
     pub class_names: &'a [String],
     /// The prior as a Gaussian mixture. One Gaussian is outlined at 1, 2 and 3 σ, several at 2 σ
-    /// each, but for those that hold less than half a percent of the weight.
+    /// each, thinner where they hold less than half a percent of the weight.
     pub prior: &'a [PriorComponent],
 }
 
@@ -46,28 +47,30 @@ impl Latent<'_> {
         canvas::draw(self, folder, name)
     }
 
-    fn shown(&self) -> usize {
-        self.means.ncols().min(MOST_DIMENSIONS)
+    /// The dimensions shown: of many those in which the means spread most.
+    fn shown(&self) -> Shown {
+        Shown::widest(self.means, MOST_DIMENSIONS)
     }
 
     /// Axes over the means alone.
     fn close_axes(&self) -> Vec<Axis> {
-        let over = |i| {
-            let values = self.means.column(i).into_iter().map(|v| f64::from(*v));
-            Axis::over(format!("z{}", i + 1), values)
+        let over = |unit: &usize| {
+            let values = self.means.column(*unit).into_iter().map(|v| f64::from(*v));
+            Axis::over(format!("z{}", unit + 1), values)
         };
-        (0..self.shown()).map(over).collect()
+        self.shown().columns.iter().map(over).collect()
     }
 
     /// Axes over the means and three standard deviations of the prior, equal in length where they
     /// are alike, so that a round prior looks round.
     fn axes(&self) -> Vec<Axis> {
-        let widen = |(i, close): (usize, Axis)| {
-            let reach = outlined(self.prior).flat_map(|gaussian| gaussian.reach(i, 3.0));
-            let means = self.means.column(i).into_iter().map(|v| f64::from(*v));
+        let widen = |(unit, close): (&usize, Axis)| {
+            let reach = outlined(self.prior).flat_map(|gaussian| gaussian.reach(*unit, 3.0));
+            let means = self.means.column(*unit).into_iter().map(|v| f64::from(*v));
             Axis::over(close.name, means.chain(reach))
         };
-        let axes: Vec<Axis> = self.close_axes().into_iter().enumerate().map(widen).collect();
+        let axes: Vec<Axis> =
+            self.shown().columns.iter().zip(self.close_axes()).map(widen).collect();
         if !cloud::alike(&axes) {
             return axes;
         }
@@ -83,7 +86,8 @@ impl Latent<'_> {
             f64::from(hi) - f64::from(lo)
         };
         let any = self.means.iter().any(|value| value.is_finite()) && !self.prior.is_empty();
-        any && self.axes().iter().enumerate().all(|(i, axis)| spread(i) < SMALL * axis.span())
+        let shown = self.shown().columns;
+        any && self.axes().iter().zip(shown).all(|(axis, i)| spread(i) < SMALL * axis.span())
     }
 }
 
@@ -96,8 +100,10 @@ impl Figure for Latent<'_> {
         let (rows, dimensions) = self.means.dim();
         let shown = match dimensions {
             1 => "one latent dimension".to_string(),
-            2..=MOST_DIMENSIONS => format!("{dimensions} latent dimensions"),
-            _ => format!("the first {MOST_DIMENSIONS} of {dimensions} latent dimensions"),
+            _ => match self.shown().some("latent dimensions") {
+                Some(some) => some,
+                None => format!("{dimensions} latent dimensions"),
+            },
         };
         let small = if self.is_small() {
             " The means fill a small part of the prior; a second panel zooms into them."
@@ -112,7 +118,7 @@ impl Figure for Latent<'_> {
     }
 
     fn size(&self) -> (u32, u32) {
-        match (self.is_small(), self.shown()) {
+        match (self.is_small(), self.shown().columns.len()) {
             (true, 1) => (960, 480),
             (true, 2) => (960, 600),
             (true, _) => (1200, 700),
@@ -146,22 +152,30 @@ impl Figure for Latent<'_> {
 
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         let mut entries = legend::of_classes(self.classes, self.class_names);
-        let panels = cloud::panels(self.shown());
+        let shown = self.shown();
+        let panels = cloud::panels(shown.columns.len());
         entries.extend(panels.and_then(|panels| legend::thinned(self.means.nrows(), panels)));
+        entries.extend(shown.remark("latent dimensions"));
         let body = legend::draw(area, &entries)?;
-        let clouds = [Cloud { points: self.means, colour: Colour::of(self.classes) }];
+        let (points, labels) = (shown.of(self.means), legend::labels(self.class_names));
+        let (points, labels) = (points.view(), &labels[..]);
+        let clouds = [Cloud { points, colour: Colour::of(self.classes), labels }];
+        let marginal = |gaussian: &PriorComponent| gaussian.marginal(&shown.columns);
+        let prior: Vec<PriorComponent> = self.prior.iter().map(marginal).collect();
+        let has_light = outlined(&prior).count() < prior.len();
         let outline = match self.prior {
             [] => "posterior means",
-            _ if self.shown() == 1 => "posterior means; line: the prior's density",
+            _ if shown.columns.len() == 1 => "posterior means; line: the prior's density",
             [_] => "posterior means; prior at 1, 2, 3 σ",
+            _ if has_light => "posterior means; prior's components at 2 σ, thin: under 0.5 %",
             _ => "posterior means; prior's components at 2 σ",
         };
         if !self.is_small() {
             let body = plane::headed(&body, outline)?;
-            return cloud::view(&body, &self.axes(), &clouds, self.prior);
+            return cloud::view(&body, &self.axes(), &clouds, &prior);
         }
         let panels = body.split_evenly((1, 2));
-        cloud::view(&plane::headed(&panels[0], outline)?, &self.axes(), &clouds, self.prior)?;
+        cloud::view(&plane::headed(&panels[0], outline)?, &self.axes(), &clouds, &prior)?;
         let close = plane::headed(&panels[1], "zoomed into the means")?;
         cloud::view(&close, &self.close_axes(), &clouds, &[])
     }

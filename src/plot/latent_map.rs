@@ -7,11 +7,12 @@ use plotters::prelude::*;
 
 use super::axis::{self, Axis, drawable};
 use super::canvas::{self, Area, Drawn, Figure, Picture};
-use super::cloud::{MOST_COLUMNS, shown_columns};
+use super::cloud::MOST_COLUMNS;
 use super::colours::{BAR, Colours};
 use super::legend::{self, Entry};
 use super::plane::{self, Layout};
 use super::prior::PriorComponent;
+use super::shown::Shown;
 use super::theme;
 use crate::error::{Error, Result};
 
@@ -75,8 +76,8 @@ impl LatentMap<'_> {
         self.latents.nrows().isqrt()
     }
 
-    fn shown(&self) -> usize {
-        self.names.len().min(MOST_COLUMNS)
+    fn shown(&self) -> Shown {
+        Shown::first(self.names.len(), MOST_COLUMNS)
     }
 
     /// The colours of one of the values; nothing where it has none that can be drawn.
@@ -158,7 +159,7 @@ fn edges(values: ArrayView1<f64>, side: usize, level: f64) -> Vec<[(f64, f64); 2
         for (right, up) in [(1, 0), (0, 1), (-1, 0), (0, -1)] {
             if is_below(i, j) && !is_below(i + right, j + up) {
                 let middle = (i as f64 + 0.5 * right as f64, j as f64 + 0.5 * up as f64);
-                let half = (0.5 * up as f64, 0.5 * right as f64);
+                let half = (0.5 * up.abs() as f64, 0.5 * right.abs() as f64);
                 let end = |sign: f64| (middle.0 + sign * half.0, middle.1 + sign * half.1);
                 edges.push([end(-1.0), end(1.0)]);
             }
@@ -185,7 +186,7 @@ impl Figure for LatentMap<'_> {
             Meaning::Decoded { .. } => format!(
                 "{title}: the decoder's mean of {} {place}. Dark is the least and light the largest \
                  value of the real rows.",
-                shown_columns(self.names)
+                self.shown().in_words(self.names)
             ),
             Meaning::Holes { decades, level } => {
                 let (holes, level) = (self.holes(level), minus(level));
@@ -199,7 +200,7 @@ impl Figure for LatentMap<'_> {
     }
 
     fn size(&self) -> (u32, u32) {
-        let (rows, columns) = plane::grid(self.shown());
+        let (rows, columns) = plane::grid(self.shown().columns.len());
         match (rows, columns) {
             (1, 1) => (640, 600),
             _ => (480 * columns as u32, 440 * rows as u32 + 75),
@@ -223,7 +224,8 @@ impl Figure for LatentMap<'_> {
     }
 
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        let entries = match self.meaning {
+        let shown = self.shown();
+        let mut entries = match self.meaning {
             Meaning::Decoded { .. } => {
                 vec![Entry::remark("colours span the real rows; a pointed end: values beyond them")]
             }
@@ -235,9 +237,10 @@ impl Figure for LatentMap<'_> {
                 vec![Entry::remark("outlines: the prior"), Entry::remark(edge)]
             }
         };
+        entries.extend(shown.remark("columns"));
         let body = legend::draw(area, &entries)?;
-        let panels = body.split_evenly(plane::grid(self.shown()));
-        (0..self.shown()).try_for_each(|column| self.panel(&panels[column], column))
+        let panels = body.split_evenly(plane::grid(shown.columns.len()));
+        panels.iter().zip(shown.columns).try_for_each(|(panel, column)| self.panel(panel, column))
     }
 }
 

@@ -6,8 +6,7 @@ use plotters::prelude::*;
 
 use super::axis::{Axis, drawable};
 use super::canvas::{self, Area, Drawn, Figure, Picture};
-use super::legend::{self, Entry};
-use super::panels::{self, Panel};
+use super::panels::{self, Curve, Panel};
 use super::theme;
 use crate::error::{Error, Result};
 
@@ -66,13 +65,14 @@ impl Losses<'_> {
     }
 
     fn panels(&self) -> [Panel; 4] {
-        let of = |values: &[f64], style| panels::curve(self.epochs, values, style);
-        let training = |values| of(values, theme::TRAINING);
-        let losses = std::iter::once(training(self.loss))
-            .chain(self.held_out.map(|held_out| of(held_out, theme::HELD_OUT)));
+        let of = |name, values: &[f64], style| Curve::new(name, self.epochs, values, style);
+        let training = |values| of("training", values, theme::TRAINING);
+        let held_out = |values| of(self.held_out_name(), values, theme::HELD_OUT);
+        let losses = std::iter::once(training(self.loss)).chain(self.held_out.map(held_out));
+        // The dashed curve is the upper one, so that both are seen where they have the same values.
         let schedule = vec![
-            of(&percent(self.beta), theme::BETA),
-            of(&percent(self.learning_rate), theme::LEARNING_RATE),
+            of("learning rate", &percent(self.learning_rate), theme::LEARNING_RATE),
+            of("β, the weight of the KL", &percent(self.beta), theme::BETA),
         ];
         [
             Panel::new("Loss", self.loss_unit, losses.collect()),
@@ -136,14 +136,6 @@ impl Figure for Losses<'_> {
     }
 
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        let mut entries = Vec::new();
-        if self.held_out.is_some() {
-            entries.push(Entry::new("training", theme::TRAINING));
-            entries.push(Entry::new(self.held_out_name(), theme::HELD_OUT));
-        }
-        entries.push(Entry::new("β, the weight of the KL", theme::BETA));
-        entries.push(Entry::new("learning rate", theme::LEARNING_RATE));
-        let body = legend::draw(area, &entries)?;
-        panels::stack(&body, &self.panels())
+        panels::stack(area, &self.panels())
     }
 }

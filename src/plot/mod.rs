@@ -9,6 +9,7 @@ mod canvas;
 mod cloud;
 mod colours;
 mod comparison;
+mod dashes;
 mod histogram;
 mod histories;
 mod k_choice;
@@ -22,6 +23,8 @@ mod panels;
 mod plane;
 mod prior;
 mod scatter;
+mod settings_table;
+mod shown;
 mod space;
 mod sweep;
 #[cfg(test)]

@@ -67,24 +67,33 @@ fn tick_width(axes: &[Axis]) -> i32 {
     ticks.map(|(_, text)| theme::width(&text, theme::TICK)).max().unwrap_or(0) as i32
 }
 
-/// The names of axes in so many pixels. Where not all of them fit, what all begin with is left out: columns
-/// are often called `mean radius`, `mean area` and so on, and cut at their ends they would look alike.
+/// The names of axes in so many pixels. Where not all of them fit, what all begin with is left out, as of
+/// columns that are called `mean radius`, `mean area` and so on, and where that is not enough they are cut
+/// in the middle.
 fn names(axes: &[Axis], room: u32) -> Vec<String> {
-    let fits = |axis: &Axis| theme::width(&axis.name, theme::LABEL) <= room;
-    let shared = match axes {
-        [first, others @ ..] if !axes.iter().all(fits) => {
-            let alike = |other: &Axis| {
-                first.name.chars().zip(other.name.chars()).take_while(|(a, b)| a == b).count()
-            };
-            others.iter().map(alike).min().unwrap_or(0)
+    let whole: Vec<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
+    let shared = shared_words(&whole);
+    let rest = |name: &&str| format!("…{}", name.chars().skip(shared).collect::<String>());
+    let without: Vec<String> = whole.iter().map(rest).collect();
+    let fits = |name: &str| theme::width(name, theme::LABEL) <= room;
+    match shared >= LEAST_SHARED
+        && !whole.iter().all(|name| fits(name))
+        && without.iter().all(|name| fits(name))
+    {
+        true => without,
+        false => {
+            whole.iter().map(|name| theme::fitted_in_middle(name, theme::LABEL, room)).collect()
         }
-        _ => 0,
-    };
-    let name = |axis: &Axis| match shared {
-        ..LEAST_SHARED => axis.name.clone(),
-        _ => format!("…{}", axis.name.chars().skip(shared).collect::<String>()),
-    };
-    axes.iter().map(|axis| theme::fitted(&name(axis), theme::LABEL, room)).collect()
+    }
+}
+
+/// Characters of the words that all names begin with.
+fn shared_words(names: &[&str]) -> usize {
+    let [first, others @ ..] = names else { return 0 };
+    let alike = |other: &&str| first.chars().zip(other.chars()).take_while(|(a, b)| a == b).count();
+    let shared = others.iter().map(alike).min().unwrap_or(0);
+    let shared: Vec<char> = first.chars().take(shared).collect();
+    shared.iter().rposition(|c| !c.is_alphanumeric()).map_or(0, |last| last + 1)
 }
 
 /// The name and ticks of one column of the data: at the left of its row of cells, and below its
@@ -142,10 +151,10 @@ mod tests {
         assert_eq!(names(&axes, width("mean compactness"))[2], "mean compactness");
         let short = names(&axes, width("…compactness"));
         assert_eq!(short, ["…radius", "…smoothness", "…compactness"]);
-        // Where nothing is shared the ends are cut.
         let axes =
-            ["radius of all that was seen", "smoothness"].map(|name| Axis::over(name, [0.0, 1.0]));
-        let cut = names(&axes, width("smoothness"));
-        assert!(cut[0].starts_with("rad") && cut[0].ends_with('…'), "{cut:?}");
+            ["mean concave points", "mean concavity"].map(|name| Axis::over(name, [0.0, 1.0]));
+        let cut = names(&axes, width("mean concavity") * 3 / 4);
+        assert!(cut[0].starts_with("mean") && cut[0].ends_with("ints"), "{cut:?}");
+        assert!(cut[1].starts_with("mean") && cut[1].ends_with("vity"), "{cut:?}");
     }
 }

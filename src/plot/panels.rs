@@ -4,6 +4,7 @@ use plotters::prelude::*;
 
 use super::axis::{Axis, Scale, drawable};
 use super::canvas::{Area, Drawn};
+use super::legend::{self, Entry};
 use super::plane::{self, Layout};
 use super::theme::Style;
 
@@ -17,26 +18,36 @@ pub(super) struct Panel {
     pub curves: Vec<Curve>,
 }
 
-/// Epochs with their values, and how they are drawn. A value that is not finite is a gap.
-pub(super) type Curve = (Vec<(f64, f64)>, Style);
+/// A line over the epochs.
+pub(super) struct Curve {
+    /// What the panel's legend calls it; nothing where it has no entry.
+    name: &'static str,
+    /// Epochs with their values. A value that is not finite is a gap.
+    points: Vec<(f64, f64)>,
+    /// How it is drawn.
+    style: Style,
+}
 
-/// A curve of one value an epoch.
-pub(super) fn curve(epochs: &[usize], values: &[f64], style: Style) -> Curve {
-    (epochs.iter().map(|epoch| *epoch as f64).zip(values.iter().copied()).collect(), style)
+impl Curve {
+    /// A curve of one value an epoch.
+    pub fn new(name: &'static str, epochs: &[usize], values: &[f64], style: Style) -> Self {
+        let epochs = epochs.iter().map(|epoch| *epoch as f64);
+        Self { name, points: epochs.zip(values.iter().copied()).collect(), style }
+    }
 }
 
 impl Panel {
     /// A panel whose axis is logarithmic where all values are positive and span more than a decade.
     pub fn new(what: &str, unit: &str, curves: Vec<Curve>) -> Self {
-        let values: Vec<f64> =
-            curves.iter().flat_map(|(points, _)| points).map(|(_, value)| *value).collect();
+        let points = curves.iter().flat_map(|curve| &curve.points);
+        let values: Vec<f64> = points.map(|(_, value)| *value).collect();
         let y = Axis::log_if_wide("", &values);
         let log = if y.scale == Scale::Log { ", log scale" } else { "" };
         Self { heading: format!("{what} ({unit}){log}"), y, curves }
     }
 
     fn points(&self) -> impl Iterator<Item = &(f64, f64)> {
-        self.curves.iter().flat_map(|(points, _)| points)
+        self.curves.iter().flat_map(|curve| &curve.points)
     }
 }
 
@@ -50,7 +61,9 @@ pub(super) fn stack<DB: DrawingBackend>(area: &Area<DB>, panels: &[Panel]) -> Dr
     });
     let left = left.max().unwrap_or(0);
     for (i, (panel, place)) in panels.iter().zip(&places).enumerate() {
-        let place = plane::headed(place, &panel.heading)?;
+        let named = panel.curves.iter().filter(|curve| !curve.name.is_empty());
+        let entries: Vec<_> = named.map(|curve| Entry::line(curve.name, curve.style)).collect();
+        let place = legend::headed(place, &panel.heading, &entries)?;
         if !panel.points().any(|(_, value)| drawable(*value)) {
             plane::nothing(&place, "no finite values")?;
             continue;
@@ -58,8 +71,8 @@ pub(super) fn stack<DB: DrawingBackend>(area: &Area<DB>, panels: &[Panel]) -> Dr
         let is_lowest = i + 1 == panels.len();
         let x = if is_lowest { x.clone() } else { Axis { name: String::new(), ..x.clone() } };
         let chart = plane::chart(&place, &x, &panel.y, Layout { left, ..Layout::default() })?;
-        for (points, style) in &panel.curves {
-            chart.curve(points.iter().copied(), *style)?;
+        for curve in &panel.curves {
+            chart.curve(curve.points.iter().copied(), curve.style)?;
         }
     }
     Ok(())

@@ -5,10 +5,11 @@ use std::ops::Range;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::axis::{Axis, Ticked, drawable};
+use super::axis::{Axis, Scale, Ticked, drawable};
 use super::canvas::{Area, Drawn};
 use super::cloud::{self, Cloud};
-use super::prior::{PriorComponent, rings};
+use super::dashes;
+use super::prior::{PriorComponent, Ring, rings};
 use super::theme::{self, Style};
 
 /// Rows and columns of so many panels that are alike.
@@ -58,11 +59,11 @@ impl<DB: DrawingBackend> Chart<DB> {
     }
 
     /// A curve through the values that can be drawn, with a gap at each that cannot, and a marker where
-    /// values are few or stand alone.
+    /// values are few or stand alone. Values beyond the axis are gaps too.
     pub fn curve(&self, values: impl IntoIterator<Item = (f64, f64)>, style: Style) -> Drawn<DB> {
         let points: Vec<_> =
             values.into_iter().map(|(x, value)| (x, self.y.position(value))).collect();
-        let runs = || points.split(|(_, y)| !drawable(*y));
+        let runs = || points.split(|(_, y)| !drawable(*y) || !self.y.holds(*y));
         let few = runs().map(<[_]>::len).sum::<usize>() <= 25;
         for run in runs() {
             if few || run.len() == 1 {
@@ -70,7 +71,8 @@ impl<DB: DrawingBackend> Chart<DB> {
                     theme::mark(&self.screen, self.pixel(*x, *y), 9, style, 1.0)?;
                 }
             }
-            self.line(run.iter().copied(), style.color.stroke_width(4))?;
+            let pixels: Vec<_> = run.iter().map(|(x, y)| self.pixel(*x, *y)).collect();
+            dashes::draw(&self.screen, &pixels, style)?;
         }
         Ok(())
     }
@@ -83,6 +85,8 @@ pub(super) struct Layout {
     pub equal: bool,
     /// Least room for the upright axis' labels in pixels, so that charts above each other align.
     pub left: i32,
+    /// Whether the lower axis' labels stand above the chart too.
+    pub top: bool,
 }
 
 /// Draws axes with names, ticks and a light grid. An axis without a name gets no room for one.
@@ -94,15 +98,20 @@ pub(super) fn chart<DB: DrawingBackend>(
 ) -> Drawn<DB, Chart<DB>> {
     let (width, height) = area.dim_in_pixel();
     let below = theme::TICK as i32 * 5 / 4 + name_room(x);
-    let tall = (height as i32 - below - 2 * theme::MARGIN).max(1);
+    let above = if layout.top { theme::TICK as i32 * 5 / 4 + name_room(x) } else { 0 };
+    let tall = (height as i32 - above - below - 2 * theme::MARGIN).max(1);
     let left = layout.left.max(left_room(y, tall));
     let wide = (width as i32 - left - 2 * theme::MARGIN).max(1);
     let (x, y) = if layout.equal { same_scale(x, y, wide, tall) } else { (x.clone(), y.clone()) };
     let mut chart = ChartBuilder::on(area)
         .margin(theme::MARGIN)
         .x_label_area_size(below)
+        .top_x_label_area_size(above)
         .y_label_area_size(left)
-        .build_cartesian_2d(Ticked::new(&x, count(wide, 170)), Ticked::new(&y, count(tall, 110)))?;
+        .build_cartesian_2d(
+            Ticked::new(&x, count(wide, if x.scale == Scale::Whole { 90 } else { 170 })),
+            Ticked::new(&y, count(tall, 110)),
+        )?;
     chart
         .configure_mesh()
         .bold_line_style(theme::GRID.stroke_width(2))
@@ -169,17 +178,19 @@ pub(super) fn scatter<DB: DrawingBackend>(
     points(&chart, clouds, (0, 1), 1)
 }
 
-/// The prior's outline in dimensions `i` and `j`, in this style, as far as it lies between the axes' ends.
+/// The prior's outline in dimensions `i` and `j`, in this style, thinner for Gaussians of hardly any weight,
+/// as far as it lies between the axes' ends.
 pub(super) fn outlines<DB: DrawingBackend>(
     chart: &Chart<DB>,
     prior: &[PriorComponent],
     dimensions: (usize, usize),
     style: ShapeStyle,
 ) -> Drawn<DB> {
-    for (ring, opacity) in rings(prior, dimensions) {
-        let style = ShapeStyle { color: style.color.mix(opacity), ..style };
-        let ring: Vec<(f64, f64)> = ring.into_iter().collect();
-        for part in ring.split(|place| !chart.holds(*place)) {
+    for Ring { places, opacity, is_light } in rings(prior, dimensions) {
+        let stroke_width =
+            if is_light { style.stroke_width.div_ceil(2) } else { style.stroke_width };
+        let style = ShapeStyle { color: style.color.mix(opacity), stroke_width, ..style };
+        for part in places.split(|place| !chart.holds(*place)) {
             chart.line(part.iter().copied(), style)?;
         }
     }
@@ -203,6 +214,10 @@ pub(super) fn points<DB: DrawingBackend>(
                 theme::mark(&chart.screen, pixel, radius, cloud.colour.style(row), 0.6)?;
             }
         }
+    }
+    // Among many panels each is too small for labels.
+    for (label, median) in clouds.iter().filter(|_| panels == 1).flat_map(Cloud::labelled) {
+        theme::haloed(&chart.screen, label, chart.pixel(median[i], median[j]))?;
     }
     Ok(())
 }

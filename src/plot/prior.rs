@@ -2,9 +2,9 @@
 
 use std::f64::consts::TAU;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 
-use super::axis::Axis;
+use super::axis;
 
 /// Points of an outline.
 const ROUND: usize = 90;
@@ -21,6 +21,13 @@ pub struct PriorComponent {
 }
 
 impl PriorComponent {
+    /// Its marginal distribution in some dimensions.
+    pub fn marginal(&self, dimensions: &[usize]) -> Self {
+        let mean = self.mean.select(Axis(0), dimensions);
+        let covariance = self.covariance.select(Axis(0), dimensions).select(Axis(1), dimensions);
+        Self { weight: self.weight, mean, covariance }
+    }
+
     /// So many standard deviations about the mean in one dimension.
     pub fn reach(&self, dimension: usize, deviations: f64) -> [f64; 2] {
         let mean = self.mean[dimension];
@@ -29,26 +36,37 @@ impl PriorComponent {
     }
 }
 
-/// The Gaussians of a prior that are outlined: those that hold at least half a percent of it, since
+/// The share of a prior that a Gaussian of some weight holds.
+const LIGHT: f64 = 0.005;
+
+/// The Gaussians of a prior that axes make room for: those that hold at least half a percent of it, since
 /// the others would widen the axes for nothing.
 pub fn outlined(prior: &[PriorComponent]) -> impl Iterator<Item = &PriorComponent> {
     let total: f64 = prior.iter().map(|gaussian| gaussian.weight).sum();
-    prior.iter().filter(move |gaussian| gaussian.weight >= 0.005 * total)
+    prior.iter().filter(move |gaussian| gaussian.weight >= LIGHT * total)
 }
 
-/// Outlines of a prior in two dimensions, each with its opacity: the points at 1, 2 and 3 standard
-/// deviations of one Gaussian, at 2 of each of several, the heavier the more opaque.
+/// An outline of one Gaussian.
+pub(super) struct Ring {
+    /// Its places, the first of them again at the end.
+    pub places: Vec<(f64, f64)>,
+    /// The heavier the Gaussian, the more opaque.
+    pub opacity: f64,
+    /// Whether the Gaussian holds less than half a percent of the prior.
+    pub is_light: bool,
+}
+
+/// Outlines of a prior in two dimensions: the points at 1, 2 and 3 standard deviations of one Gaussian, at
+/// 2 of each of several.
 ///
 /// The points at distance r are m + r·L·(cos t, sin t) with L Lᵀ the covariance of the two
 /// dimensions.
-pub(super) fn rings(
-    prior: &[PriorComponent],
-    (i, j): (usize, usize),
-) -> Vec<(Vec<(f64, f64)>, f64)> {
+pub(super) fn rings(prior: &[PriorComponent], (i, j): (usize, usize)) -> Vec<Ring> {
     let radii: &[f64] = if prior.len() == 1 { &[1.0, 2.0, 3.0] } else { &[2.0] };
     let heaviest = prior.iter().map(|gaussian| gaussian.weight).fold(f64::MIN_POSITIVE, f64::max);
+    let total: f64 = prior.iter().map(|gaussian| gaussian.weight).sum();
     let mut rings = Vec::new();
-    for gaussian in outlined(prior) {
+    for gaussian in prior.iter().filter(|gaussian| gaussian.weight > 0.0) {
         let c = &gaussian.covariance;
         let a = c[[i, i]].max(0.0).sqrt();
         let b = if a > 0.0 { c[[i, j]] / a } else { 0.0 };
@@ -62,7 +80,8 @@ pub(super) fn rings(
                     gaussian.mean[j] + radius * (b * cos + d * sin),
                 )
             };
-            rings.push(((0..=ROUND).map(point).collect(), opacity));
+            let is_light = gaussian.weight < LIGHT * total;
+            rings.push(Ring { places: (0..=ROUND).map(point).collect(), opacity, is_light });
         }
     }
     rings
@@ -70,7 +89,7 @@ pub(super) fn rings(
 
 /// The prior's marginal density in one dimension along an axis, as points of a curve; none where
 /// there is no prior.
-pub(super) fn density(prior: &[PriorComponent], i: usize, axis: &Axis) -> Vec<(f64, f64)> {
+pub(super) fn density(prior: &[PriorComponent], i: usize, axis: &axis::Axis) -> Vec<(f64, f64)> {
     if prior.is_empty() {
         return Vec::new();
     }

@@ -6,14 +6,15 @@ use ndarray::ArrayView2;
 use plotters::prelude::*;
 
 use super::canvas::{self, Area, Drawn, Figure, Picture};
-use super::cloud::{self, Cloud, Colour};
+use super::cloud::{self, Cloud, Colour, MOST_COLUMNS};
 use super::legend;
+use super::shown::Shown;
 use crate::error::Result;
 
 /// The rows of one table, coloured by mode.
 ///
 /// One column gives a histogram, two a scatter, three a scatter in space, more a matrix of the
-/// pairs of the first eight. Axes have equal scales where the columns' spans are alike.
+/// pairs of eight. Axes have equal scales where the columns' spans are alike.
 #[derive(Clone, Copy, Debug)]
 pub struct Scatter<'a> {
     /// Heading of the figure.
@@ -24,8 +25,11 @@ pub struct Scatter<'a> {
     pub points: ArrayView2<'a, f32>,
     /// For each row its class, an index into `class_names`; `None` draws all rows alike.
     pub classes: Option<&'a [usize]>,
-    /// Names of the classes, for the legend, which only counts more than twelve of them.
+    /// Names of the classes, for the legend or, of more than twelve, for labels in the picture.
     pub class_names: &'a [String],
+    /// Generated rows: of more than eight columns those are shown in which they differ most from these,
+    /// as in pictures of both. Without them the first are shown.
+    pub generated: Option<ArrayView2<'a, f32>>,
 }
 
 impl Scatter<'_> {
@@ -37,6 +41,13 @@ impl Scatter<'_> {
     pub fn draw(&self, folder: &Path, name: &str) -> Result<Picture> {
         canvas::draw(self, folder, name)
     }
+
+    fn shown(&self) -> Shown {
+        match self.generated {
+            Some(generated) => Shown::differing(self.points, generated, MOST_COLUMNS),
+            None => Shown::first(self.columns.len(), MOST_COLUMNS),
+        }
+    }
 }
 
 impl Figure for Scatter<'_> {
@@ -45,7 +56,7 @@ impl Figure for Scatter<'_> {
     }
 
     fn alt(&self) -> String {
-        let (rows, shown) = (self.points.nrows(), cloud::shown_columns(self.columns));
+        let (rows, shown) = (self.points.nrows(), self.shown().in_words(self.columns));
         let kind = match self.columns.len() {
             1 => "Histogram",
             2 => "Scatter plot",
@@ -66,16 +77,22 @@ impl Figure for Scatter<'_> {
     }
 
     fn check(&self) -> Result<()> {
-        cloud::check(self.title, self.columns, self.points, self.classes)
+        cloud::check(self.title, self.columns, self.points, self.classes)?;
+        let generated = self.generated.unwrap_or(self.points);
+        cloud::check(self.title, self.columns, generated, None)
     }
 
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         let mut entries = legend::of_classes(self.classes, self.class_names);
         let panels = cloud::panels(self.columns.len());
         entries.extend(panels.and_then(|panels| legend::thinned(self.points.nrows(), panels)));
+        let shown = self.shown();
+        entries.extend(shown.remark("columns"));
         let body = legend::draw(area, &entries)?;
-        let clouds = [Cloud { points: self.points, colour: Colour::of(self.classes) }];
-        let axes = cloud::axes(self.columns, &clouds);
+        let (points, labels) = (shown.of(self.points), legend::labels(self.class_names));
+        let (points, labels) = (points.view(), &labels[..]);
+        let clouds = [Cloud { points, colour: Colour::of(self.classes), labels }];
+        let axes = cloud::axes(&shown.names(self.columns), &clouds);
         cloud::view(&body, &axes, &clouds, &[])
     }
 }

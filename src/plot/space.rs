@@ -208,6 +208,10 @@ impl<'a> Scene<'a> {
             let radius = (radius * (0.75 + 0.5 * near)).round() as i32;
             theme::mark(area, pixel, radius, style, 0.4 + 0.45 * near)?;
         }
+        for (label, median) in clouds.iter().flat_map(Cloud::labelled) {
+            let place = [0, 1, 2].map(|i| self.along(i, median[i]));
+            theme::haloed(area, label, self.pixel(place))?;
+        }
         Ok(())
     }
 }

@@ -3,14 +3,19 @@
 use std::path::Path;
 
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::{Axis, drawable};
 use super::canvas::{self, Area, Drawn, Figure, Picture};
 use super::legend::{self, Entry};
 use super::plane::{self, Chart, Layout};
+use super::settings_table::SettingsTable;
 use super::theme;
 use crate::error::{Error, Result};
+
+/// Lines from which on the axes stand above them too.
+const MANY: usize = 12;
+/// Pixels that the seeds' dots lie below the line of their mean, which would hide them.
+const BELOW: i32 = 24;
 
 /// Figures of several settings, side by side: a line a setting, a dot a seed, and the mean with its
 /// interval.
@@ -29,6 +34,8 @@ pub struct Sweep<'a> {
 pub struct SweepPanel<'a> {
     /// What it is, with its unit.
     pub name: &'a str,
+    /// The largest value there can be, where there is one.
+    pub most: Option<f64>,
     /// One entry a setting.
     pub rows: Vec<SweepRow>,
 }
@@ -45,14 +52,22 @@ pub struct SweepRow {
 }
 
 impl SweepPanel<'_> {
-    /// An axis over the values and the intervals. Counts start at 0 and run to 1 at least.
+    /// An axis over the values and the intervals, up to the largest there can be. Counts start at 0 and
+    /// run to 1 at least.
     fn axis(&self) -> Axis {
+        let name = match self.most {
+            Some(most) => format!("{} (of {most})", self.name),
+            None => self.name.to_owned(),
+        };
         let values = || self.rows.iter().flat_map(|row| &row.values).copied();
         let ends = self.rows.iter().filter_map(|row| row.interval).flatten();
         let are_counts = values().all(|value| value >= 0.0 && value.fract() == 0.0);
         match are_counts && values().next().is_some() {
-            true => Axis::whole(self.name, values().chain(ends).chain([0.0, 1.0])),
-            false => Axis::over(self.name, values().chain(ends)),
+            true => {
+                let ends = ends.chain([0.0, 1.0]).chain(self.most);
+                Axis::whole(name, values().chain(ends))
+            }
+            false => Axis::over(name, values().chain(ends).chain(self.most)),
         }
     }
 }
@@ -75,12 +90,13 @@ impl Sweep<'_> {
         // Half a line of room above and below.
         let lines = panel.rows.len() as f64;
         let y = Axis { lo: -lines + 0.5, hi: 0.5, ..Axis::bare("", [0.0]) };
-        let chart = plane::chart(area, &x, &y, Layout::default())?;
-        let dot = theme::REAL;
+        let layout = Layout { top: panel.rows.len() > MANY, ..Layout::default() };
+        let chart = plane::chart(area, &x, &y, layout)?;
         for (line, row) in panel.rows.iter().enumerate() {
             let y = -(line as f64);
             for value in row.values.iter().copied().filter(|value| drawable(*value)) {
-                theme::mark(&chart.screen, chart.pixel(value, y), 9, dot, 0.35)?;
+                let (x, y) = chart.pixel(value, y);
+                theme::mark(&chart.screen, (x, y + BELOW), 9, theme::REAL, 0.5)?;
             }
             if let Some([low, high]) = row.interval {
                 chart.line([(low, y), (high, y)], theme::INK.stroke_width(4))?;
@@ -133,24 +149,17 @@ impl Figure for Sweep<'_> {
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
         let entries = [
             Entry::new("a seed", theme::REAL),
-            Entry::remark("bar: mean, line: its 95 % interval"),
+            Entry::remark("above the dots: their mean and its 95 % interval"),
         ];
         let body = legend::draw(area, &entries)?;
-        let most = body.dim_in_pixel().0 * 2 / 5;
-        let widths = self.settings.iter().map(|name| theme::width(name, theme::TICK));
-        let room = widths.max().unwrap_or(0).min(most);
-        // The viewer's letters may be wider than those that are measured.
-        let (_, charts) = body.split_horizontally(room as i32 * 9 / 8 + theme::MARGIN);
+        let table = SettingsTable::new(self.settings);
+        let (names, charts) = body.split_horizontally(table.width(body.dim_in_pixel().0 * 2 / 5));
         let [left, right] = &self.panels;
         let halves = charts.split_evenly((1, 2));
         let chart = self.panel(&halves[0], left)?;
         self.panel(&halves[1], right)?;
-        let style = theme::text(theme::TICK).pos(Pos::new(HPos::Left, VPos::Center));
-        for (line, name) in self.settings.iter().enumerate() {
-            let height = chart.pixel(0.0, -(line as f64)).1 - area.get_base_pixel().1;
-            let name = theme::fitted(name, theme::TICK, room);
-            area.draw_text(&name, &style, (theme::MARGIN, height))?;
-        }
-        Ok(())
+        let height = |line: f64| chart.pixel(0.0, -line).1 - names.get_base_pixel().1;
+        let header = chart.heights()[0] - names.get_base_pixel().1 - theme::TICK as i32;
+        table.draw(&names, header, |line| height(line as f64))
     }
 }

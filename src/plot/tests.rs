@@ -64,8 +64,14 @@ fn scatter(points: &Array2<f32>, classes: Option<&[usize]>, folder: &Path) -> Pi
     let columns = names(points.ncols());
     let class_names = names(classes.map_or(0, |classes| classes.iter().max().unwrap() + 1));
     let points = points.view();
-    let figure =
-        Scatter { title: "Rows", columns: &columns, points, classes, class_names: &class_names };
+    let figure = Scatter {
+        title: "Rows",
+        columns: &columns,
+        points,
+        classes,
+        class_names: &class_names,
+        generated: None,
+    };
     figure.draw(folder, "scatter").unwrap()
 }
 
@@ -77,7 +83,7 @@ fn every_number_of_columns_is_drawn() {
         let classes: Vec<usize> = (0..60).map(|row| row % 25).collect();
         let rows = scatter(&real, Some(&classes), folder.path());
         check(folder.path(), &rows);
-        assert!(rows.svg.contains("25 modes, not named here"));
+        assert!(rows.svg.contains("25 modes, named at their medians"));
         let figure = Comparison {
             title: "Real and generated",
             columns: &names(columns),
@@ -85,6 +91,7 @@ fn every_number_of_columns_is_drawn() {
             generated: generated.view(),
             classes: Some([&classes, &classes[..40]]),
             class_names: &names(25),
+            note: None,
             pairs: false,
         };
         check(folder.path(), &figure.draw(folder.path(), "comparison").unwrap());
@@ -128,7 +135,11 @@ fn marginals_show_what_their_caption_says() {
     let shown: Vec<&str> = picture.svg.lines().filter(|line| line.starts_with('x')).collect();
     assert_eq!(shown.len(), 16, "{shown:?}");
     assert!(picture.svg.contains("x1 (99 % of the rows)") && !picture.svg.contains("10000"));
-    assert!(picture.alt.contains("the first 16 of 20 columns"), "{}", picture.alt);
+    assert!(
+        picture.alt.contains("16 of 20 columns, those where real and generated differ most"),
+        "{}",
+        picture.alt
+    );
     assert!(picture.alt.contains("The tails of x1 are long"), "{}", picture.alt);
 }
 
@@ -168,7 +179,14 @@ fn odd_values_are_drawn_without_panic() {
     let draw = |points: &Array2<f32>| {
         let columns = names(points.ncols());
         let (classes, class_names, points) = (None, &[], points.view());
-        let rows = Scatter { title: "Rows", columns: &columns, points, classes, class_names };
+        let rows = Scatter {
+            title: "Rows",
+            columns: &columns,
+            points,
+            classes,
+            class_names,
+            generated: None,
+        };
         let prior = &[standard_normal(columns.len())];
         let latent = Latent { title: "Latent", means: points, classes, class_names, prior };
         for svg in [canvas::svg(&rows).unwrap(), canvas::svg(&latent).unwrap()] {
@@ -250,6 +268,7 @@ fn text_is_escaped() {
         points: points.view(),
         classes: Some(&[0, 0, 0, 0, 0]),
         class_names: &["<u>".to_string()],
+        generated: None,
     };
     let picture = figure.draw(folder.path(), "escaped").unwrap();
     check(folder.path(), &picture);
@@ -271,6 +290,7 @@ fn collapsed_rows_are_small_in_shared_axes() {
         generated: generated.view(),
         classes: None,
         class_names: &[],
+        note: None,
         pairs: false,
     };
     let svg = figure.draw(folder.path(), "collapsed").unwrap().svg;
@@ -320,8 +340,14 @@ fn numbers_that_do_not_match_are_errors() {
     let none = Array2::zeros((4, 0));
     let draw = |columns: usize, points: &Array2<f32>, classes: Option<&[usize]>| {
         let (columns, points) = (names(columns), points.view());
-        let figure =
-            Scatter { title: "Rows", columns: &columns, points, classes, class_names: &[] };
+        let figure = Scatter {
+            title: "Rows",
+            columns: &columns,
+            points,
+            classes,
+            class_names: &[],
+            generated: None,
+        };
         figure.draw(folder.path(), "wrong").unwrap_err().kind()
     };
     assert_eq!(draw(3, &points, None), Kind::Input);
@@ -363,12 +389,22 @@ fn rings_have_the_distance_they_claim() {
     assert_eq!(rings.len(), 3);
     let determinant = 2.0 * 0.5 - 0.6 * 0.6;
     for (ring, radius) in rings.iter().zip([1.0, 2.0, 3.0]) {
-        for (x, y) in &ring.0 {
+        for (x, y) in &ring.places {
             let (x, y) = (x - 1.0, y + 2.0);
             let squared = (0.5 * x * x - 1.2 * x * y + 2.0 * y * y) / determinant;
             assert!((squared - radius * radius).abs() < 1e-9, "{squared} for {radius}");
         }
     }
+}
+
+/// Components of hardly any weight are outlined too, but make no room for themselves.
+#[test]
+fn every_component_that_has_weight_is_outlined() {
+    let weighted = |weight| PriorComponent { weight, ..standard_normal(2) };
+    let prior = [0.9, 0.099, 0.001, 0.0].map(weighted);
+    let light: Vec<bool> = prior::rings(&prior, (0, 1)).iter().map(|ring| ring.is_light).collect();
+    assert_eq!(light, [false, false, true]);
+    assert_eq!(prior::outlined(&prior).count(), 2);
 }
 
 /// A density integrates to 1, and the standard normal's is 1/√(2π) at 0.
@@ -391,7 +427,7 @@ fn density_is_a_density() {
 fn counts_of_a_sweep_start_at_zero() {
     let panel = |name, value| {
         let row = SweepRow { values: vec![value; 2], mean: Some(value), interval: None };
-        SweepPanel { name, rows: vec![row] }
+        SweepPanel { name, most: None, rows: vec![row] }
     };
     let panels = [panel("strict modes", 0.0), panel("held-out ELBO", -7.5)];
     let figure = Sweep { title: "Settings", settings: &names(1), panels };
@@ -409,8 +445,9 @@ fn settings_of_a_sweep_are_named_beside_their_lines() {
             |mean| SweepRow { values: vec![], mean: None, interval: Some([mean, mean + 1.0]) };
         vec![row(1.0), row(2.0)]
     };
-    let settings = ["first=1".to_owned(), "second=2".to_owned()];
-    let panels = ["strict modes", "held-out ELBO"].map(|name| SweepPanel { name, rows: rows() });
+    let settings = ["x=first".to_owned(), "x=second".to_owned()];
+    let panels =
+        ["strict modes", "held-out ELBO"].map(|name| SweepPanel { name, most: None, rows: rows() });
     let figure = Sweep { title: "Settings", settings: &settings, panels };
     let svg = figure.draw(folder().path(), "sweep").unwrap().svg;
     let lines: Vec<&str> = svg
@@ -418,7 +455,7 @@ fn settings_of_a_sweep_are_named_beside_their_lines() {
         .filter(|line| line.starts_with("<polyline") && line.contains("stroke-width=\"4\""))
         .map(|line| attribute(line, "points"))
         .collect();
-    for (index, setting) in settings.iter().enumerate() {
+    for (index, setting) in ["first", "second"].iter().enumerate() {
         let before = svg.lines().zip(svg.lines().skip(1)).find(|(_, text)| text == setting);
         let (element, _) = before.unwrap();
         assert_eq!(attribute(element, "x"), theme::MARGIN.to_string());

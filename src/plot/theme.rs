@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use plotters::prelude::*;
 use plotters::style::register_font as register;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::canvas::{Area, Drawn};
 use crate::error::{Error, Result};
@@ -72,15 +73,24 @@ pub const GENERATED: Style = Style { color: OKABE_ITO[4], marker: Marker::Circle
 /// Generated data, each column min–max scaled.
 pub const GENERATED_SCALED: Style = Style { color: OKABE_ITO[3], marker: Marker::Square };
 
+// A curve has dashes that go with its marker: a circle none.
+
 /// A curve of the training rows.
 pub(super) const TRAINING: Style = Style { color: OKABE_ITO[0], marker: Marker::Circle };
 /// A curve of the rows held out.
 pub(super) const HELD_OUT: Style = Style { color: OKABE_ITO[1], marker: Marker::Square };
 
 /// The curve of the weight of the KL.
-pub(super) const BETA: Style = Style { color: OKABE_ITO[2], marker: Marker::Triangle };
+pub(super) const BETA: Style = Style { color: OKABE_ITO[2], marker: Marker::Square };
 /// The curve of the learning rate.
-pub(super) const LEARNING_RATE: Style = Style { color: OKABE_ITO[3], marker: Marker::Diamond };
+pub(super) const LEARNING_RATE: Style = Style { color: OKABE_ITO[3], marker: Marker::Circle };
+
+/// The curve of one of several runs: its colour and its dashes.
+pub(super) fn run_style(index: usize) -> Style {
+    let markers = [Marker::Circle, Marker::Square, Marker::Triangle, Marker::Diamond];
+    // Without the yellow, which is too light for a line.
+    Style { color: OKABE_ITO[index % 7], marker: markers[index % 4] }
+}
 
 /// The style of component `index`, the same in every figure. The first 32 differ; then they repeat.
 pub fn class_style(index: usize) -> Style {
@@ -153,6 +163,21 @@ pub(super) fn fitted(line: &str, height: u32, limit: u32) -> String {
     format!("{}…", shown.trim_end())
 }
 
+/// As [`fitted`], but cut in the middle, where names that begin or end alike are still told apart.
+pub(super) fn fitted_in_middle(line: &str, height: u32, limit: u32) -> String {
+    let line: Vec<char> = line.chars().take(300).map(printable).collect();
+    let shortened = |kept: usize| -> String {
+        if kept >= line.len() {
+            return line.iter().collect();
+        }
+        let (head, tail) = (&line[..kept.div_ceil(2)], &line[line.len() - kept / 2..]);
+        let [head, tail] = [head, tail].map(|part| part.iter().collect::<String>());
+        format!("{}…{}", head.trim_end(), tail.trim_start())
+    };
+    let fits = |kept: &usize| width(&shortened(*kept), height) <= limit;
+    shortened((0..=line.len()).rev().find(fits).unwrap_or(0))
+}
+
 /// A name cut to what a sentence or a control can hold.
 pub fn short(name: &str) -> String {
     match name.char_indices().nth(40) {
@@ -164,6 +189,20 @@ pub fn short(name: &str) -> String {
 /// The character, or a space where it may not stand in an XML document.
 pub(super) fn printable(c: char) -> char {
     if c.is_control() || ('\u{FFFE}'..='\u{FFFF}').contains(&c) { ' ' } else { c }
+}
+
+/// Writes text about a pixel, with a rim of paper so that it is read over points.
+pub(super) fn haloed<DB: DrawingBackend>(
+    area: &Area<DB>,
+    line: &str,
+    (x, y): (i32, i32),
+) -> Drawn<DB> {
+    let style = text(TICK).pos(Pos::new(HPos::Center, VPos::Center));
+    let rim = style.color(&PAPER);
+    for (dx, dy) in [(-4, 0), (4, 0), (0, -4), (0, 4), (-3, -3), (-3, 3), (3, -3), (3, 3)] {
+        area.draw(&Text::new(line, (x + dx, y + dy), &rim))?;
+    }
+    area.draw(&Text::new(line, (x, y), &style))
 }
 
 /// Draws one point at a pixel.

@@ -21,7 +21,7 @@ pub struct Tsne<'a> {
     pub panels: &'a [TsnePanel<'a>],
     /// For each row its class, an index into `class_names`; `None` draws all rows alike.
     pub classes: Option<&'a [usize]>,
-    /// Names of the classes, for the legend, which only counts more than twelve of them.
+    /// Names of the classes, for the legend or, of more than twelve, for labels in the picture.
     pub class_names: &'a [String],
 }
 
@@ -37,14 +37,18 @@ pub struct TsnePanel<'a> {
     pub generated: Option<ArrayView2<'a, f32>>,
 }
 
-impl<'a> TsnePanel<'a> {
-    fn clouds(&self, classes: Option<&'a [usize]>) -> Vec<Cloud<'a>> {
+impl TsnePanel<'_> {
+    fn clouds<'a>(&'a self, classes: Option<&'a [usize]>, labels: &'a [String]) -> Vec<Cloud<'a>> {
         let Some(generated) = self.generated else {
-            return vec![Cloud { points: self.points, colour: Colour::of(classes) }];
+            return vec![Cloud {
+                points: self.points.reborrow(),
+                colour: Colour::of(classes),
+                labels,
+            }];
         };
         vec![
-            Cloud { points: self.points, colour: Colour::One(theme::REAL) },
-            Cloud { points: generated, colour: Colour::One(theme::GENERATED) },
+            Cloud::alike(self.points.reborrow(), theme::REAL),
+            Cloud::alike(generated.reborrow(), theme::GENERATED),
         ]
     }
 }
@@ -108,9 +112,10 @@ impl Figure for Tsne<'_> {
         let rows = self.panels.iter().map(|panel| panel.points.nrows()).max().unwrap_or(0);
         entries.extend(legend::thinned(rows, 1));
         let body = legend::draw(area, &entries)?;
+        let labels = legend::labels(self.class_names);
         for (panel, place) in self.panels.iter().zip(body.split_evenly((1, self.panels.len()))) {
             let place = plane::headed(&place, panel.heading)?;
-            let clouds = panel.clouds(self.classes);
+            let clouds = panel.clouds(self.classes, &labels);
             let values = |column| clouds.iter().flat_map(move |cloud| cloud.column(column));
             if values(0).chain(values(1)).any(drawable) {
                 let (x, y) = (Axis::bare("t-SNE 1", values(0)), Axis::bare("t-SNE 2", values(1)));

@@ -78,7 +78,14 @@ fn rows(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
     let classes = Classes::find(context, &real, generated.view())?;
     let (class_names, of_real) = (&classes.names[..], classes.real.as_deref());
     let (columns, title) = (real.columns(), "The data");
-    let data = Scatter { title, columns, points: real.rows(), classes: of_real, class_names };
+    let data = Scatter {
+        title,
+        columns,
+        points: real.rows(),
+        classes: of_real,
+        class_names,
+        generated: Some(generated.view()),
+    };
     let both = of_real.zip(classes.generated.as_deref()).map(<[_; 2]>::from);
     let sets = [real.rows(), generated.view()];
     let raw = Comparison {
@@ -88,12 +95,14 @@ fn rows(context: &Context, folder: &Path) -> Result<Vec<Picture>> {
         generated: generated.view(),
         classes: both,
         class_names,
+        note: None,
         pairs: false,
     };
     let [scaled_real, scaled_generated] =
         sets.map(|rows| Scaling::fit(ScalingKind::MinMax, rows).apply(rows));
     let scaled = Comparison {
-        title: "Real and generated rows, each min–max scaled on its own",
+        title: "Real and generated rows, each set scaled by itself",
+        note: Some("each column of each set from 0 to 1: sizes are not comparable, shapes are"),
         real: scaled_real.view(),
         generated: scaled_generated.view(),
         ..raw

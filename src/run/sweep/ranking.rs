@@ -226,9 +226,10 @@ impl<'a> Ranking<'a> {
                 interval: mean.and_then(|mean| mean.interval),
             }
         };
-        let panel = |name, mean: fn(&Standing) -> Option<Mean>, value: fn(&Score) -> f64| {
+        let panel = |name, most, mean: fn(&Standing) -> Option<Mean>, value: fn(&Score) -> f64| {
             plot::SweepPanel {
                 name,
+                most,
                 rows: shown.iter().map(|standing| row(standing, mean(standing), value)).collect(),
             }
         };
@@ -242,17 +243,21 @@ impl<'a> Ranking<'a> {
                 self.standings.len()
             ),
         };
+        let scores = self.members.iter().filter_map(|record| record.score.as_ref());
+        let modes = scores.map(|score| score.counts.eligible_only.modes);
         let figure = plot::Sweep {
             title: &title,
             settings: &settings,
             panels: [
                 panel(
                     "strict modes",
+                    modes.max().map(|modes| modes as f64),
                     |s| s.strict,
                     |score| score.counts.eligible_only.strict as f64,
                 ),
                 panel(
                     "held-out ELBO (nats a row)",
+                    None,
                     |s| s.held_out_elbo,
                     |score| score.held_out_elbo,
                 ),

@@ -66,10 +66,10 @@ pub struct Style {
     pub marker: Marker,
 }
 
-/// Real data.
-pub const REAL: Style = Style { color: OKABE_ITO[0], marker: Marker::Circle };
-/// Generated data as they are.
-pub const GENERATED: Style = Style { color: OKABE_ITO[4], marker: Marker::Circle };
+/// Real data: a grey, so that no class has its colour.
+pub const REAL: Style = Style { color: RGBColor(127, 137, 145), marker: Marker::Circle };
+/// Generated data as they are: a hue that no class has.
+pub const GENERATED: Style = Style { color: RGBColor(122, 31, 209), marker: Marker::Circle };
 /// Generated data, each column min–max scaled.
 pub const GENERATED_SCALED: Style = Style { color: OKABE_ITO[3], marker: Marker::Square };
 

@@ -265,7 +265,7 @@ impl Comparison {
                 .collect(),
         };
         let runs: Vec<History> = self.runs.iter().map(history).collect();
-        let picture = Histories { title: "Loss and held-out ELBO by epoch", runs: &runs };
+        let picture = Histories { title: "Held-out ELBO and loss by epoch", runs: &runs };
         let picture = figure(&picture.picture("histories")?.into());
         Ok(html! {
             (picture)

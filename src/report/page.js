@@ -174,14 +174,22 @@
     return VIRIDIS[low].map((from, i) => from + (place - low) * (VIRIDIS[low + 1][i] - from));
   };
 
-  // What the colours of a map mean that has values between these ends.
-  const key = (name, reach, blank) => {
+  // Of ratios, as in the pictures: vermilion below 0, nearly white there, blue above.
+  const RATIOS = [-2, 2];
+  const diverging = (share) => {
+    const middle = [245, 245, 243];
+    const end = share < 0.5 ? [213, 94, 0] : [0, 114, 178];
+    return middle.map((from, i) => from + Math.abs(2 * share - 1) * (end[i] - from));
+  };
+
+  // What the colours of a decoded column mean that has values between these ends.
+  const key = (name, reach) => {
     const [low, high] = reach.map((value) => String(Number(value.toPrecision(3))).replace("-", "−"));
-    return ` Colour: ${name}, ${low} (dark) to ${high} (light)${blank}.`;
+    return ` Colour: ${name}, ${low} (dark) to ${high} (light), as real rows reach.`;
   };
 
   // Values over a square grid as an image behind a chart; nothing is drawn where there is none.
-  function behind([xs, ys], values, [low, high]) {
+  function behind([xs, ys], values, [low, high], colour) {
     const side = xs.length;
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = side;
@@ -190,7 +198,8 @@
     values.forEach((value, index) => {
       // The grid starts at the bottom, an image at the top.
       const pixel = (side - 1 - Math.floor(index / side)) * side + (index % side);
-      const color = value === null ? [0, 0, 0, 0] : [...viridis(high > low ? (value - low) / (high - low) : 0.5), 255];
+      const share = high > low ? Math.min(Math.max((value - low) / (high - low), 0), 1) : 0.5;
+      const color = value === null ? [0, 0, 0, 0] : [...colour(share), 255];
       pixels.data.set(color, 4 * pixel);
     });
     context.putImageData(pixels, 0, 0);
@@ -216,18 +225,18 @@
     const wanted = options.get("map");
     const isRatio = wanted === "ratio";
     const values = map && wanted ? (isRatio ? map.ratio : map.decoded[Number(wanted)]) : null;
-    const reach = values && ends(values.filter((value) => value !== null));
-    const images = values ? [behind(map.axes, values, reach)] : [];
+    // A column is coloured as far as its real rows reach: what is decoded may hardly vary.
+    const reach = !values || isRatio ? RATIOS : ends(data.real.columns[Number(wanted)]);
+    const images = values ? [behind(map.axes, values, reach, isRatio ? diverging : viridis)] : [];
     const meta = !values ? null : isRatio
-      ? key("log₁₀ of posteriors over prior", reach, "; blank where neither has mass")
-      : key(data.columns[Number(wanted)], reach, "");
-    const total = prior.reduce((sum, { weight }) => sum + weight, 0);
+      ? " Colour: log₁₀ of posterior over prior density, −2 (vermilion; a hole below −1) to 2 (blue); blank where neither has mass."
+      : key(data.columns[Number(wanted)], reach);
     const heaviest = prior.reduce((most, { weight }) => Math.max(most, weight), 0);
     const radii = prior.length === 1 ? [1, 2, 3] : [2];
     // White is seen on the map, and the dark below it on the page.
     const below = { color: css("--outline"), width: images.length ? 3.5 : 1.5 };
     const lines = images.length ? [below, { color: "#ffffff", width: 1.5 }] : [below];
-    const outlines = prior.filter(({ weight }) => weight >= 0.005 * total).flatMap((gaussian) =>
+    const outlines = prior.filter(({ weight }) => weight > 0).flatMap((gaussian) =>
       radii.flatMap((radius) => lines.map((line) => ({
         type: "scatter",
         mode: "lines",

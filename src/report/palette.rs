@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use plotters::style::RGBColor;
 
-use crate::plot::theme::class_style;
+use crate::plot::theme::{self, class_style};
 
 /// Classes whose colours differ.
 const DIFFERENT: usize = 32;
@@ -14,7 +14,11 @@ const WHITE: f64 = 0.2;
 /// The colour of a class on a light page, as in the pictures, and on a dark one.
 pub(super) fn colors(class: usize) -> [String; 2] {
     let color = class_style(class).color;
-    [color, in_the_dark(color)].map(|RGBColor(r, g, b)| format!("#{r:02X}{g:02X}{b:02X}"))
+    [color, in_the_dark(color)].map(hex)
+}
+
+fn hex(RGBColor(r, g, b): RGBColor) -> String {
+    format!("#{r:02X}{g:02X}{b:02X}")
 }
 
 /// Hues become lighter there; greys, which have only their lightness to tell them by, its opposite.
@@ -30,7 +34,10 @@ fn in_the_dark(RGBColor(r, g, b): RGBColor) -> RGBColor {
 /// The rules by which pictures follow the page into the dark.
 pub(super) fn dark_pictures() -> String {
     let mut rules = "@media screen and (prefers-color-scheme: dark) {".to_owned();
-    for [light, dark] in (0..DIFFERENT).map(colors) {
+    // The sets have the colours of the page.
+    let sets = [(theme::REAL, "var(--real)"), (theme::GENERATED, "var(--generated)")];
+    let sets = sets.map(|(style, dark)| [hex(style.color), dark.to_owned()]);
+    for [light, dark] in sets.into_iter().chain((0..DIFFERENT).map(colors)) {
         for part in ["fill", "stroke"] {
             let _ = write!(rules, ".picture [{part}=\"{light}\"]{{{part}:{dark}}}");
         }

@@ -51,8 +51,7 @@ override KL: u32;
 override RECONSTRUCTION: u32;
 // rows × COMPONENTS.
 override RESPONSIBILITIES: u32;
-// −∂ln p(z)/∂z under a mixture prior, rows × LATENT; and ln Σ exp of its logits, one value.
-override PRIOR_SLOPE: u32;
+// ln Σ exp of the prior's logits, one value.
 override LOGIT_SUM: u32;
 // x̂ − x, rows × FEATURES.
 override RESIDUAL: u32;

@@ -10,6 +10,17 @@ fn reconstruction(member: u32, row: u32) -> f32 {
     return sum;
 }
 
+// −∂ln p(z)/∂z of one Gaussian of the prior, by its responsibility; 0 past the last.
+fn pull(member: u32, row: u32, unit: u32, k: u32) -> f32 {
+    let base = member * WORKSPACE;
+    let gaussian = min(k, COMPONENTS - 1u);
+    let responsibility = workspace[base + RESPONSIBILITIES + row * COMPONENTS + gaussian];
+    let distance = workspace[base + SAMPLE + row * LATENT + unit]
+        - prior_mean(member, gaussian * LATENT + unit);
+    let inverse_variance = exp(-prior_log_variance(member, gaussian * LATENT + unit));
+    return select(0.0, responsibility * distance * inverse_variance, k < COMPONENTS);
+}
+
 // Of a row and latent unit, an `element` of z. The first unit's also adds up the row's squared
 // residuals.
 fn posterior_gradient(member: u32, element: u32) {
@@ -31,7 +42,17 @@ fn posterior_gradient(member: u32, element: u32) {
     var of_mean = weight * q.mean;
     var of_log_variance = 0.5 * weight * (q.variance - 1.0);
     if COMPONENTS > 0u {
-        of_sample += weight * workspace[base + PRIOR_SLOPE + element];
+        // 4 at a time, so that a GPU waits for all of their loads at once.
+        var pulls = vec4(0.0);
+        for (var k = 0u; k < COMPONENTS; k += 4u) {
+            pulls += vec4(
+                pull(member, row, unit, k),
+                pull(member, row, unit, k + 1u),
+                pull(member, row, unit, k + 2u),
+                pull(member, row, unit, k + 3u),
+            );
+        }
+        of_sample += weight * (pulls.x + pulls.y + pulls.z + pulls.w);
         of_mean = 0.0;
         of_log_variance = -0.5 * weight;
     }

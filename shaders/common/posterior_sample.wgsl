@@ -14,17 +14,8 @@ fn sample_standard_normal(member: u32, row: u32) {
     workspace[base + KL + row] = 0.5 * kl;
 }
 
-// −∂ln p(z)/∂z of one unit and Gaussian of the prior, by its responsibility.
-fn pull(member: u32, row: u32, unit: u32, k: u32) -> f32 {
-    let base = member * WORKSPACE;
-    let responsibility = workspace[base + RESPONSIBILITIES + row * COMPONENTS + k];
-    let distance = workspace[base + SAMPLE + row * LATENT + unit]
-        - prior_mean(member, k * LATENT + unit);
-    return responsibility * distance * exp(-prior_log_variance(member, k * LATENT + unit));
-}
-
-// From a mixture, by the sample, with the responsibility of each Gaussian for it and with −∂ln p(z)/∂z:
-// the Gaussians are divided among the row's invocations. All of a workgroup call it together. Rows past the batch get a
+// From a mixture, by the sample, with the responsibility of each Gaussian for it: the Gaussians are
+// divided among the row's invocations. All of a workgroup call it together. Rows past the batch get a
 // sample of zeros, which keeps what follows finite.
 fn sample_mixture(member: u32, row: u32, lane: u32) {
     let base = member * WORKSPACE;
@@ -76,18 +67,5 @@ fn sample_mixture(member: u32, row: u32, lane: u32) {
     }
     if row == 0u && own == 0u {
         workspace[base + LOGIT_SUM] = most.y + ln(sums.y);
-    }
-    // Two units at a time; an odd one at the end twice.
-    for (var unit = 0u; unit < LATENT; unit += 2u) {
-        let next = min(unit + 1u, LATENT - 1u);
-        var pulls = vec2(0.0);
-        for (var k = own; k < components; k += ROW_LANES) {
-            pulls += vec2(pull(member, row, unit, k), pull(member, row, next, k));
-        }
-        pulls = total(lane, pulls);
-        if inside && own == 0u {
-            workspace[base + PRIOR_SLOPE + row * LATENT + unit] = pulls.x;
-            workspace[base + PRIOR_SLOPE + row * LATENT + next] = pulls.y;
-        }
     }
 }

@@ -128,9 +128,9 @@ impl Network {
         const MOST_TURNS: usize = 65_535;
         let widths = self.layers().map(|layer| layer.inputs.max(layer.outputs));
         let longest = widths.fold(batch, usize::max);
-        // Units of the Gaussians that an invocation has, and sums over the 32 invocations of a row.
+        // The Gaussians of an invocation, sums over the 32 invocations of a row, and the way back.
         let of_prior = self.prior.map_or(0, |prior| {
-            prior.components.div_ceil(32) * (2 * self.latent + 4) + 16 * self.latent + 160
+            prior.components.div_ceil(32) * (self.latent + 3) + 96 + prior.components.div_ceil(4)
         });
         // The last for the short loops within a tile.
         longest + self.features + of_prior + 64 <= MOST_TURNS

@@ -25,7 +25,6 @@ pub(super) struct Slots {
     kl: usize,
     reconstruction: usize,
     responsibilities: usize,
-    prior_slope: usize,
     logit_sum: usize,
     squares: usize,
     pub encoder: Vec<Dense>,
@@ -46,10 +45,8 @@ impl Slots {
         let (x, noise) = (slot(rows * network.features), slot(rows * network.latent));
         let sample = (slot(rows * network.latent), slot(rows * network.latent));
         let (kl, reconstruction) = (slot(rows), slot(rows));
-        let of_prior = network.prior.map_or([0; 3], |prior| {
-            [slot(rows * prior.components), slot(rows * network.latent), slot(1)]
-        });
-        let [responsibilities, prior_slope, logit_sum] = of_prior;
+        let [responsibilities, logit_sum] =
+            network.prior.map_or([0; 2], |prior| [slot(rows * prior.components), slot(1)]);
         let squares = slot(SQUARES);
         let mut chain = |layers: &[Layer], first: (usize, usize), last| -> Vec<Dense> {
             let mut before = first;
@@ -84,7 +81,6 @@ impl Slots {
             kl,
             reconstruction,
             responsibilities,
-            prior_slope,
             logit_sum,
             squares,
             encoder,
@@ -113,7 +109,6 @@ impl Slots {
             ("KL", self.kl as f64),
             ("RECONSTRUCTION", self.reconstruction as f64),
             ("RESPONSIBILITIES", self.responsibilities as f64),
-            ("PRIOR_SLOPE", self.prior_slope as f64),
             ("LOGIT_SUM", self.logit_sum as f64),
             ("RESIDUAL", residual.0.into()),
             ("SQUARES", self.squares as f64),

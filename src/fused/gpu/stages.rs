@@ -94,7 +94,13 @@ impl Stage {
                 Large => shader!("dense_backward", "layer", "one_by_one", "slabs", "product_large"),
             },
             Self::PosteriorBackward => {
-                shader!("posterior_backward", "logarithm", "posterior", "posterior_gradient")
+                shader!(
+                    "posterior_backward",
+                    "logarithm",
+                    "posterior",
+                    "prior",
+                    "posterior_gradient"
+                )
             }
             Self::Block => shader!(
                 "block",

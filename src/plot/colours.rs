@@ -72,7 +72,7 @@ impl Colours {
         }
         if let Some((value, below)) = mark {
             let y = height(value);
-            area.draw(&PathElement::new([(0, y), (WIDE, y)], BLACK.stroke_width(6)))?;
+            area.draw(&PathElement::new([(0, y), (WIDE, y)], theme::EDGE.stroke_width(6)))?;
             area.draw_text(below, &style, (WIDE + 14, (y + bottom) / 2))?;
         }
         Ok(())

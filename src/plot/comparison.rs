@@ -113,7 +113,8 @@ impl Figure for Comparison<'_> {
             for (cloud, classes) in clouds.iter_mut().zip(classes) {
                 (cloud.colour, cloud.labels) = (Colour::Classes(classes), &labels);
             }
-            entries = legend::of_classes(Some(classes[0]), self.class_names);
+            entries =
+                legend::of_classes(Some(classes[0]), self.class_names, cloud::panels(axes.len()));
         }
         if self.columns.len() > 1 {
             entries.extend(legend::thinned(rows, 1));

@@ -100,15 +100,16 @@ impl Figure for Histories<'_> {
                 .map(|(run, style)| Curve::new("", &run.epochs, &values(run), style))
                 .collect()
         };
-        let mut bounds = Panel::new(
-            "Held-out ELBO",
-            "nats a row, higher is better",
-            curves(|run| run.held_out_elbo.clone()),
-        );
-        if let Some([low, high]) = shown(self.runs) {
-            bounds.y = Axis::over("", [low, high]);
-            bounds.heading += &format!("; below {} not shown", axis::rounded(low));
-        }
+        let (what, unit) = ("Held-out ELBO", "nats a row, higher is better");
+        let curves_of_bounds = curves(|run| run.held_out_elbo.clone());
+        let bounds = match shown(self.runs) {
+            None => Panel::new(what, unit, curves_of_bounds),
+            Some([low, high]) => Panel {
+                heading: format!("{what} ({unit}); below {} not shown", axis::rounded(low)),
+                y: Axis::over("", [low, high]),
+                curves: curves_of_bounds,
+            },
+        };
         let losses = Panel::new(
             "Training loss",
             "% of each run's own range, sizes do not compare",

@@ -151,9 +151,9 @@ impl Figure for Latent<'_> {
     }
 
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        let mut entries = legend::of_classes(self.classes, self.class_names);
         let shown = self.shown();
         let panels = cloud::panels(shown.columns.len());
+        let mut entries = legend::of_classes(self.classes, self.class_names, panels);
         entries.extend(panels.and_then(|panels| legend::thinned(self.means.nrows(), panels)));
         entries.extend(shown.remark("latent dimensions"));
         let body = legend::draw(area, &entries)?;

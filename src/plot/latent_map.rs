@@ -127,16 +127,22 @@ impl LatentMap<'_> {
         plane::outlines(&chart, self.prior, (0, 1), WHITE.stroke_width(3))?;
         if let Meaning::Holes { level, .. } = self.meaning {
             for side in edges(values.view(), side, level) {
-                chart.screen.draw(&PathElement::new(side.map(pixel), BLACK.stroke_width(6)))?;
+                chart
+                    .screen
+                    .draw(&PathElement::new(side.map(pixel), theme::EDGE.stroke_width(6)))?;
             }
         }
         let heights = chart.heights().map(|height| height - beside.get_base_pixel().1);
         let finite = || values.iter().filter(|value| drawable(**value));
-        let beyond = [finite().any(|v| *v <= colours.low), finite().any(|v| *v >= colours.high)];
-        let mark = match self.meaning {
-            Meaning::Holes { level, .. } => Some((level, "hole")),
-            Meaning::Decoded { .. } => None,
+        // Ratios are held to the ends.
+        let (mark, reach) = match self.meaning {
+            Meaning::Holes { level, .. } => (Some((level, "hole")), f64::EPSILON),
+            Meaning::Decoded { .. } => (None, 0.0),
         };
+        let beyond = [
+            finite().any(|value| *value < colours.low + reach),
+            finite().any(|value| *value > colours.high - reach),
+        ];
         colours.bar(&beside, heights.into(), beyond, mark)
     }
 

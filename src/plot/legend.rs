@@ -54,14 +54,23 @@ pub(super) fn labels(names: &[String]) -> Vec<String> {
     }
 }
 
-/// The classes by name, or, where they are too many for that, how they are labelled.
-pub(super) fn of_classes(classes: Option<&[usize]>, names: &[String]) -> Vec<Entry> {
+/// The classes by name, or, where they are too many for that, how they are labelled in as many panels: among
+/// several, and in histograms, they are not.
+pub(super) fn of_classes(
+    classes: Option<&[usize]>,
+    names: &[String],
+    panels: Option<usize>,
+) -> Vec<Entry> {
     if classes.is_none() {
         return Vec::new();
     }
     if names.len() > MOST_NAMES {
-        let how = if are_short(names) { "named" } else { "numbered in the order of their names," };
-        return vec![Entry::remark(format!("{} modes, {how} at their medians", names.len()))];
+        let how = match (panels, are_short(names)) {
+            (Some(1), true) => "named at their medians",
+            (Some(1), false) => "numbered in the order of their names, at their medians",
+            _ => "not named here",
+        };
+        return vec![Entry::remark(format!("{} modes, {how}", names.len()))];
     }
     names.iter().enumerate().map(|(i, name)| Entry::new(name, class_style(i))).collect()
 }

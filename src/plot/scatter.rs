@@ -83,8 +83,8 @@ impl Figure for Scatter<'_> {
     }
 
     fn paint<DB: DrawingBackend>(&self, area: &Area<DB>) -> Drawn<DB> {
-        let mut entries = legend::of_classes(self.classes, self.class_names);
         let panels = cloud::panels(self.columns.len());
+        let mut entries = legend::of_classes(self.classes, self.class_names, panels);
         entries.extend(panels.and_then(|panels| legend::thinned(self.points.nrows(), panels)));
         let shown = self.shown();
         entries.extend(shown.remark("columns"));

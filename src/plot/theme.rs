@@ -106,14 +106,18 @@ pub fn class_style(index: usize) -> Style {
 
 /// A colour for a value in [−1, 1]: from vermilion over a pale grey to blue.
 pub(super) fn diverging(value: f64) -> RGBColor {
-    // Neither the paper nor the walls, whose colour a page may change.
+    // In the dark a page changes the colours of paper, walls and classes, so these are none of them.
     const MIDDLE: RGBColor = RGBColor(245, 245, 243);
-    let end = if value < 0.0 { OKABE_ITO[1] } else { OKABE_ITO[0] };
+    const ENDS: [RGBColor; 2] = [RGBColor(213, 94, 1), RGBColor(1, 114, 178)];
+    let end = if value < 0.0 { ENDS[0] } else { ENDS[1] };
     let channel = |from: u8, to: u8| {
         (f64::from(from) + (f64::from(to) - f64::from(from)) * value.abs()).round() as u8
     };
     RGBColor(channel(MIDDLE.0, end.0), channel(MIDDLE.1, end.1), channel(MIDDLE.2, end.2))
 }
+
+/// The edge of a hole, which stays black in the dark too, where the black of a class does not.
+pub(super) const EDGE: RGBColor = RGBColor(1, 1, 1);
 
 /// Darkens a colour where `strength` is below 1, mixes it with white above.
 fn shade(color: RGBColor, strength: f64) -> RGBColor {

@@ -107,7 +107,7 @@ impl Figure for Tsne<'_> {
             true => {
                 vec![Entry::new("real", theme::REAL), Entry::new("generated", theme::GENERATED)]
             }
-            false => legend::of_classes(self.classes, self.class_names),
+            false => legend::of_classes(self.classes, self.class_names, Some(1)),
         };
         let rows = self.panels.iter().map(|panel| panel.points.nrows()).max().unwrap_or(0);
         entries.extend(legend::thinned(rows, 1));

@@ -118,7 +118,7 @@ impl SweepPage {
                 ("Held-out ELBO", "the evidence lower bound of the held-out rows, in nats a row in the data's own \
                   units: higher is better. Settings are ranked by its mean."),
                 ("In brackets", "the 95% interval of the mean over the seeds, by Student's t."),
-                ("≈", "cannot be told apart from the best: the intervals of the held-out ELBO overlap."),
+                ("≈", "cannot be told apart from the best: the intervals of the held-out ELBO overlap, or one is not known."),
             ]))
         }
     }

@@ -37,7 +37,9 @@ pub struct Findings {
     /// Version of this schema. It grows when a field changes its meaning or goes.
     pub schema: u32,
     /// Whether the model, or whatever drew the samples, learned the data: `yes` where every mode that
-    /// can be judged is as in the data and nothing beside the modes is wrong, `no` where none is.
+    /// can be judged is as in the data, nothing beside the modes is wrong and the model did not overfit;
+    /// `no` where none is, nor is captured and may be; `cannot-be-judged` where too little can be judged,
+    /// or other figures contradict a `no`; else `in-part`.
     pub learned: Standing,
     /// All of it in one line.
     pub verdict: String,
@@ -78,7 +80,10 @@ impl Findings {
         }
         let cause = samples.as_ref().and_then(|samples| cause::of_model(samples.causes()));
         let mut verdict = match &samples {
-            Some(samples) => words::headline(samples, cause.as_ref()),
+            // What may be no fault has no cause.
+            Some(samples) => {
+                words::headline(samples, cause.as_ref().filter(|_| looks_real(samples).is_none()))
+            }
             None => notes.first().cloned().unwrap_or_default(),
         };
         let mut learned = Standing::Unknown;

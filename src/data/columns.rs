@@ -4,8 +4,6 @@ use ndarray::{ArrayView1, ArrayView2, Axis};
 
 /// Columns that are looked at for dependence at most, whose cost is of the square of their number.
 const MOST_COLUMNS: usize = 300;
-/// Rows that dependence is looked for in at most.
-const MOST_ROWS: usize = 10_000;
 /// Share of a column's standard deviation that may be left of one that follows from others: what is left
 /// of sums of rounded figures.
 const LEAST_OWN: f64 = 1e-3;
@@ -30,17 +28,17 @@ pub struct Dependence {
 }
 
 /// The columns of `rows` (n × columns) that follow from those before them, by Gram–Schmidt on standardised
-/// columns. Looks at 300 columns and 10 000 rows at most; constant columns follow from nothing. Of rows that
-/// are not more than the columns nothing can be said.
+/// columns. Looks at 300 columns at most; constant columns follow from nothing. Of rows that are not more than
+/// the columns nothing can be said.
 pub fn dependences(rows: ArrayView2<f32>) -> Vec<Dependence> {
-    let (n, width) = (rows.nrows().min(MOST_ROWS), rows.ncols());
+    let (n, width) = rows.dim();
     if width > MOST_COLUMNS || n <= width + 1 {
         return Vec::new();
     }
     let mut basis: Vec<Member> = Vec::new();
     let mut found = Vec::new();
     for (column, values) in rows.axis_iter(Axis(1)).enumerate() {
-        let Some(mut rest) = standardised(values, n) else { continue };
+        let Some(mut rest) = standardised(values) else { continue };
         // In terms of the columns of the basis, and not of its directions.
         let mut parts = vec![0.0; basis.len()];
         // A second pass takes away what rounding left in the first.
@@ -79,14 +77,15 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
-/// The first `n` values less their mean, of length 1; nothing where they are equal.
-fn standardised(values: ArrayView1<f32>, n: usize) -> Option<Vec<f64>> {
-    let mut values: Vec<f64> = values.iter().take(n).map(|&value| f64::from(value)).collect();
-    let mean = values.iter().sum::<f64>() / n as f64;
+/// The values less their mean, of length 1; nothing where they are equal.
+fn standardised(values: ArrayView1<f32>) -> Option<Vec<f64>> {
+    let mut values: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
     values.iter_mut().for_each(|value| *value -= mean);
     let length = dot(&values, &values).sqrt();
     // Of equal values rounding leaves a little.
-    (length > 1e-9 * mean.abs() * (n as f64).sqrt()).then(|| {
+    (length > 1e-9 * mean.abs() * n.sqrt()).then(|| {
         values.iter_mut().for_each(|value| *value /= length);
         values
     })

@@ -13,11 +13,10 @@ use crate::model::{Architecture, Objective};
 /// products are, and burn's suit a processor better. On a GPU fused is ahead at every size. The figures
 /// are in benches/RESULTS.md.
 const MOST_WORK_ON_SOFTWARE: usize = 1 << 26;
-/// Bytes that GPUs let a shader have in one buffer, and that every adapter does, software ones too. Of
-/// fused the rows are in one, the values of a batch in another and all of Adam's state in a third; burn
-/// has one for every tensor.
+/// Bytes of the largest buffer that a shader may have on GPUs.
 const LARGEST_BUFFER: usize = 1 << 30;
-const LARGEST_BUFFER_OF_ALL: usize = 1 << 27;
+/// The same on every adapter, software ones too: wgpu's default limit.
+const LARGEST_BUFFER_ANYWHERE: usize = 1 << 27;
 
 /// Most rows a step, and most rows × parameters, that a processor is through with while a GPU still
 /// starts the shaders of a step: batch 32 with layers of 16 took 1.3 times the steps of an H100 on the
@@ -44,7 +43,7 @@ pub(super) fn choose(
     let software = facts.adapter.as_ref().is_some_and(|adapter| !adapter.is_gpu());
     let of_network = |network: &Network| {
         let slow = work > MOST_WORK_ON_SOFTWARE || !network.suits_simulated_gpu(objective.batch);
-        let most = if software { LARGEST_BUFFER_OF_ALL } else { LARGEST_BUFFER };
+        let most = if software { LARGEST_BUFFER_ANYWHERE } else { LARGEST_BUFFER };
         let too_large = largest_buffer(facts, network, objective.batch) > most;
         (software && slow, facts.backend == Backend::Wgpu && too_large)
     };
@@ -83,8 +82,9 @@ pub(super) fn suits_cpu(architecture: &Architecture, batch: usize) -> Result<boo
     Ok(batch <= MOST_ROWS_ON_CPU && work <= MOST_WORK_ON_CPU)
 }
 
-/// Bytes of the largest of fused's buffers; as with an average of the weights, whether or not there is
-/// one.
+/// Bytes of the largest of fused's buffers, as with an average of the weights, whether or not there is one: the
+/// rows are in one, the values of a batch in another and all of Adam's state in a third, where burn has one for
+/// every tensor.
 fn largest_buffer(facts: &Facts, network: &Network, batch: usize) -> usize {
     let settings = TrainingSettings { ema: Some(0.0), ..TrainingSettings::default() };
     let none = Array2::zeros((0, network.features));

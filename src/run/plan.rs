@@ -17,8 +17,8 @@ const LARGEST_DEFAULT_BATCH: usize = 8192;
 /// Steps that training takes at least where the settings name no epochs. Whatever the number of
 /// rows, fewer leave modes in the wrong place; docs/recipes.md has what more of them bring.
 const DEFAULT_STEPS: usize = 10_000;
-/// Passes over few rows at most, but so many steps in any case: with more of them a model learns its rows
-/// by heart. docs/recipes.md has the figures.
+/// Passes over few rows at most, but so many steps in any case: with more of them a model overfits.
+/// docs/recipes.md has the figures.
 const MOST_EPOCHS: usize = 400;
 const FEWEST_STEPS: usize = 2000;
 /// Most passes, which training.epochs is held to as well.

@@ -12,8 +12,10 @@ use crate::data::{
 };
 use crate::run::{RunDir, Source};
 
-/// Rows that columns are looked at in at most, and notes of each kind.
+/// Rows that columns are looked at in, at most, and that dependence is looked for in.
 const MOST_ROWS: usize = 100_000;
+const MOST_ROWS_OF_DEPENDENCE: usize = 10_000;
+/// Notes of each kind, at most.
 const MOST_NOTES: usize = 5;
 
 impl Dataset {
@@ -65,7 +67,7 @@ impl Dataset {
         let (names, all) = (self.table.columns(), self.table.rows());
         let rows = all.select(Axis(0), &subset(all.nrows(), MOST_ROWS));
         let columns = || names.iter().zip(rows.axis_iter(Axis(1)));
-        let counting = columns().filter(|(_, values)| counts_rows(values.view(), all.nrows()));
+        let counting = columns().filter(|(_, values)| counts_rows(values.view(), self.rows()));
         let counting = counting.map(|(name, _)| {
             format!(
                 "column \"{name}\" numbers the rows, so there is nothing in it to learn: leave it out \
@@ -82,7 +84,8 @@ impl Dataset {
                 rows.nrows()
             )
         });
-        let dependent = dependences(rows.view()).into_iter().map(|Dependence { column, on }| {
+        let some = all.select(Axis(0), &subset(all.nrows(), MOST_ROWS_OF_DEPENDENCE));
+        let dependent = dependences(some.view()).into_iter().map(|Dependence { column, on }| {
             let on: Vec<String> = on.iter().map(|&on| format!("\"{}\"", names[on])).collect();
             format!(
                 "column \"{}\" follows from {}: the noise of generated rows does not keep to that, so \

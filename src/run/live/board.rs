@@ -192,7 +192,7 @@ mod tests {
 
     /// Held-out rows fare best in the twentieth of a hundred epochs, those trained on in the last.
     #[test]
-    fn what_patience_will_throw_away_is_no_learning_by_heart() {
+    fn what_patience_will_throw_away_is_no_overfitting() {
         let mut settings = Settings::default();
         settings.model.latent = Some(1);
         let columns = ["x".to_owned()];

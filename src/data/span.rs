@@ -3,7 +3,7 @@
 use super::rows::Number;
 
 /// Parts of a column's reach of which rounding may take one from a value at most.
-const PARTS: f64 = 4096.0;
+const PARTS: f64 = 2048.0;
 
 /// How far the values of a column reach, as they stand in the file.
 #[derive(Clone, Copy, Debug)]

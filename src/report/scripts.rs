@@ -42,7 +42,7 @@ impl Scripts<'_> {
         };
         html! {
             script type="application/json" id="data" { (PreEscaped(charts)) }
-            @for script in [PLOTLY, VIEWS, server] { script { (PreEscaped(script)) } }
+            @for script in [PLOTLY, VIEWS, server].into_iter().filter(|script| !script.is_empty()) { script { (PreEscaped(script)) } }
         }
     }
 }

@@ -11,6 +11,7 @@
 //! and the number of threads never changes a result.
 
 pub mod answers;
+mod beside;
 pub mod bic;
 pub mod cause;
 pub mod clusters;

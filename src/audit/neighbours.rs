@@ -79,7 +79,7 @@ impl Balls {
     }
 
     /// Share of the `generated` rows that lie no nearer to a row of these, the real ones, than the nearest
-    /// other of these does: authenticity (Alaa et al. 2022, section 3.3). Of rows that are drawn anew about
+    /// other of these does: authenticity (Alaa et al. 2022). Of rows that are drawn anew about
     /// half do, whatever their density, and of near copies none. Equal rows are copies.
     pub(super) fn authenticity(&self, generated: &Self) -> Estimate {
         let is_authentic = generated.tree.of_rows(|leaf, found, authentic: &mut [bool]| {

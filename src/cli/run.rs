@@ -155,7 +155,7 @@ impl JobArguments {
                 run.execute(&dir, live.watch(interrupt))?;
                 live.finish(interrupt)?;
             }
-            None => run.execute(&dir, watch).map(drop)?,
+            None => run.execute(&dir, watch)?,
         }
         let plan = Plan::read(dir.path())?;
         Ok(Finished { dir, plan, epoch_word: run.dataset.epoch_word() })

@@ -31,9 +31,9 @@ impl Shown {
     /// The columns of the largest variance, for columns that have a unit in common.
     pub fn widest(points: ArrayView2<f32>, most: usize) -> Self {
         let variance = |column: usize| {
-            let values = sorted(points.column(column));
-            let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
-            values.iter().map(|value| (value - mean).powi(2)).sum::<f64>()
+            let n = finite(points.column(column)).count().max(1) as f64;
+            let mean = finite(points.column(column)).sum::<f64>() / n;
+            finite(points.column(column)).map(|value| (value - mean).powi(2)).sum::<f64>() / n
         };
         Self::largest(points.ncols(), most, variance, "the widest")
     }
@@ -86,9 +86,12 @@ impl Shown {
     }
 }
 
+fn finite(values: ArrayView1<'_, f32>) -> impl Iterator<Item = f64> {
+    values.into_iter().map(|value| f64::from(*value)).filter(|value| drawable(*value))
+}
+
 fn sorted(values: ArrayView1<f32>) -> Vec<f64> {
-    let mut values: Vec<f64> =
-        values.iter().map(|value| f64::from(*value)).filter(|value| drawable(*value)).collect();
+    let mut values: Vec<f64> = finite(values).collect();
     values.sort_by(f64::total_cmp);
     values
 }

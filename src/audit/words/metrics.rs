@@ -19,7 +19,7 @@ pub fn metrics(metrics: &Metrics) -> Vec<[String; 3]> {
         ("density", &metrics.density),
         ("coverage", &metrics.coverage),
         ("exact copies of real rows", &metrics.copies),
-        ("authenticity (fewer are near copies)", &metrics.authenticity),
+        ("authenticity (low: near copies)", &metrics.authenticity),
     ]
     .map(|(name, metric)| [name.to_owned(), estimate(&metric.generated), estimate(&metric.real)])
     .into()

@@ -14,7 +14,7 @@ use crate::audit::words::counted;
 use crate::config::BackendChoice;
 use crate::data::{check_table, dropped_note, read_chunks, write_rows};
 use crate::device::{self, guarded};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files::make_folder_of;
 use crate::run::{Progress, trained_model};
 use crate::vae::{Latents, Model};
@@ -67,10 +67,6 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
                 .to_table(chunk.labels().cloned())?;
             task.update(read, "");
             file.push(latents.rows(), latents.labels())
-        })
-        .map_err(|error| match arguments.table.columns {
-            Some(_) => error,
-            None => by_place(error, &model.card().columns),
         })?;
         Ok(())
     })?;
@@ -82,18 +78,4 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     let text = format!("{}: {}", counted(rows, "row"), arguments.out.display());
     output.result(&text, &json!({ "rows": rows, "dropped": dropped, "file": arguments.out }));
     Ok(())
-}
-
-/// Where a file does not name its columns, and so lacks those of the model, how to name them by their
-/// places.
-fn by_place(error: Error, columns: &[String]) -> Error {
-    let has_places = error.remedy().is_some_and(|help| help.contains("the columns are: x0"));
-    if !has_places || columns.iter().any(|name| name == "x0") {
-        return error;
-    }
-    let places: Vec<String> = (0..columns.len()).map(|place| format!("x{place}")).collect();
-    error.help(format!(
-        "the file does not name its columns: where they are in the model's order, say --columns {}",
-        places.join(",")
-    ))
 }

@@ -19,8 +19,14 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    /// Finds the columns that the options name among `names`.
-    pub(super) fn new(path: &Path, names: &[String], options: &ReadOptions) -> Result<Self> {
+    /// Finds the columns that the options name among `names`; `named` says whether these are the file's
+    /// own.
+    pub(super) fn new(
+        path: &Path,
+        names: &[String],
+        named: bool,
+        options: &ReadOptions,
+    ) -> Result<Self> {
         let file = path.display();
         let mut known = HashMap::new();
         for (i, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
@@ -37,8 +43,17 @@ impl Choice {
             known.get(name).copied().ok_or_else(|| {
                 let known = || names.iter().map(String::as_str).filter(|name| !name.is_empty());
                 let list = format!("the columns are: {}", known().collect::<Vec<_>>().join(", "));
+                let by_place = || {
+                    let wanted = options.columns.as_ref().map_or(names.len(), Vec::len);
+                    format!(
+                        "the file does not name its columns: they are x0, x1 and so on by their places, as \
+                         in --columns {}",
+                        positional(wanted).join(",")
+                    )
+                };
                 Error::input(format!("{file}: there is no column \"{name}\"")).help(
                     match nearest(name, known()) {
+                        _ if !named => by_place(),
                         Some(guess) => format!("did you mean \"{guess}\"? {list}"),
                         None => list,
                     },

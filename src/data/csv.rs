@@ -129,7 +129,7 @@ fn is_data(
     // A boolean may be the name of a column: that of a table of counts by yes and no.
     let is_number = |cell: &str| boolean(cell).is_none() && parse(cell).is_ok();
     let is_text = |cell: &str| boolean(cell).is_some() || matches!(parse(cell), Err(Flaw::Text(_)));
-    let features = match Choice::new(path, &positional(first.len()), options) {
+    let features = match Choice::new(path, &positional(first.len()), false, options) {
         Ok(choice) => choice.features,
         Err(_) => (0..first.len()).collect(),
     };

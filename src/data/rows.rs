@@ -122,7 +122,7 @@ pub(super) struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// For a file with these columns, no rows yet. `named` says whether the names are its own.
     pub(super) fn new(target: Target<'a>, names: Vec<String>, named: bool) -> Result<Self> {
-        let choice = Choice::new(target.path, &names, target.options)?;
+        let choice = Choice::new(target.path, &names, named, target.options)?;
         Ok(Self {
             spans: vec![Span::default(); choice.features.len()],
             row: Vec::new(),

@@ -19,6 +19,10 @@ const WAITING_BYTES: usize = 16 << 20;
 /// Most steps whose losses wait on the device.
 const MOST_SLOTS: usize = 16_384;
 
+/// Bytes past the end of what shaders write. Tests find them as they were: indices are not checked on
+/// GPUs, see `module.rs`.
+pub(super) const GUARD: usize = if cfg!(test) { 1 << 16 } else { 0 };
+
 /// A member's settings as `shaders/common/bindings.wgsl` has them.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
@@ -154,6 +158,8 @@ pub(super) struct Buffers {
     pub steps: wgpu::Buffer,
     pub rows: wgpu::Buffer,
     pub parameters: wgpu::Buffer,
+    #[cfg(test)]
+    pub gradients: wgpu::Buffer,
     pub moments: wgpu::Buffer,
     #[cfg(test)]
     pub workspace: wgpu::Buffer,
@@ -190,7 +196,7 @@ impl Buffers {
             buffer
         };
         let storage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
-        let bound = sizes.bound().map(|(label, bytes)| buffer(label, bytes, storage));
+        let bound = sizes.bound().map(|(label, bytes)| buffer(label, bytes + GUARD, storage));
         let [rows, settings, parameters, gradients, moments, workspace, losses] = bound;
         let table = buffer("the table of layers and gradients", tiles.len(), storage);
         let steps = buffer("steps", MOST_STEPS * STEP_STRIDE, Usage::UNIFORM | Usage::COPY_DST);
@@ -225,9 +231,16 @@ impl Buffers {
             offset: 0,
             size: wgpu::BufferSize::new(STEP_STRIDE as u64),
         };
-        let storage =
-            [&rows, &settings, &table, &parameters, &gradients, &moments, &workspace, &losses];
-        let resources = std::iter::once(wgpu::BindingResource::Buffer(of_step))
+        // Its length says how many members there are.
+        let of_members = wgpu::BufferBinding {
+            buffer: &settings,
+            offset: 0,
+            size: wgpu::BufferSize::new(size_of_val(&*of_members) as u64),
+        };
+        let storage = [&table, &parameters, &gradients, &moments, &workspace, &losses];
+        let resources = [wgpu::BindingResource::Buffer(of_step), rows.as_entire_binding()]
+            .into_iter()
+            .chain([wgpu::BindingResource::Buffer(of_members)])
             .chain(storage.map(wgpu::Buffer::as_entire_binding));
         let entries: Vec<wgpu::BindGroupEntry> = (0..)
             .zip(resources)
@@ -242,6 +255,8 @@ impl Buffers {
             steps,
             rows,
             parameters,
+            #[cfg(test)]
+            gradients,
             moments,
             #[cfg(test)]
             workspace,

@@ -312,9 +312,10 @@ impl Fused for Gpu {
     }
 
     fn states(&mut self) -> Result<Vec<TrainingState>> {
-        let parameters = self.read(&self.buffers.parameters, "reading the weights")?;
-        let moments = self.read(&self.buffers.moments, "reading Adam's state")?;
-        let count = self.sizes.parameters;
+        let Sizes { parameters: count, members, states, .. } = self.sizes;
+        let Buffers { parameters, moments, .. } = &self.buffers;
+        let parameters = self.read(parameters, count * members, "reading the weights")?;
+        let moments = self.read(moments, count * members * states, "reading Adam's state")?;
         let of_member = |(values, kept): (&[f32], &[f32])| {
             let mut kept = kept.chunks(count).map(<[f32]>::to_vec);
             TrainingState {
@@ -328,7 +329,7 @@ impl Fused for Gpu {
                 average: kept.next(),
             }
         };
-        let members = parameters.chunks(count).zip(moments.chunks(count * self.sizes.states));
+        let members = parameters.chunks(count).zip(moments.chunks(count * states));
         Ok(members.map(of_member).collect())
     }
 

@@ -135,10 +135,10 @@ impl Gpu {
         Ok(())
     }
 
-    /// Everything that a buffer holds, after every step that was handed to the device.
-    pub(super) fn read(&self, from: &wgpu::Buffer, doing: &str) -> Result<Vec<f32>> {
+    /// The values at the start of a buffer, after every step that was handed to the device.
+    pub(super) fn read(&self, from: &wgpu::Buffer, values: usize, doing: &str) -> Result<Vec<f32>> {
         let WgpuSetup { device, queue, .. } = self.setup;
-        let bytes = from.size();
+        let bytes = 4 * values as u64;
         let copy = caught(device, doing, || {
             let staging = device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("read back"),

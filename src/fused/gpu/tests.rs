@@ -214,9 +214,21 @@ fn goldens() -> Vec<Case> {
 
 const STEP: Step = Step { epoch: 3, first: 0, count: 5, rate: 1.0, beta: 1.0 };
 
-/// Takes steps that must succeed.
+/// Takes steps that must succeed, and write nothing past the end of a buffer.
 fn take(gpu: &mut Gpu, steps: &[Step], snapshot: bool) {
     assert_eq!(gpu.steps(steps, snapshot, &mut |_| true).unwrap(), steps.len());
+    let Buffers { rows, parameters, gradients, moments, workspace, losses, .. } = &gpu.buffers;
+    for (buffer, name) in [rows, parameters, gradients, moments, workspace, losses]
+        .into_iter()
+        .zip(["rows", "parameters", "gradients", "moments", "workspace", "losses"])
+    {
+        let values = gpu.read(buffer, buffer.size() as usize / 4, "reading").unwrap();
+        let guard = &values[values.len() - buffers::GUARD / 4..];
+        assert!(
+            guard.iter().all(|value| value.to_bits() == u32::MAX),
+            "past the end of the {name}"
+        );
+    }
 }
 
 /// The steps of whole epochs over `rows` rows, with shares that change.

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::components::Components;
-pub use self::rows::{Rows, added_variances, hidden_by_steps};
+pub use self::rows::{Rows, added_variances, has_continuous_column, hidden_by_steps};
 use super::lloyd::Clustered;
 use crate::data::Mixture;
 use crate::random::{Generator, Stream};

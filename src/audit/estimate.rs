@@ -34,7 +34,7 @@ impl Estimate {
         Self { value, interval: [value - reach, value + reach] }
     }
 
-    /// The mean of `values`, ± z standard errors.
+    /// The mean of `values`, ± t standard errors; of a single one nothing is known but itself.
     ///
     /// # Panics
     /// Where there are no values.
@@ -43,7 +43,9 @@ impl Estimate {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let squares = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
-        Self::normal(mean, (squares / (n * (n - 1.0).max(1.0))).sqrt())
+        let error = (squares / (n * (n - 1.0).max(1.0))).sqrt();
+        let reach = t(values.len() - 1).map_or(0.0, |t| t * error);
+        Self { value: mean, interval: [mean - reach, mean + reach] }
     }
 
     /// `value`, ± t standard errors of the grouped jackknife: `left_out` holds the same figure with
@@ -56,9 +58,8 @@ impl Estimate {
         let squares = left_out.iter().map(|other| (other - mean).powi(2)).sum::<f64>();
         let error = ((groups - 1.0) / groups * squares).sqrt();
         // One group left out leaves nothing, so it shows no error.
-        let t = StudentsT::new(0.0, 1.0, groups - 1.0)
-            .map_or(0.0, |t| t.inverse_cdf(0.5 + CONFIDENCE / 2.0));
-        Self { value, interval: [value - t * error, value + t * error] }
+        let reach = t(left_out.len().saturating_sub(1)).map_or(0.0, |t| t * error);
+        Self { value, interval: [value - reach, value + reach] }
     }
 
     /// The same figure held within `[low, high]`, where only such values have a meaning.
@@ -75,6 +76,13 @@ impl Estimate {
 /// Where `confidence` is not in (0, 1).
 pub fn z(confidence: f64) -> f64 {
     Normal::standard().inverse_cdf(0.5 + confidence / 2.0)
+}
+
+/// Half the width, in standard errors, of the 95 % interval by Student's t; nothing without a degree of
+/// freedom.
+pub fn t(freedom: usize) -> Option<f64> {
+    let student = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
+    Some(student.inverse_cdf(0.5 + CONFIDENCE / 2.0))
 }
 
 /// The score interval of a share (Wilson 1927), which holds its level near 0 and 1 too.
@@ -112,8 +120,8 @@ mod tests {
         }
     }
 
-    /// The jackknife of a mean, one row a group, is its standard error; t is 2.776 with four degrees of
-    /// freedom.
+    /// The jackknife of a mean, one row a group, is its standard error; t is 2.776445 with four degrees of
+    /// freedom (scipy.stats.t.ppf).
     #[test]
     fn the_jackknife_of_a_mean_is_its_standard_error() {
         let values = [1.0, 4.0, 2.0, 8.0, 5.0];
@@ -122,11 +130,11 @@ mod tests {
         let (jackknife, mean) =
             (Estimate::jackknife(total / 5.0, &left_out), Estimate::mean(&values));
         assert_eq!(jackknife.value, mean.value);
-        let [reach, normal] = [jackknife, mean].map(|found| found.value - found.interval[0]);
-        assert!((reach / normal / (2.776445 / 1.959964) - 1.0).abs() < 1e-4, "{reach} {normal}");
-        assert!(
-            (mean.interval[1] - 4.0 - 1.959963984540054 * 7.5_f64.sqrt() / 5_f64.sqrt()).abs()
-                < 1e-9
-        );
+        let reach = 2.7764451051977934 * (7.5_f64 / 5.0).sqrt();
+        for found in [jackknife, mean] {
+            let [low, high] = found.interval;
+            assert!((low - 4.0 + reach).abs() < 1e-9 && (high - 4.0 - reach).abs() < 1e-9);
+        }
+        assert_eq!(Estimate::mean(&[2.0]).interval, [2.0, 2.0]);
     }
 }

@@ -43,6 +43,7 @@ pub(crate) use self::verdict::{CAPTURED, MISSING, OVER_WEIGHTED};
 use self::verdict::{Decision, Figure, Figures};
 pub(super) use self::verdict::{SHIFTED, SHRUNK, SMEARED};
 use super::estimate::{CONFIDENCE, Estimate, wilson, z};
+use super::repeated::Repeated;
 use crate::data::Mixture;
 
 /// Draws of the truth that say what to expect; fewer where rows are wide.
@@ -83,6 +84,8 @@ pub struct Ledger {
     /// What places and widths are measured in, column by column.
     units: Array1<f64>,
     hidden: Hidden,
+    /// Rows with these are not judged.
+    repeated: Repeated,
 }
 
 /// A mode under the rules of the audit.
@@ -162,6 +165,7 @@ impl Ledger {
             pairs.filter_map(|pair| Bridge::between(&mixture, pair, rows_of(pair))).collect();
         let reach = quantile;
         let (weighed_rows, hidden) = (None, Hidden::Nothing);
+        let repeated = Repeated::none(mixture.dimensions());
         Self {
             mixture,
             names,
@@ -173,6 +177,7 @@ impl Ledger {
             draws,
             units,
             hidden,
+            repeated,
         }
     }
 
@@ -186,6 +191,12 @@ impl Ledger {
         }
         self.weighed_rows = Some(weighed as f64);
         self
+    }
+
+    /// The same, for rows that lie with none of those that repeat; where all do, none is left out.
+    #[must_use]
+    pub fn apart_from(self, repeated: Repeated) -> Self {
+        Self { repeated, ..self }
     }
 
     /// What columns are compared in: the units that places and widths are measured in, and for columns that
@@ -218,6 +229,8 @@ impl Ledger {
     /// # Panics
     /// Where there are no rows, or they have not D columns.
     pub fn judge(&self, rows: ArrayView2<f32>) -> Judged {
+        let elsewhere = self.repeated.elsewhere(rows);
+        let rows = if elsewhere.is_empty() { rows.view() } else { elsewhere.view() };
         let n = rows.nrows();
         let groups = Group::all(&self.mixture, rows, self.reach);
         let eligible: Vec<bool> = (0..groups.len()).map(|k| self.eligible(k, n)).collect();

@@ -254,7 +254,7 @@ mod tests {
         }
     }
 
-    /// Gaps of 0.5 and 1.5: mean 1, standard error 0.5.
+    /// Gaps of 0.5 and 1.5: mean 1, standard error 0.5; t with one degree of freedom.
     #[test]
     fn the_gap_is_the_mean_of_paired_differences() {
         let (model, reference) = ([-1.0, -3.0], [-0.5, -1.5]);
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!((gap.model, gap.reference, gap.rows), (2.0, 1.0, 2));
         assert_eq!(gap.generated.value, 1.0);
         let [low, high] = gap.generated.interval;
-        let reach = 0.5 * 1.959963984540054;
+        let reach = 0.5 * 12.706204736174694;
         assert!((low - 1.0 + reach).abs() < 1e-9 && (high - 1.0 - reach).abs() < 1e-9);
         assert_eq!(gap.baseline, Some(Estimate { value: 0.0, interval: [0.0, 0.0] }));
         assert_eq!(nll_gap(&model, &model, None).baseline, None);

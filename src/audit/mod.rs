@@ -34,6 +34,7 @@ pub mod neighbours;
 pub mod overfitting;
 pub mod preflight;
 pub mod reference;
+pub mod repeated;
 pub mod samples;
 pub mod silhouette;
 pub mod spread;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bic::{BicChoice, MOST, choose_components};
 use super::em::added_variances;
 use super::ledger::{Hidden, Ledger, check_labels, gaussian_per_label, least_variances};
+use super::repeated::Repeated;
 use super::subset::subset;
 use crate::data::{Labels, Mixture, Table, Units};
 use crate::error::{Error, Result};
@@ -52,6 +53,10 @@ pub struct Reference {
     pub choice: BicChoice,
     /// What the variances of the modes have beyond those of the rows that they were fitted to.
     hidden: Hidden,
+    /// Rows that repeat, which are no mode of a fitted mixture.
+    pub repeated: Repeated,
+    /// How many of the real rows given lie with none of them.
+    elsewhere: usize,
 }
 
 impl Reference {
@@ -92,10 +97,18 @@ impl Reference {
                 fitted,
                 choice,
                 hidden: Hidden::Nothing,
+                repeated: Repeated::none(columns),
+                elsewhere: real.len(),
             });
         }
+        let repeated = match real.labels() {
+            Some(_) => Repeated::none(real.width()),
+            None => Repeated::find(real.rows()),
+        };
+        let real = &real.select(&repeated.others(real.rows()));
         let (seen, kept) = halves(real, seed);
         let rows = seen.rows().to_owned();
+        let held_out = repeated.elsewhere(held_out);
         let fresh = concatenate(Axis(0), &[kept.rows(), held_out.view()])
             .map_err(|error| Error::input(format!("held-out rows: {error}")))?;
         let of_labels = match (seen.labels(), real.labels()) {
@@ -112,12 +125,25 @@ impl Reference {
         let Fit { choice, mixture: fitted, added } = fit_mixture(rows.view(), seed)?;
         let (kind, mixture, names, hidden) = of_labels
             .unwrap_or_else(|| (Kind::Fitted, fitted.clone(), Vec::new(), Hidden::Added(added)));
-        Ok(Self { kind, mixture, names, real: rows, fresh, fitted, choice, hidden })
+        let elsewhere = real.len();
+        Ok(Self {
+            kind,
+            mixture,
+            names,
+            real: rows,
+            fresh,
+            fitted,
+            choice,
+            hidden,
+            repeated,
+            elsewhere,
+        })
     }
 
-    /// The rule that rows are judged by, for a generator that was given `training_rows` real rows: those
-    /// that the reference was found with.
-    pub fn ledger(&self, training_rows: usize, seed: u64) -> Ledger {
+    /// The rule that rows are judged by, for a generator that was given the real rows that the reference was
+    /// found with.
+    pub fn ledger(&self, seed: u64) -> Ledger {
+        let training_rows = self.elsewhere;
         let (mixture, names) = (self.mixture.clone(), self.names.clone());
         let fitted = self.fitted_rows();
         let weighed = match self.kind {
@@ -126,7 +152,9 @@ impl Reference {
             Kind::Fitted => fitted,
         };
         let (rows, hidden) = (self.real.view(), &self.hidden);
-        Ledger::of_fit(mixture, names, training_rows, rows, hidden, seed).fitted_to(fitted, weighed)
+        Ledger::of_fit(mixture, names, training_rows, rows, hidden, seed)
+            .fitted_to(fitted, weighed)
+            .apart_from(self.repeated.clone())
     }
 
     /// Rows that the modes were fitted to: of a fitted mixture fewer than those of `real` where these are

@@ -15,6 +15,7 @@ use super::ledger::{Counts, Judged, Ledger, Mode, one_gaussian};
 use super::metrics::Metrics;
 use super::neighbours::NEAREST;
 use super::reference::{Kind, Reference};
+use super::repeated::RepeatedRows;
 use super::spread::{column_moments, spread_ratio};
 use super::structure::{Structure, describe};
 use super::subset::subset;
@@ -152,6 +153,10 @@ pub struct SamplesAudit {
     pub modes: Vec<AuditedMode>,
     /// Distances between generated and real rows.
     pub metrics: Metrics,
+    /// Rows that the real data have again and again, which are judged apart from the modes and left out of
+    /// them and of the distances; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeated: Option<RepeatedRows>,
     /// Clusters, components and spread, side by side.
     #[serde(flatten)]
     pub structure: Structure,
@@ -239,7 +244,12 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
     let seed = options.seed;
     let reference = Reference::find(truth, real, held_out, generated.nrows(), seed)?;
     tick();
-    let ledger = reference.ledger(real.len(), seed);
+    let all = generated;
+    let [given, generated] =
+        [real.rows(), generated].map(|rows| reference.repeated.elsewhere(rows));
+    check_rows(given.nrows(), generated.nrows())?;
+    let generated = generated.view();
+    let ledger = reference.ledger(seed);
     let found = ledger.judge(generated);
     let ceiling = ledger.judge(reference.fresh.view());
     let rows = generated.nrows();
@@ -250,7 +260,7 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
         .map(|judged| Compared::new(baseline_name(&reference), &judged));
     tick();
     let judged = [&found, &ceiling];
-    let metrics = Metrics::compare(&reference, &ledger, real.rows(), generated, judged, seed)?;
+    let metrics = Metrics::compare(&reference, &ledger, given.view(), generated, judged, seed)?;
     tick();
     let units = Units::of(real.rows());
     let some = |rows: ArrayView2<'_, f32>| {
@@ -266,8 +276,8 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
     )?;
     // Clustering is too costly for all rows; moments are not.
     let structure = Structure {
-        spread_ratio: spread_ratio(real.rows(), generated, &units),
-        columns: column_moments(real.rows(), generated),
+        spread_ratio: spread_ratio(real.rows(), all, &units),
+        columns: column_moments(real.rows(), all),
         ..clustered
     };
     let places = found.modes.iter().zip(reference.mixture.means());
@@ -285,6 +295,7 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
         other_noise: None,
         modes: modes.collect(),
         metrics,
+        repeated: reference.repeated.count(real.rows(), all),
         structure,
     };
     Ok(Audited { reference, ledger, found, training_rows: real.len(), audit })

@@ -14,7 +14,7 @@ use super::ledger::{
     EligibleCounts, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, Mode, Verdict,
 };
 use super::reference::Kind;
-use super::samples::SamplesAudit;
+use super::samples::{AuditedMode, SamplesAudit};
 
 /// Lost modes of a kind that a line names at most, and columns of a place.
 const MOST_NAMED: usize = 10;
@@ -62,7 +62,12 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
     }
     for lost in [Verdict::Missing, Verdict::UnderWeighted] {
         let modes = audit.modes.iter().filter(|mode| mode.mode.verdict == lost);
-        let modes: Vec<String> = modes.map(|mode| called(&mode.mode)).collect();
+        // A label may be any word, `none` too.
+        let name = |mode: &AuditedMode| match mode.mode.name {
+            Some(_) => format!("\"{}\"", called(&mode.mode)),
+            None => called(&mode.mode),
+        };
+        let modes: Vec<String> = modes.map(name).collect();
         if cause.is_none() && (1..=MOST_NAMED).contains(&modes.len()) {
             // A number alone would pass for how many they are.
             let noun = match (audit.modes[0].mode.name.is_some(), modes.len()) {

@@ -74,7 +74,7 @@ pub struct TableArguments {
     #[arg(long, value_name = "A,B,C", value_delimiter = ',', value_parser = trimmed)]
     pub columns: Option<Vec<String>>,
     /// A column that is a label and no feature
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = trimmed)]
     pub labels: Option<String>,
     /// Drop rows with missing or non-finite values instead of refusing them
     #[arg(long)]
@@ -82,7 +82,7 @@ pub struct TableArguments {
 }
 
 /// The name of a column, as names are read: without blanks about it.
-fn trimmed(name: &str) -> std::result::Result<String, Infallible> {
+pub fn trimmed(name: &str) -> std::result::Result<String, Infallible> {
     Ok(name.trim().into())
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
-use super::arguments::count;
+use super::arguments::{count, trimmed};
 use super::output::Output;
 use super::progress::Display;
 use super::verdict;
@@ -41,10 +41,10 @@ pub struct Arguments {
     mixture: Option<PathBuf>,
     /// A column of the real rows that names the mode of each; beside --mixture it is only left out
     /// of the features
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", value_parser = trimmed)]
     labels: Option<String>,
     /// Feature columns by name [default: all but the label]
-    #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B,C", value_delimiter = ',', value_parser = trimmed)]
     columns: Option<Vec<String>>,
     /// Drop rows with missing or non-finite values instead of refusing them
     #[arg(long)]
@@ -67,13 +67,22 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
         .map(|folder| check_targets(folder, arguments.force))
         .transpose()?;
     let display = Display::new(output);
-    let real = load(arguments, false, &display, interrupt)?;
-    let generated = load(arguments, true, &display, interrupt)?;
+    let real = load(arguments, false, interrupt)?;
+    let generated = load(arguments, true, interrupt)?;
     check_labels(arguments, &real.table, &generated.table)?;
+    let dropped: Vec<String> = [(&real, &arguments.real), (&generated, &arguments.generated)]
+        .into_iter()
+        .filter_map(|(of, path)| {
+            let note = dropped_note(of.dropped)?;
+            Some(format!("{}: {note}, {} are left", path.display(), of.table.len()))
+        })
+        .collect();
     let (real, generated) = match_columns(arguments, real, generated)?;
     let mixture = arguments.mixture.as_deref();
     let truth = mixture.map(|path| read_mixture(path, arguments, &real)).transpose()?;
-    let findings = findings(real, generated, truth, arguments.seed as u64, &display, interrupt)?;
+    let mut findings =
+        findings(real, generated, truth, arguments.seed as u64, &display, interrupt)?;
+    findings.notes.extend(dropped);
     let json = serde_json::to_value(&findings)
         .map_err(|error| Error::failed(format!("encoding the audit: {error}")))?;
     let mut text = verdict::show(&findings);
@@ -121,12 +130,7 @@ fn findings(
     Ok(audited.into_findings())
 }
 
-fn load(
-    arguments: &Arguments,
-    generated: bool,
-    display: &Display,
-    interrupt: &AtomicBool,
-) -> Result<Loaded> {
+fn load(arguments: &Arguments, generated: bool, interrupt: &AtomicBool) -> Result<Loaded> {
     let path = if generated { &arguments.generated } else { &arguments.real };
     let options = ReadOptions {
         columns: arguments.columns.clone(),
@@ -137,17 +141,18 @@ fn load(
     };
     let loaded = read_table(path, &options, interrupt)?;
     check_values(loaded.table.rows(), &path.display().to_string(), loaded.table.columns())?;
-    if let Some(note) = dropped_note(loaded.dropped) {
-        display.note(&format!("note: {}: {note}", path.display()));
-    }
     Ok(loaded)
 }
 
 /// Real and generated rows with the same columns in the same order: by name, or by position where
 /// one side has no names.
 fn match_columns(arguments: &Arguments, real: Loaded, generated: Loaded) -> Result<(Table, Table)> {
-    let nameless = !(real.named && generated.named);
+    let [named, other_named] = [real.named, generated.named];
     let (real, generated) = (real.table, generated.table);
+    // Names that only one side has say nothing of the other's, even where they are the same.
+    if named != other_named && real.width() == generated.width() {
+        return Ok((real, generated));
+    }
     let (a, b) = (arguments.real.display(), arguments.generated.display());
     let only = |these: &Table, others: &Table| {
         let names = these.columns().iter().filter(|name| !others.columns().contains(name));
@@ -156,9 +161,6 @@ fn match_columns(arguments: &Arguments, real: Loaded, generated: Loaded) -> Resu
     let (only_real, only_generated) = (only(&real, &generated), only(&generated, &real));
     if only_real.is_empty() && only_generated.is_empty() {
         let generated = generated.with_columns(real.columns());
-        return Ok((real, generated));
-    }
-    if nameless && real.width() == generated.width() {
         return Ok((real, generated));
     }
     let lacks = [(&only_real, &b), (&only_generated, &a)]

@@ -62,7 +62,7 @@ fn json(comparison: &Comparison, arguments: &Arguments) -> Value {
             "verdict": run.findings.verdict,
             "counts": audit.map(|audit| audit.counts),
             "metrics": audit.map(|audit| &audit.metrics),
-            "held_out_elbo": run.held_out_elbo(),
+            "held_out_elbo": run.held_out_elbo,
         })
     };
     let settings: Map<String, Value> =

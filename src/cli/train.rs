@@ -9,7 +9,7 @@ use super::output::Output;
 use super::run::JobArguments;
 use crate::error::{Error, Result};
 use crate::history::read_history;
-use crate::run::{RunDir, Stage};
+use crate::run::{RunDir, Stage, kept_history};
 
 /// Train a model on a table and stop there
 ///
@@ -35,7 +35,8 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     }
     let finished = arguments.job.execute(output, interrupt, Vec::new(), false, Stage::Train)?;
     let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
-    let last = history.last().ok_or_else(|| Error::failed("the history is empty"))?;
+    let kept = kept_history(&finished.dir, &finished.plan)?;
+    let last = kept.last().ok_or_else(|| Error::failed("the history is empty"))?;
     let elbo =
         last.held_out_elbo.map_or_else(String::new, |elbo| format!(", held-out ELBO {elbo:.3}"));
     let text = format!(

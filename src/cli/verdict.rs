@@ -46,7 +46,8 @@ pub fn show(findings: &Findings) -> String {
         .map(|(mode, line)| colour(standing(audit, mode)).apply_to(line).to_string());
     let more = audit.modes.len().checked_sub(MOST + 1).map(|more| format!("and {} more", more + 1));
     let table: Vec<String> = std::iter::once(heading).chain(modes).chain(more).collect();
-    format!("{}\n\n{}", table.join("\n"), findings.answer())
+    let notes = findings.notes.iter().map(|note| format!("\nnote: {note}")).collect::<String>();
+    format!("{}\n\n{}{notes}", table.join("\n"), findings.answer())
 }
 
 fn colour(standing: Standing) -> Style {

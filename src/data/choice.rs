@@ -77,7 +77,10 @@ impl Choice {
             let name = &names[feature];
             if name.is_empty() {
                 return Err(Error::input(format!("{file}: column {} has no name", feature + 1))
-                    .help("name it in the header, or choose the other columns with --columns"));
+                    .help(
+                        "name it in the header, or choose the other columns with --columns; if pandas wrote \
+                         its index there, to_csv(index=False) leaves it out",
+                    ));
             }
             if !chosen.insert(feature) {
                 return Err(Error::input(format!("column \"{name}\" is chosen twice"))

@@ -99,6 +99,10 @@ impl Table {
             let (given, wanted) = (labels.of_row.len(), rows.nrows());
             return Err(Error::input(format!("{given} labels for {wanted} rows")));
         }
+        let is_named = |labels: &Labels| labels.of_row.iter().all(|&of| of < labels.names.len());
+        if !labels.as_ref().is_none_or(is_named) {
+            return Err(Error::input("a row has a label that is not among the names"));
+        }
         Ok(Self { columns, rows, labels })
     }
 

@@ -41,6 +41,9 @@ pub struct ComparedRun {
     pub rows: Rows,
     /// What the analysis found.
     pub findings: Findings,
+    /// Evidence lower bound of the held-out rows under its weights, in nats a row in the data's own units;
+    /// nothing where no rows are held out.
+    pub held_out_elbo: Option<f64>,
     /// One record an epoch.
     pub history: Vec<EpochRecord>,
     /// Real and generated rows, where the run has drawn them.
@@ -63,7 +66,7 @@ impl ComparedRun {
             self.recipe.clone(),
             of(|judged| judged.strict),
             of(|judged| judged.captured),
-            self.held_out_elbo().map_or("–".into(), |elbo| format!("{elbo:.3}")),
+            self.held_out_elbo.map_or("–".into(), |elbo| format!("{elbo:.3}")),
             self.standing().answer().into(),
         ]
     }
@@ -71,12 +74,6 @@ impl ComparedRun {
     /// How its samples stand as a whole.
     pub fn standing(&self) -> Standing {
         self.findings.learned
-    }
-
-    /// Evidence lower bound of the held-out rows after the last epoch, in nats a row in the data's own
-    /// units; nothing where no rows are held out.
-    pub fn held_out_elbo(&self) -> Option<f64> {
-        self.history.last().and_then(|record| record.held_out_elbo)
     }
 
     fn audit(&self) -> Option<&SamplesAudit> {

@@ -45,6 +45,9 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         }
     };
     let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
+    // What was trained after them is not in the model.
+    let training = &context.plan.settings.training;
+    let kept = kept_epochs(&history, training, &model.card().objective);
     let (latent, posterior) = diagnose(context, &model, audited.as_ref())?;
     if let Some(audited) = &mut audited {
         audited.audit.metrics.nll_gap = held_out_gap(context, &model, audited)?;
@@ -56,7 +59,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             let how = if noisy { "without" } else { "with" };
             Compared::new(format!("the same latents decoded {how} the noise"), judged)
         });
-        let bounds: Vec<f64> = history.iter().filter_map(|epoch| epoch.held_out_elbo).collect();
+        let bounds: Vec<f64> = kept.iter().filter_map(|epoch| epoch.held_out_elbo).collect();
         let noise = model.noise_deviations().filter(|_| noisy);
         let evidence = ModelEvidence {
             latent: &latent,
@@ -71,9 +74,6 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         };
         audited.explain(Some(&evidence));
     }
-    // What was trained after them is not in the model.
-    let training = &context.plan.settings.training;
-    let kept = kept_epochs(&history, training, &model.card().objective);
     let more_rows: Option<MoreRows> = match context.dir.file(RunDir::MORE_ROWS).exists() {
         true => Some(context.dir.read_json(RunDir::MORE_ROWS)?),
         false => None,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{Plan, RunDir, Source, plot, report};
+use super::{Plan, RunDir, Source, kept_history, plot, report};
 use crate::config::{DataSettings, ScalingChoice};
 use crate::error::{Error, Result};
 use crate::history::read_history;
@@ -63,6 +63,7 @@ fn read(folder: &Path, name: String) -> Result<(Plan, ComparedRun)> {
         recipe: plan.settings.recipe.clone(),
         rows: report::rows(&plan),
         findings: dir.read_json(RunDir::AUDIT)?,
+        held_out_elbo: kept_history(&dir, &plan)?.last().and_then(|last| last.held_out_elbo),
         history: read_history(&dir.file(RunDir::HISTORY))?,
         picture: picture(&dir)?,
     };
@@ -81,10 +82,12 @@ fn picture(dir: &RunDir) -> Result<Option<Figure>> {
 /// What decides the rows that a run trains on and is held against: equal where the rows are.
 fn rows(plan: &Plan) -> Value {
     let settings = &plan.settings;
-    let source = match &plan.decided.source {
-        Source::Mixture => json!(settings.mixture),
-        file @ Source::File { .. } => file.identity(),
-    };
-    let data = DataSettings { scaling: ScalingChoice::Auto, ..settings.data.clone() };
-    json!([source, settings.seed, data])
+    match &plan.decided.source {
+        // Of it fresh rows are held out.
+        Source::Mixture => json!([settings.mixture, settings.seed]),
+        file @ Source::File { .. } => {
+            let data = DataSettings { scaling: ScalingChoice::Auto, ..settings.data.clone() };
+            json!([file.identity(), settings.seed, data])
+        }
+    }
 }

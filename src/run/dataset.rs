@@ -65,10 +65,15 @@ impl Dataset {
             ))
             .help("lower --samples; `modescope sample` draws more when the run is done"));
         }
-        let Source::File { path, .. } = &self.source else { return Ok(()) };
+        let what = match &self.source {
+            Source::Mixture => "the mixture".into(),
+            Source::File { path, .. } => path.display().to_string(),
+        };
+        check_values(self.table.rows(), &what, self.table.columns())?;
+        if matches!(self.source, Source::Mixture) {
+            return Ok(());
+        }
         self.check_latents(plan.decided.latent)?;
-        let file = path.display().to_string();
-        check_values(self.table.rows(), &file, self.table.columns())?;
         // Too few rows are left unaudited, and said so.
         match (self.table.labels(), check_rows(self.training.len(), samples)) {
             (Some(labels), Ok(())) => check_labels(labels),

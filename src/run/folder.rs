@@ -243,7 +243,13 @@ impl RunDir {
     /// Where the operating system refuses.
     pub fn clear_checkpoints(&self) -> Result<()> {
         let folders = [Self::CHECKPOINTS_OF_MORE_ROWS, Self::CHECKPOINTS];
-        folders.iter().try_for_each(|folder| Checkpoints::clear(&self.file(folder)))
+        folders.iter().try_for_each(|folder| self.clear_checkpoints_in(folder))
+    }
+
+    /// Removes the checkpoints in one of their folders. A link in place of that leads to what is not ours.
+    pub(super) fn clear_checkpoints_in(&self, folder: &str) -> Result<()> {
+        let folder = self.file(folder);
+        if folder.is_symlink() { Ok(()) } else { Checkpoints::clear(&folder) }
     }
 
     /// Removes one of the run's files, if it is there.

@@ -43,4 +43,5 @@ pub use stage::{Context, Stage, execute, redo};
 pub use sweep::{
     Combination, Mean, MemberRecord, Ranking, Shard, ShardFile, Standing, Sweep, SweepDir,
 };
+pub use train::kept_history;
 pub use tsne::EmbeddingRow;

@@ -54,8 +54,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         structure_of(context, "clustering more rows", table.rows(), generated, RESTARTS)?;
     let steps = epochs.steps_before(epochs.len(), batch);
     let found = MoreRows { rows, steps, active_units: latent.active_units, structure };
-    context.dir.write_json(RunDir::MORE_ROWS, &found)?;
-    context.dir.clear_checkpoints()
+    context.dir.write_json(RunDir::MORE_ROWS, &found)
 }
 
 /// [`describe`] on as many generated rows as real ones, with progress and a way to stop.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::stage::is_trained;
 use super::{Context, Dataset, Existing, Facts, Plan, RunDir, Stage, Watch, execute};
 use crate::config::{BackendChoice, Settings, word};
-use crate::device::{self, Chosen};
+use crate::device::{self, Adapter, Chosen};
 use crate::error::{Error, Result, heed};
 
 /// A run that is gone on with.
@@ -157,8 +157,11 @@ fn open(settings: &Settings, earlier: Option<&Earlier>) -> Result<Chosen> {
     let began = earlier.map(|earlier| earlier.plan.decided.backend);
     let began = began.filter(|_| settings.backend == BackendChoice::Auto);
     match began.map(device::open) {
-        Some(Ok(chosen)) => Ok(Chosen { reason: "as the run began".into(), ..chosen }),
+        // As everywhere, no software adapter is taken unless it is asked for.
+        Some(Ok(chosen)) if chosen.adapter.as_ref().is_none_or(Adapter::is_gpu) => {
+            Ok(Chosen { reason: "as the run began".into(), ..chosen })
+        }
         // What it began on may be another machine's.
-        Some(Err(_)) | None => device::choose(settings.backend),
+        _ => device::choose(settings.backend),
     }
 }

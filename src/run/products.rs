@@ -30,11 +30,8 @@ pub(super) fn encoded_rows(context: &Context) -> usize {
 /// The run's samples, n × columns.
 pub(super) fn read_samples(context: &Context) -> Result<Array2<f32>> {
     let path = context.dir.file(RunDir::SAMPLES);
-    let samples = read_own(context, &path, &ReadOptions::default())?;
-    if samples.columns() != context.dataset.table.columns() {
-        let what = "its columns are not those of the run's data";
-        return Err(Error::damaged(&path, what).help(context.dir.remedy()));
-    }
+    let columns = context.dataset.table.columns();
+    let samples = read_own(context, &path, columns, ReadOptions::default())?;
     let (rows, drawn) = (samples.len(), context.plan.settings.samples);
     if rows != drawn {
         let what = format!("it has {rows} rows, and {drawn} were drawn");
@@ -48,12 +45,8 @@ pub(super) fn read_latents(context: &Context) -> Result<Latents> {
     let labels = context.dataset.table.labels().map(|labels| labels.column.clone());
     let options = ReadOptions { labels, ..ReadOptions::default() };
     let path = context.dir.file(RunDir::LATENTS);
-    let latents = read_own(context, &path, &options)?;
     let units = context.plan.decided.latent;
-    if latents.columns() != Latents::columns(units) {
-        let what = "its columns are not those of the run's model";
-        return Err(Error::damaged(&path, what).help(context.dir.remedy()));
-    }
+    let latents = read_own(context, &path, &Latents::columns(units), options)?;
     let (rows, encoded) = (latents.len(), encoded_rows(context));
     if rows != encoded {
         let what = format!("it has {rows} rows, and {encoded} were encoded");
@@ -79,9 +72,15 @@ pub(super) fn first_rows(matrix: &Array2<f32>, rows: usize) -> Array2<f32> {
     matrix.slice(s![..rows.min(matrix.nrows()), ..]).to_owned()
 }
 
-/// A table that the run wrote.
-fn read_own(context: &Context, path: &Path, options: &ReadOptions) -> Result<Table> {
-    let read = read_table(path, options, context.watch.interrupt);
+/// A table that the run wrote, with these columns.
+fn read_own(
+    context: &Context,
+    path: &Path,
+    columns: &[String],
+    options: ReadOptions,
+) -> Result<Table> {
+    let options = ReadOptions { columns: Some(columns.to_vec()), ..options };
+    let read = read_table(path, &options, context.watch.interrupt);
     read.map(|read| read.table).map_err(|error| match error.kind() {
         Kind::Input => error.help(context.dir.remedy()),
         _ => error,

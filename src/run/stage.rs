@@ -72,6 +72,7 @@ impl Stage {
 }
 
 /// What a stage is.
+#[derive(Clone)]
 struct Definition {
     stage: Stage,
     /// The stages that come first: it reads their files, or must not begin before them.
@@ -80,8 +81,10 @@ struct Definition {
     settings: fn(&Plan) -> Value,
     /// The files that it leaves, or may leave.
     outputs: fn(&RunDir) -> Result<Vec<String>>,
-    /// Does the work: reads files, writes files.
+    /// Does the work: reads files, writes files. Its checkpoints stay until its stamp is written.
     work: fn(&Context) -> Result<()>,
+    /// The folder of its checkpoints, where it trains.
+    checkpoints: Option<&'static str>,
 }
 
 /// Every stage, at its place in the order.
@@ -95,6 +98,7 @@ const STAGES: [Definition; 9] = [
         },
         outputs: |_| names(&[RunDir::DATA, RunDir::DATA_REFERENCE, RunDir::MIXTURE]),
         work: data::stage,
+        checkpoints: None,
     },
     Definition {
         stage: Stage::Preflight,
@@ -102,6 +106,7 @@ const STAGES: [Definition; 9] = [
         settings: training_settings,
         outputs: |_| names(&[RunDir::PREFLIGHT]),
         work: preflight::stage,
+        checkpoints: None,
     },
     Definition {
         stage: Stage::Train,
@@ -110,6 +115,7 @@ const STAGES: [Definition; 9] = [
         // What it writes for TensorBoard is no reason to train again.
         outputs: |_| names(&[SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY]),
         work: train::stage,
+        checkpoints: Some(RunDir::CHECKPOINTS),
     },
     Definition {
         stage: Stage::Sample,
@@ -120,6 +126,7 @@ const STAGES: [Definition; 9] = [
         },
         outputs: |_| names(&[RunDir::SAMPLES, RunDir::LATENTS]),
         work: sample::stage,
+        checkpoints: None,
     },
     Definition {
         stage: Stage::MoreRows,
@@ -131,6 +138,7 @@ const STAGES: [Definition; 9] = [
         },
         outputs: |_| names(&[RunDir::MORE_ROWS]),
         work: more_rows::stage,
+        checkpoints: Some(RunDir::CHECKPOINTS_OF_MORE_ROWS),
     },
     Definition {
         stage: Stage::Audit,
@@ -138,6 +146,7 @@ const STAGES: [Definition; 9] = [
         settings: |plan| json!(plan.settings.analysis),
         outputs: |_| names(&[RunDir::AUDIT, RunDir::AUDIT_TEXT, RunDir::REFERENCE]),
         work: audit::stage,
+        checkpoints: None,
     },
     Definition {
         stage: Stage::Tsne,
@@ -145,6 +154,7 @@ const STAGES: [Definition; 9] = [
         settings: |plan| json!([plan.settings.analysis, plan.decided.perplexities]),
         outputs: |_| names(&[RunDir::TSNE]),
         work: tsne::stage,
+        checkpoints: None,
     },
     Definition {
         stage: Stage::Plot,
@@ -152,6 +162,7 @@ const STAGES: [Definition; 9] = [
         settings: |_| Value::Null,
         outputs: plot::outputs,
         work: plot::stage,
+        checkpoints: None,
     },
     Definition {
         stage: Stage::Report,
@@ -159,6 +170,7 @@ const STAGES: [Definition; 9] = [
         settings: |_| Value::Null,
         outputs: |_| names(&[RunDir::REPORT]),
         work: report::stage,
+        checkpoints: None,
     },
 ];
 
@@ -199,7 +211,7 @@ impl Definition {
     /// Does the work unless its stamp says that it is done and its files are as it left them.
     fn bring_up_to_date(&self, context: &Context) -> Result<()> {
         match self.changed(context.dir, context.plan) {
-            Some(changed) if changed.is_empty() => return Ok(()),
+            Some(changed) if changed.is_empty() => return self.clear_checkpoints(context.dir),
             Some(changed) => context.watch.progress.note(&format!(
                 "note: {} is missing or not as it was left, so stage {} is done again",
                 changed.join(", "),
@@ -215,14 +227,20 @@ impl Definition {
         (self.work)(context)?;
         let files = (self.outputs)(context.dir)?;
         let key = self.key(context.plan);
-        let stamp = context.dir.stamp_of(key, &files, context.watch.interrupt)?;
+        let stamp = context.dir.stamp_of(key, &files)?;
         let before = RunDir::read_stamp(context.dir.path(), self.stage);
         if before.is_some_and(|before| before.files != stamp.files) {
             // What comes later was made from other files.
             let later = STAGES.iter().filter(|other| other.comes_after(self.stage));
             later.map(|other| other.stage).try_for_each(|stage| context.dir.remove_stamp(stage))?;
         }
-        context.dir.write_stamp(self.stage, &stamp)
+        context.dir.write_stamp(self.stage, &stamp)?;
+        self.clear_checkpoints(context.dir)
+    }
+
+    /// Removes what a finished training went on from.
+    fn clear_checkpoints(&self, dir: &RunDir) -> Result<()> {
+        self.checkpoints.map_or(Ok(()), |folder| dir.clear_checkpoints_in(folder))
     }
 
     fn comes_after(&self, stage: Stage) -> bool {
@@ -317,9 +335,13 @@ pub fn redo(context: &Context, stages: &[Stage]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fs;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
-    use crate::run::Existing;
+    use crate::config::Settings;
+    use crate::files::write_bytes;
+    use crate::run::{Existing, Silent};
 
     #[test]
     fn every_stage_is_defined_at_its_place_after_those_that_it_needs() {
@@ -340,5 +362,36 @@ mod tests {
         let others = [RunDir::CONFIG, RunDir::EVENTS].map(String::from);
         let written: BTreeSet<String> = outputs.chain(others).collect();
         assert_eq!(written, RunDir::FILES.map(String::from).into());
+    }
+
+    /// An interrupt that comes when the work is done takes nothing of it, nor checkpoints before it.
+    #[test]
+    fn what_is_finished_is_stamped_whatever_comes_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = RunDir::create(folder.path(), Existing::Refuse).unwrap();
+        let dataset = Dataset::prepare(None, &Settings::default(), Watch::nobody()).unwrap();
+        let facts = Facts::new(&dataset, Backend::Cpu, None);
+        let plan = Plan::resolve(Settings::default(), facts).unwrap();
+        let interrupt = AtomicBool::new(false);
+        let context = Context {
+            dir: &dir,
+            plan: &plan,
+            dataset: &dataset,
+            device: &Device::flex(),
+            watch: Watch::new(&Silent, &interrupt),
+        };
+        let work = |context: &Context| {
+            for name in [RunDir::HISTORY, "checkpoints/epoch-0000001-step-0000000.safetensors"] {
+                write_bytes(&context.dir.file(name), b"1")?;
+            }
+            context.watch.interrupt.store(true, Ordering::Relaxed);
+            Ok(())
+        };
+        fs::create_dir(dir.file(RunDir::CHECKPOINTS)).unwrap();
+        let outputs = |_: &RunDir| names(&[RunDir::HISTORY]);
+        let train = Definition { work, outputs, ..Stage::Train.definition().clone() };
+        train.redo(&context).unwrap();
+        assert_eq!(train.changed(&dir, &plan), Some(vec![]));
+        assert!(!dir.file(RunDir::CHECKPOINTS).exists());
     }
 }

@@ -9,10 +9,11 @@ use crate::config::{OnDivergence, Settings, TrainingSettings};
 use crate::data::{Scaling, Table};
 use crate::error::{Error, Result};
 use crate::fused::Member;
-use crate::history::{EpochRecord, write_events, write_history};
+use crate::history::{EpochRecord, read_history, write_events, write_history};
 use crate::model::{ModelCard, Parameters, SavedModel};
 use crate::train::{
-    Checkpoints, Epochs, Job, Observer, refuse_wrong_adapter, restart_seed, train, train_members,
+    Checkpoints, Epochs, Job, Observer, kept_epochs, refuse_wrong_adapter, restart_seed, train,
+    train_members,
 };
 use crate::vae::{Model, Vae};
 
@@ -41,8 +42,29 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         write_history(&context.dir.file(RunDir::HISTORY), &history)?;
         write_events(&context.dir.file(RunDir::EVENTS), &history)?;
     }
-    saved?.save(context.dir.path())?;
-    context.dir.clear_checkpoints()
+    let saved = saved?;
+    let kept = kept_epochs(&history, settings, &saved.card.objective).len();
+    if kept < history.len() {
+        context.watch.progress.note(&format!(
+            "training stopped after {} of {} {word}s, as training.patience says: the weights after {kept} \
+             are kept, which did best on the held-out rows",
+            history.len(),
+            epochs.len(),
+            word = context.dataset.epoch_word(),
+        ));
+    }
+    saved.save(context.dir.path())
+}
+
+/// The epochs that a trained run's weights come of: where training had patience, those after them are
+/// left out.
+///
+/// # Errors
+/// Where the history or the model cannot be read.
+pub fn kept_history(dir: &RunDir, plan: &Plan) -> Result<Vec<EpochRecord>> {
+    let history = read_history(&dir.file(RunDir::HISTORY))?;
+    let objective = SavedModel::load(dir.path())?.card.objective;
+    Ok(kept_epochs(&history, &plan.settings.training, &objective).to_vec())
 }
 
 /// The epochs of the training.

@@ -34,9 +34,13 @@ impl Epochs {
     }
 
     /// Blocks of rows, until `visits` of them have been visited or all blocks are done.
+    ///
+    /// # Panics
+    /// Where there are no rows to visit.
     pub fn blocks(blocks: Arc<Blocks>, visits: usize) -> Self {
         let len = blocks.len();
-        let before: usize = (0..len.saturating_sub(1)).map(|block| blocks.rows(block)).sum();
+        assert!(len > 0 && visits > 0, "rows to visit");
+        let before: usize = (0..len - 1).map(|block| blocks.rows(block)).sum();
         let last = blocks.rows(len - 1).min(visits.saturating_sub(before));
         Self { of: Kind::Blocks(blocks), len, last }
     }

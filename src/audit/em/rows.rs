@@ -174,6 +174,11 @@ pub fn hidden_by_steps(column: ArrayView1<f32>) -> f64 {
     steps(column).as_ref().map_or(0.0, Steps::variance)
 }
 
+/// Whether a column of these rows (n × columns) is continuous, so that rows do not repeat by chance.
+pub fn has_continuous_column(rows: ArrayView2<f32>) -> bool {
+    rows.columns().into_iter().any(|column| steps(column).is_none())
+}
+
 /// What a fit of these rows (n × columns) adds to the variances of each column, in its units squared.
 ///
 /// # Errors

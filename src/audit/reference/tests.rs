@@ -47,7 +47,7 @@ fn columns_without_width_are_no_distance() {
         let real = Table::new(columns, rows, Some(labels.clone())).unwrap();
         let none = Array2::zeros((0, 2));
         let reference = Reference::find(None, &real, none.view(), 1200, 1).unwrap();
-        let scales = reference.ledger(real.len(), 1).scales();
+        let scales = reference.ledger(1).scales();
         assert_eq!(reference.mixture.closer_than(6.0, scales.view()), close, "{scales}");
     }
 }
@@ -70,7 +70,7 @@ fn columns_without_width_do_no_harm() {
         let real = Table::new(columns.clone(), rows(0), labels).unwrap();
         let none = Array2::zeros((0, 4));
         let reference = Reference::find(None, &real, none.view(), 2400, 1).unwrap();
-        let judged = reference.ledger(real.len(), 1).judge(rows(1).view());
+        let judged = reference.ledger(1).judge(rows(1).view());
         assert_eq!((judged.counts.modes, judged.counts.strict), (2, 2), "{judged:?}");
     }
 }
@@ -102,7 +102,7 @@ fn rows_of_steps_alone_are_right() {
             let none = Array2::zeros((0, real.width()));
             let reference = Reference::find(None, &real, none.view(), 2400, 1).unwrap();
             for judged in [rows(1), reference.fresh.clone()] {
-                let judged = reference.ledger(real.len(), 1).judge(judged.view());
+                let judged = reference.ledger(1).judge(judged.view());
                 let narrow = judged.modes.iter().find(|mode| !mode.may_be_strict);
                 assert!(narrow.is_none(), "{narrow:?}");
             }
@@ -126,7 +126,7 @@ fn rare_flags_leave_other_columns_as_they_are() {
     let real = Table::new(columns, rows(0), None).unwrap();
     let none = Array2::zeros((0, 7));
     let reference = Reference::find(None, &real, none.view(), 8000, 1).unwrap();
-    let judged = reference.ledger(real.len(), 1).judge(rows(1).view());
+    let judged = reference.ledger(1).judge(rows(1).view());
     let main = &judged.modes[0];
     assert!(main.weight > 0.9 && main.verdict == Verdict::Strict, "{main:?}");
     assert!((main.spread_ratio.unwrap() - 1.0).abs() < 0.1, "{main:?}");
@@ -149,7 +149,7 @@ fn a_value_that_only_one_row_has_is_known_in_both_halves() {
     let none = Array2::zeros((0, 2));
     for seed in 1..=4 {
         let reference = Reference::find(None, &real, none.view(), 1200, seed).unwrap();
-        let judged = reference.ledger(real.len(), seed).judge(rows(0.05).view());
+        let judged = reference.ledger(seed).judge(rows(0.05).view());
         assert_eq!((judged.counts.modes, judged.counts.captured), (2, 2), "{judged:?}");
     }
 }
@@ -171,7 +171,7 @@ fn a_column_narrower_than_its_step_hides_no_other() {
     let none = Array2::zeros((0, 2));
     for seed in [1, 2] {
         let reference = Reference::find(None, &real, none.view(), 1200, seed).unwrap();
-        let ledger = reference.ledger(real.len(), seed);
+        let ledger = reference.ledger(seed);
         for (offset, spread, verdict) in [
             (0.0, 1.0, Verdict::Strict),
             (1.5, 1.0, Verdict::Shifted),
@@ -198,7 +198,7 @@ fn modes_narrower_than_the_floor_are_right() {
         let real = Table::new(vec!["x".into()], rows(0), labels).unwrap();
         let none = Array2::zeros((0, 1));
         let reference = Reference::find(None, &real, none.view(), 1200, 1).unwrap();
-        let judged = reference.ledger(real.len(), 1).judge(rows(1).view());
+        let judged = reference.ledger(1).judge(rows(1).view());
         assert_eq!((judged.counts.modes, judged.counts.strict), (2, 2), "{judged:?}");
     }
 }

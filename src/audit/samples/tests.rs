@@ -1,6 +1,7 @@
-use ndarray::Array2;
+use ndarray::{Array2, array};
 
 use super::*;
+use crate::audit::words::Standing;
 use crate::data::Labels;
 use crate::random::{Generator, Stream};
 
@@ -170,4 +171,34 @@ fn labels_with_too_few_rows_for_their_columns_are_not_judged_by() {
     let reference = audit(samples, options, &|| ()).unwrap().audit.reference;
     let doubt = reference.doubt.unwrap();
     assert!(doubt.contains("so the 100 that were fitted are too few for 10 modes"), "{doubt}");
+}
+
+/// Rows of two Gaussians, of which a tenth are one and the same row between them.
+#[test]
+fn a_row_that_repeats_is_judged_apart() {
+    let with = |step: u64, copies: usize| {
+        let drawn = draw(&two(), 2000, step);
+        let mut rows = drawn.rows().to_owned();
+        rows.rows_mut().into_iter().take(copies).for_each(|mut row| row.assign(&array![10.0, 5.0]));
+        table(rows, None)
+    };
+    let real = with(1, 200);
+    let fresh = audited(&real, &with(2, 200), None);
+    assert_eq!(fresh.counts.strict, 2);
+    let repeated = fresh.repeated.unwrap();
+    assert_eq!((repeated.rows.as_slice(), repeated.copies), ([vec![10.0, 5.0]].as_slice(), 0.1));
+    assert!(!repeated.are_lost());
+    // The modes of what has none of them, or far too many, are as they are in the data.
+    for copies in [0, 600] {
+        let lost = audited(&real, &with(2, copies), None);
+        assert_eq!(lost.counts.strict, 2);
+        assert!(lost.repeated.clone().unwrap().are_lost());
+        let findings = Findings::new(Some(lost), OfModel::default(), Vec::new());
+        assert_eq!(findings.learned, Standing::Fair);
+        assert!(findings.verdict.contains("10.0% of the real rows are one row over and over"));
+    }
+    // Copies of everything are none of one row.
+    let twice = draw(&two(), 40, 1);
+    let many: Vec<usize> = (0..1000).map(|row| row % 40).collect();
+    assert_eq!(audited(&twice.select(&many), &with(2, 0), None).repeated, None);
 }

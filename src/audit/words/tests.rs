@@ -242,16 +242,16 @@ fn a_headline_names_the_missing_modes_where_no_cause_is_known() {
     assert_eq!(headline(&audit, Some(&hole)), format!("{all}: the prior has holes. Wait."));
     let names = ["dogs", "cats"].into_iter();
     audit.modes.iter_mut().zip(names).for_each(|(mode, name)| mode.mode.name = Some(name.into()));
-    assert_eq!(headline(&audit, None), format!("{all}; missing: cats."));
+    assert_eq!(headline(&audit, None), format!("{all}; missing: \"cats\"."));
     // Ten are named, eleven are not.
     audit.modes.extend(vec![audit.modes[1].clone(); 9]);
-    let cats = ["cats"; 10].join(", ");
+    let cats = ["\"cats\""; 10].join(", ");
     assert_eq!(headline(&audit, None), format!("{all}; missing: {cats}."));
     audit.modes.push(audit.modes[1].clone());
     assert_eq!(headline(&audit, None), format!("{all}."));
     audit.modes.truncate(2);
     audit.modes[1].mode.verdict = Verdict::UnderWeighted;
-    assert_eq!(headline(&audit, None), format!("{all}; under-weighted: cats."));
+    assert_eq!(headline(&audit, None), format!("{all}; under-weighted: \"cats\"."));
 }
 
 #[test]

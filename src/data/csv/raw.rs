@@ -32,8 +32,10 @@ pub(super) fn delimiter(start: &[u8]) -> u8 {
 pub(super) fn only_first_line_quoted(start: &[u8]) -> bool {
     let start = start.strip_prefix(MARK).unwrap_or(start);
     let mut lines = start.split(ends_line).filter(|l| !l.is_empty());
-    let quoted = |line: Option<&[u8]>| line.is_some_and(|line| line.starts_with(b"\""));
-    quoted(lines.next()) && !quoted(lines.next())
+    let [first, second] = [lines.next(), lines.next()];
+    let quoted = |line: &[u8]| line.starts_with(b"\"");
+    // Without a second line nothing is known of it.
+    first.is_some_and(quoted) && second.is_some_and(|line| !quoted(line))
 }
 
 /// What a look at every byte of a file tells.

@@ -3,6 +3,7 @@
 use ndarray::Axis;
 
 use super::Dataset;
+use crate::audit::repeated::share_of_copies;
 use crate::audit::subset::subset;
 use crate::audit::words::counted;
 use crate::config::{DataSettings, ScalingChoice};
@@ -15,6 +16,8 @@ use crate::run::{RunDir, Source};
 /// Rows that columns are looked at in, at most, and that dependence is looked for in.
 const MOST_ROWS: usize = 100_000;
 const MOST_ROWS_OF_DEPENDENCE: usize = 10_000;
+/// Share of rows that are copies of others that is worth a word.
+const LEAST_COPIES: f64 = 0.05;
 /// Notes of each kind, at most.
 const MOST_NOTES: usize = 5;
 
@@ -55,10 +58,24 @@ impl Dataset {
         });
         let scales = self.scales_note(settings.scaling);
         let label = self.label_note();
-        let odd = self.column_notes();
+        let odd = self.column_notes().into_iter().chain(self.copies_note());
         let constant = kept.chain(left_out);
         let notes = streamed.into_iter().chain(dropped).chain(constant);
         notes.chain(odd).chain(scales).chain(label).collect()
+    }
+
+    /// What to know where rows that are held out are copies of rows that are trained on.
+    fn copies_note(&self) -> Option<String> {
+        let Source::File { .. } = self.source else { return None };
+        let all = self.table.rows();
+        let share = share_of_copies(all.select(Axis(0), &subset(all.nrows(), MOST_ROWS)).view());
+        (share >= LEAST_COPIES).then(|| {
+            format!(
+                "{:.0}% of the rows are copies of others: rows that are held out were then trained on too, \
+                 so held-out figures do not show overfitting; leave each row once",
+                100.0 * share
+            )
+        })
     }
 
     /// What to know of columns that are no measurements, hold slips, or say nothing that others do not.

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::audit::estimate::CONFIDENCE;
+use crate::audit::estimate::Estimate;
 
 /// A mean over the seeds of a combination.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -19,15 +18,9 @@ pub struct Mean {
 impl Mean {
     /// The mean of `values`; nothing where there are none.
     pub(super) fn of(values: &[f64]) -> Option<Self> {
-        let n = values.len() as f64;
-        let value = values.iter().sum::<f64>() / n;
-        let reach = |freedom: f64| {
-            let squares = values.iter().map(|other| (other - value).powi(2)).sum::<f64>();
-            let t = StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(0.5 + CONFIDENCE / 2.0);
-            Some(t * (squares / freedom / n).sqrt())
-        };
-        let interval = reach(n - 1.0).map(|reach| [value - reach, value + reach]);
-        (!values.is_empty()).then_some(Self { value, interval })
+        let mean = (!values.is_empty()).then(|| Estimate::mean(values))?;
+        let interval = (values.len() > 1).then_some(mean.interval);
+        Some(Self { value: mean.value, interval })
     }
 
     /// Whether a greater mean may be greater by chance: the intervals overlap, or one is not known.

@@ -113,12 +113,11 @@ impl Sweep {
         let task = watch.progress.begin("reference", 1);
         let (truth, training) = (dataset.mixture.clone(), dataset.training.clone());
         let held_out = dataset.held_out.rows().to_owned();
-        let rows = training.len();
         let reference = interruptible(watch.interrupt, move || {
             Reference::find(truth.as_ref(), &training, held_out.view(), samples, seed)
         })?;
         task.update(1, "");
-        let ledger = reference.ledger(rows, seed);
+        let ledger = reference.ledger(seed);
         let ceiling = ledger.judge(reference.fresh.view());
         if let Some(doubt) = doubt(&reference, &ledger, &ceiling) {
             watch.progress.note(&format!("note: the audit cannot judge the modes: {doubt}"));

@@ -186,7 +186,7 @@ fn values_that_are_not_numbers_or_too_large() {
         refused_rows(&rows, &bad, &["b.csv, line 4, column 2 (\"x1\")", value, "--drop-missing"]);
         let ran = place(&bad, &rows).succeed(&format!("{LINE} --drop-missing"));
         assert!(
-            ran.stdout.contains("a.csv: 1 row with missing values was dropped, 79 are left"),
+            ran.stdout.contains("a.csv: 1 row with missing values was dropped, 39 are left"),
             "{ran:?}"
         );
     }
@@ -270,4 +270,34 @@ fn a_component_of_weight_zero_is_never_missing() {
     let audit = audited(&place, "--mixture t.json");
     assert_eq!(audit["counts"]["missing"], 0);
     assert_eq!(audit["modes"][2]["verdict"], "too-small");
+}
+
+/// Names that a file lacks are given to its columns by their places: the same names elsewhere say nothing.
+#[test]
+fn rows_without_names_are_matched_by_their_places() {
+    let columns = |first: f64| -> Vec<Vec<f64>> {
+        groups(80, 2).into_iter().map(|row| vec![row[0] + first, row[1]]).collect()
+    };
+    let nameless = unlabelled(&columns(30.0)).replace("x0,x1\n", "");
+    let real = unlabelled(&columns(30.0));
+    let verdict = |header: &str| {
+        let place = place(&real.replace("x0,x1", header), &nameless);
+        place.succeed("audit --real a.csv --generated b.csv").stdout
+    };
+    assert_eq!(verdict("x1,x0"), verdict("width,height"));
+    assert_eq!(verdict("x1,x0"), verdict("x0,x1"));
+}
+
+/// The audit of a run is not replaced by one of other rows.
+#[test]
+fn an_audit_does_not_move_into_the_folder_of_a_run() {
+    let rows = unlabelled(&groups(40, 2));
+    let place = place(&rows, &rows);
+    place.write("run/config.toml", "");
+    refused(
+        &place,
+        "audit --real a.csv --generated b.csv --out run",
+        &["run holds a run", "--force"],
+    );
+    place.succeed("audit --real a.csv --generated b.csv --out run --force");
 }

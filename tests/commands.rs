@@ -444,6 +444,19 @@ fn rows_that_were_dropped_are_counted_by_every_command() {
     }
 }
 
+/// A run reads what it wrote, though a column is called as pandas calls what is left out of features, and says
+/// what it noticed of the rows.
+#[test]
+fn a_column_that_is_named_is_a_feature_of_every_stage() {
+    let place = Place::new();
+    let line = |row: usize| format!("{},{}\n", row % 7, (1e4 * (row as f64).sin()).fract());
+    let rows: String = (0..40).map(line).collect();
+    place.write("my.csv", format!("__index_level_0__,x\n{rows}{rows}"));
+    let ran = place.succeed(&format!("run my.csv --columns __index_level_0__,x --out run {QUICK}"));
+    assert!(ran.stderr.contains("50% of the rows are copies of others"), "{}", ran.stderr);
+    assert!(place.read("run/samples.csv").starts_with("__index_level_0__,x\n"));
+}
+
 #[test]
 fn devices_are_listed() {
     let place = Place::new();

@@ -225,7 +225,7 @@ fn below(setting: &str, bound: f64, least: f64) -> Option<String> {
 
 impl fmt::Display for Preflight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pre-flight: {}", self.sentence)?;
+        f.write_str(&self.sentence)?;
         match &self.remedy {
             Some(remedy) => write!(f, ". {remedy}"),
             None => Ok(()),
@@ -277,7 +277,7 @@ mod tests {
             let found = Preflight::new(pair(3.0, 2.0, 4.0), learned, 4.0, 2_f64.sqrt(), Some("x"));
             assert_eq!(
                 found.to_string(),
-                "pre-flight: collapse is not the best a model can do here (the loss acts by a \
+                "collapse is not the best a model can do here (the loss acts by a \
                  variance of 8.000, the largest of the data is 9.000)"
             );
             assert_eq!((found.remedy, found.sigma_is_learned), (None, learned));
@@ -334,7 +334,7 @@ mod tests {
         let found = Preflight::new(certificate, false, 1.0, 1.0, Some("calm"));
         assert_eq!(
             found.to_string(),
-            "pre-flight: this is likely to collapse: nothing better was found than to ignore the \
+            "this is likely to collapse: nothing better was found than to ignore the \
              latents (the loss acts by a variance of 2.000, the largest of the data is 1.000). Try \
              --recipe calm, or a training.beta below 0.50."
         );

@@ -15,6 +15,7 @@ use super::ledger::{
 };
 use super::reference::Kind;
 use super::samples::{AuditedMode, SamplesAudit};
+use crate::input::is_command;
 
 /// Lost modes of a kind that a line names at most, and columns of a place.
 const MOST_NAMED: usize = 10;
@@ -186,7 +187,7 @@ pub fn name(audit: &SamplesAudit, id: usize) -> String {
 
 /// As [`name`], of a mode alone.
 pub fn called(mode: &Mode) -> String {
-    let plain = |character: char| if character.is_control() { ' ' } else { character };
+    let plain = |character: char| if is_command(character) { ' ' } else { character };
     let label = mode.name.as_ref();
     label.map_or_else(|| mode.id.to_string(), |label| label.chars().map(plain).collect())
 }

@@ -99,6 +99,10 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
 /// The files to write into `folder`, which must be free unless told otherwise.
 fn check_targets(folder: &Path, force: bool) -> Result<[PathBuf; 2]> {
     check_writable(folder)?;
+    if RunDir::is_at(folder) && !force {
+        let what = format!("{} holds a run, whose own audit is called so too", folder.display());
+        return Err(Error::input(what).help("name another folder with --out, or use --force"));
+    }
     let targets = [RunDir::AUDIT, RunDir::AUDIT_TEXT].map(|name| folder.join(name));
     match targets.iter().find(|target| target.symlink_metadata().is_ok() && !force) {
         Some(there) => Err(Error::input(format!("{} is already there", there.display()))

@@ -81,10 +81,29 @@ fn names(axes: &[Axis], room: u32) -> Vec<String> {
         && without.iter().all(|name| fits(name))
     {
         true => without,
-        false => {
-            whole.iter().map(|name| theme::fitted_in_middle(name, theme::LABEL, room)).collect()
-        }
+        false => cut(&whole, room),
     }
+}
+
+/// Names cut in the middle, or, of those that would then be the same, before what tells them apart.
+fn cut(names: &[&str], room: u32) -> Vec<String> {
+    let short: Vec<String> =
+        names.iter().map(|name| theme::fitted_in_middle(name, theme::LABEL, room)).collect();
+    let name = |(index, own): (usize, &String)| {
+        let same = (0..names.len()).filter(|&other| short[other] == *own && other != index);
+        let alike = |other: usize| {
+            let pairs = names[index].chars().zip(names[other].chars());
+            pairs.take_while(|(a, b)| a == b).count()
+        };
+        match same.map(alike).max() {
+            None => own.clone(),
+            Some(shared) => {
+                let rest = names[index].chars().skip(shared.saturating_sub(1));
+                theme::fitted(&format!("…{}", rest.collect::<String>()), theme::LABEL, room)
+            }
+        }
+    };
+    short.iter().enumerate().map(name).collect()
 }
 
 /// Characters of the words that all names begin with.
@@ -151,6 +170,10 @@ mod tests {
         assert_eq!(names(&axes, width("mean compactness"))[2], "mean compactness");
         let short = names(&axes, width("…compactness"));
         assert_eq!(short, ["…radius", "…smoothness", "…compactness"]);
+        let alike = ["area", "concavity error", "concave points error"];
+        let short = names(&alike.map(|name| Axis::over(name, [0.0, 1.0])), width("concavity"));
+        let distinct: std::collections::HashSet<&String> = short.iter().collect();
+        assert_eq!((distinct.len(), short[0].as_str()), (3, "area"), "{short:?}");
         let axes =
             ["mean concave points", "mean concavity"].map(|name| Axis::over(name, [0.0, 1.0]));
         let cut = names(&axes, width("mean concavity") * 3 / 4);

@@ -130,7 +130,7 @@ impl Figure for Sweep<'_> {
     }
 
     fn size(&self) -> (u32, u32) {
-        (1200, 200 + 40 * self.settings.len() as u32)
+        (1200, 220 + 40 * self.settings.len() as u32)
     }
 
     fn check(&self) -> Result<()> {
@@ -151,7 +151,8 @@ impl Figure for Sweep<'_> {
             Entry::new("a seed", theme::REAL),
             Entry::remark("above the dots: their mean and its 95 % interval"),
         ];
-        let body = legend::draw(area, &entries)?;
+        // The headings of the settings stand above the charts.
+        let body = legend::draw(area, &entries)?.margin(theme::TICK, 0, 0, 0);
         let table = SettingsTable::new(self.settings);
         let (names, charts) = body.split_horizontally(table.width(body.dim_in_pixel().0 * 2 / 5));
         let [left, right] = &self.panels;

@@ -12,6 +12,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::canvas::{Area, Drawn};
 use crate::error::{Error, Result};
+use crate::input::is_command;
 
 /// Background.
 pub(super) const PAPER: RGBColor = WHITE;
@@ -192,7 +193,7 @@ pub fn short(name: &str) -> String {
 
 /// The character, or a space where it may not stand in an XML document.
 pub(super) fn printable(c: char) -> char {
-    if c.is_control() || ('\u{FFFE}'..='\u{FFFF}').contains(&c) { ' ' } else { c }
+    if is_command(c) || ('\u{FFFE}'..='\u{FFFF}').contains(&c) { ' ' } else { c }
 }
 
 /// Writes text about a pixel, with a rim of paper so that it is read over points.

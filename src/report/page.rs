@@ -135,7 +135,7 @@ impl Page {
             @for note in self.notes.iter().chain(&self.findings.notes) { p.note { (note) } }
             @if let Some(preflight) = &self.findings.preflight {
                 p class=(if preflight.remedy.is_some() { "note" } else { "evidence" }) {
-                    "Before training, " (preflight.to_string().replacen("pre-flight: ", "", 1))
+                    "Before training, " (preflight.to_string())
                 }
             }
         }

@@ -121,7 +121,7 @@ impl RunDir {
     }
 
     /// Whether a folder holds a run, or what is left of one.
-    pub(super) fn is_at(path: &Path) -> bool {
+    pub fn is_at(path: &Path) -> bool {
         path.join(Self::CONFIG).exists() || path.join(Self::STAMPS).exists()
     }
 
@@ -246,10 +246,10 @@ impl RunDir {
         folders.iter().try_for_each(|folder| self.clear_checkpoints_in(folder))
     }
 
-    /// Removes the checkpoints in one of their folders. A link in place of that leads to what is not ours.
+    /// The same of one folder. A link in place of it, or of what it lies in, leads to what is not ours.
     pub(super) fn clear_checkpoints_in(&self, folder: &str) -> Result<()> {
-        let folder = self.file(folder);
-        if folder.is_symlink() { Ok(()) } else { Checkpoints::clear(&folder) }
+        let linked = [Self::CHECKPOINTS, folder].iter().any(|name| self.file(name).is_symlink());
+        if linked { Ok(()) } else { Checkpoints::clear(&self.file(folder)) }
     }
 
     /// Removes one of the run's files, if it is there.

@@ -25,6 +25,6 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         settings.model.sigma,
         Recipe::better_than(&settings.recipe),
     );
-    context.watch.progress.note(&preflight.to_string());
+    context.watch.progress.note(&format!("pre-flight: {preflight}"));
     context.dir.write_json(RunDir::PREFLIGHT, &preflight)
 }

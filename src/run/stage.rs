@@ -83,8 +83,8 @@ struct Definition {
     outputs: fn(&RunDir) -> Result<Vec<String>>,
     /// Does the work: reads files, writes files. Its checkpoints stay until its stamp is written.
     work: fn(&Context) -> Result<()>,
-    /// The folder of its checkpoints, where it trains.
-    checkpoints: Option<&'static str>,
+    /// The folders of its checkpoints, the innermost first.
+    checkpoints: &'static [&'static str],
 }
 
 /// Every stage, at its place in the order.
@@ -98,7 +98,7 @@ const STAGES: [Definition; 9] = [
         },
         outputs: |_| names(&[RunDir::DATA, RunDir::DATA_REFERENCE, RunDir::MIXTURE]),
         work: data::stage,
-        checkpoints: None,
+        checkpoints: &[],
     },
     Definition {
         stage: Stage::Preflight,
@@ -106,7 +106,7 @@ const STAGES: [Definition; 9] = [
         settings: training_settings,
         outputs: |_| names(&[RunDir::PREFLIGHT]),
         work: preflight::stage,
-        checkpoints: None,
+        checkpoints: &[],
     },
     Definition {
         stage: Stage::Train,
@@ -115,7 +115,7 @@ const STAGES: [Definition; 9] = [
         // What it writes for TensorBoard is no reason to train again.
         outputs: |_| names(&[SavedModel::WEIGHTS, SavedModel::CARD, RunDir::HISTORY]),
         work: train::stage,
-        checkpoints: Some(RunDir::CHECKPOINTS),
+        checkpoints: &[RunDir::CHECKPOINTS],
     },
     Definition {
         stage: Stage::Sample,
@@ -126,7 +126,7 @@ const STAGES: [Definition; 9] = [
         },
         outputs: |_| names(&[RunDir::SAMPLES, RunDir::LATENTS]),
         work: sample::stage,
-        checkpoints: None,
+        checkpoints: &[],
     },
     Definition {
         stage: Stage::MoreRows,
@@ -138,7 +138,7 @@ const STAGES: [Definition; 9] = [
         },
         outputs: |_| names(&[RunDir::MORE_ROWS]),
         work: more_rows::stage,
-        checkpoints: Some(RunDir::CHECKPOINTS_OF_MORE_ROWS),
+        checkpoints: &[RunDir::CHECKPOINTS_OF_MORE_ROWS, RunDir::CHECKPOINTS],
     },
     Definition {
         stage: Stage::Audit,
@@ -146,7 +146,7 @@ const STAGES: [Definition; 9] = [
         settings: |plan| json!(plan.settings.analysis),
         outputs: |_| names(&[RunDir::AUDIT, RunDir::AUDIT_TEXT, RunDir::REFERENCE]),
         work: audit::stage,
-        checkpoints: None,
+        checkpoints: &[],
     },
     Definition {
         stage: Stage::Tsne,
@@ -154,7 +154,7 @@ const STAGES: [Definition; 9] = [
         settings: |plan| json!([plan.settings.analysis, plan.decided.perplexities]),
         outputs: |_| names(&[RunDir::TSNE]),
         work: tsne::stage,
-        checkpoints: None,
+        checkpoints: &[],
     },
     Definition {
         stage: Stage::Plot,
@@ -162,7 +162,7 @@ const STAGES: [Definition; 9] = [
         settings: |_| Value::Null,
         outputs: plot::outputs,
         work: plot::stage,
-        checkpoints: None,
+        checkpoints: &[],
     },
     Definition {
         stage: Stage::Report,
@@ -170,7 +170,7 @@ const STAGES: [Definition; 9] = [
         settings: |_| Value::Null,
         outputs: |_| names(&[RunDir::REPORT]),
         work: report::stage,
-        checkpoints: None,
+        checkpoints: &[],
     },
 ];
 
@@ -240,7 +240,7 @@ impl Definition {
 
     /// Removes what a finished training went on from.
     fn clear_checkpoints(&self, dir: &RunDir) -> Result<()> {
-        self.checkpoints.map_or(Ok(()), |folder| dir.clear_checkpoints_in(folder))
+        self.checkpoints.iter().try_for_each(|folder| dir.clear_checkpoints_in(folder))
     }
 
     fn comes_after(&self, stage: Stage) -> bool {

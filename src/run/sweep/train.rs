@@ -1,6 +1,7 @@
 //! Training the members of a shard, and judging what they generate.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 
 use burn::tensor::Device;
 use ndarray::Array2;
@@ -62,8 +63,8 @@ impl Sweep {
         (dataset, device): (&Dataset, &Device),
         watch: Watch,
     ) -> Result<()> {
-        let is_known = |member: &usize| file.members.iter().any(|r| r.member == *member);
-        let missing = (0..self.members()).filter(|&m| shard.holds(m)).filter(|m| !is_known(m));
+        let known: HashSet<usize> = file.members.iter().map(|record| record.member).collect();
+        let missing = (0..self.members()).filter(|m| shard.holds(*m) && !known.contains(m));
         let groups = self.groups(missing.collect());
         if groups.is_empty() {
             return Ok(());
@@ -81,10 +82,10 @@ impl Sweep {
                 1 => String::new(),
                 several => format!(" group {} of {several}", number + 1),
             };
-            bench.group(&which, group, &mut |record| {
-                file.members.push(record);
-                file.write(dir)
-            })?;
+            let judged = bench.group(&which, group, &mut |record| file.members.push(record));
+            // Also what was judged before an interrupt.
+            file.write(dir)?;
+            judged?;
         }
         Ok(())
     }
@@ -144,7 +145,7 @@ impl Bench<'_> {
         &self,
         which: &str,
         members: &[usize],
-        keep: &mut dyn FnMut(MemberRecord) -> Result<()>,
+        keep: &mut dyn FnMut(MemberRecord),
     ) -> Result<()> {
         let (training, held_out) = (&self.dataset.training, self.dataset.held_out.rows());
         let plan = &self.sweep.member(members[0]).0.plan;
@@ -191,7 +192,7 @@ impl Bench<'_> {
                 show("judging", count as u64, judged, "");
                 let member = members[index];
                 let score = trained.map(|trained| self.judge(member, trained)).transpose()?;
-                keep(MemberRecord { member, seed: self.sweep.member(member).1, score })?;
+                keep(MemberRecord { member, seed: self.sweep.member(member).1, score });
                 judged += 1;
                 show("judging", count as u64, judged, "");
                 Ok(())

@@ -34,16 +34,8 @@ pub(super) fn beside_the_modes(samples: &SamplesAudit) -> Vec<String> {
             100.0 * of_fresh
         )
     });
-    let repeated = samples.repeated.as_ref().filter(|repeated| repeated.are_lost()).map(|of| {
-        format!(
-            "{:.1}% of the real rows are {} over and over, and {:.1}% of the generated rows lie there, of \
-             the real ones {:.1}%.",
-            100.0 * of.copies,
-            if of.rows.len() == 1 { "one row".into() } else { format!("{} rows", of.rows.len()) },
-            100.0 * of.generated.value,
-            100.0 * of.real.value
-        )
-    });
+    let repeated = samples.repeated.as_ref().filter(|repeated| repeated.are_lost());
+    let repeated = repeated.map(words::repeated);
     // Of samples that are wrong in their modes it goes without saying.
     let told = told_apart(samples).filter(|_| words::overall(samples) == Standing::Good);
     let told = told.map(|accuracy| {

@@ -99,6 +99,8 @@ impl Findings {
             more_rows: more_rows.as_ref(),
         });
         let answers = evidence.map_or_else(Vec::new, |evidence| evidence.answers());
+        let repeated = samples.iter().filter_map(|samples| samples.repeated.as_ref());
+        notes.extend(repeated.filter(|repeated| !repeated.are_lost()).map(words::repeated));
         notes.extend(samples.iter().flat_map(words::impossible));
         let schema = Self::SCHEMA;
         Self {

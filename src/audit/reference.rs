@@ -105,7 +105,8 @@ impl Reference {
             Some(_) => Repeated::none(real.width()),
             None => Repeated::find(real.rows()),
         };
-        let real = &real.select(&repeated.others(real.rows()));
+        let elsewhere = (!repeated.is_empty()).then(|| real.select(&repeated.others(real.rows())));
+        let real = elsewhere.as_ref().unwrap_or(real);
         let (seen, kept) = halves(real, seed);
         let rows = seen.rows().to_owned();
         let held_out = repeated.elsewhere(held_out);

@@ -101,9 +101,14 @@ impl Repeated {
         }
     }
 
+    /// Whether no row repeats so.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// The rows that lie with none of them.
     pub fn elsewhere<'a>(&self, rows: ArrayView2<'a, f32>) -> CowArray<'a, f32, Ix2> {
-        match self.places.is_empty() {
+        match self.is_empty() {
             true => rows.into(),
             false => rows.select(Axis(0), &self.others(rows)).into(),
         }
@@ -117,7 +122,7 @@ impl Repeated {
 
     /// How many of the real and the generated rows lie with them; nothing where there are none.
     pub fn count(&self, real: ArrayView2<f32>, generated: ArrayView2<f32>) -> Option<RepeatedRows> {
-        if self.places.is_empty() {
+        if self.is_empty() {
             return None;
         }
         let share = |rows: ArrayView2<f32>| {

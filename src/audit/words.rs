@@ -14,6 +14,7 @@ use super::ledger::{
     EligibleCounts, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, Mode, Verdict,
 };
 use super::reference::Kind;
+use super::repeated::RepeatedRows;
 use super::samples::{AuditedMode, SamplesAudit};
 use crate::input::is_command;
 
@@ -245,6 +246,18 @@ pub fn impossible(audit: &SamplesAudit) -> Vec<String> {
     ];
     let said = sentences.into_iter().filter(|(names, _)| !names.is_empty());
     said.map(|(names, what)| format!("{what}: {names}.")).collect()
+}
+
+/// How many rows lie with those that repeat.
+pub fn repeated(of: &RepeatedRows) -> String {
+    format!(
+        "{:.1}% of the real rows are {} over and over, and {:.1}% of the generated rows lie there, of the \
+         real ones {:.1}%.",
+        100.0 * of.copies,
+        if of.rows.len() == 1 { "one row".into() } else { format!("{} rows", of.rows.len()) },
+        100.0 * of.generated.value,
+        100.0 * of.real.value
+    )
 }
 
 /// What K-means can and cannot count here.

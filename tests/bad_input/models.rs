@@ -203,21 +203,13 @@ fn what_a_report_is_made_of() {
     };
     let short = |text: &str| text[..text.trim_end().rfind('\n').unwrap()].to_owned();
     for (file, content, words) in [
-        (
-            "samples.csv",
-            narrow(&place.read("run/samples.csv")),
-            "columns are not those of the run's data",
-        ),
+        ("samples.csv", narrow(&place.read("run/samples.csv")), "there is no column"),
         (
             "samples.csv",
             short(&place.read("run/samples.csv")),
             "it has 199 rows, and 200 were drawn",
         ),
-        (
-            "latents.csv",
-            narrow(&place.read("run/latents.csv")),
-            "columns are not those of the run's model",
-        ),
+        ("latents.csv", narrow(&place.read("run/latents.csv")), "there is no column"),
         (
             "latents.csv",
             short(&place.read("run/latents.csv")),

@@ -28,12 +28,6 @@ impl Estimate {
         Self { value, interval: wilson(successes, trials, CONFIDENCE) }
     }
 
-    /// `value` ± z·`error`, where z is the normal quantile of 95 %.
-    pub fn normal(value: f64, error: f64) -> Self {
-        let reach = z(CONFIDENCE) * error;
-        Self { value, interval: [value - reach, value + reach] }
-    }
-
     /// The mean of `values`, ± t standard errors; of a single one nothing is known but itself.
     ///
     /// # Panics

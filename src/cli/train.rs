@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     }
     let finished = arguments.job.execute(output, interrupt, Vec::new(), false, Stage::Train)?;
     let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
-    let kept = kept_history(&finished.dir, &finished.plan)?;
+    let kept = kept_history(&finished.dir, &finished.plan, &history)?;
     let last = kept.last().ok_or_else(|| Error::failed("the history is empty"))?;
     let elbo =
         last.held_out_elbo.map_or_else(String::new, |elbo| format!(", held-out ELBO {elbo:.3}"));

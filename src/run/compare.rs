@@ -57,14 +57,16 @@ fn read(folder: &Path, name: String) -> Result<(Plan, ComparedRun)> {
     let dir = RunDir::open_to_read(folder)?;
     dir.check_finished()?;
     let plan = Plan::read(folder)?;
+    let history = read_history(&dir.file(RunDir::HISTORY))?;
+    let kept = kept_history(&dir, &plan, &history)?;
     let run = ComparedRun {
         name,
         folder: folder.to_owned(),
         recipe: plan.settings.recipe.clone(),
         rows: report::rows(&plan),
         findings: dir.read_json(RunDir::AUDIT)?,
-        held_out_elbo: kept_history(&dir, &plan)?.last().and_then(|last| last.held_out_elbo),
-        history: read_history(&dir.file(RunDir::HISTORY))?,
+        held_out_elbo: kept.last().and_then(|last| last.held_out_elbo),
+        history,
         picture: picture(&dir)?,
     };
     Ok((plan, run))

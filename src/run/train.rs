@@ -9,7 +9,7 @@ use crate::config::{OnDivergence, Settings, TrainingSettings};
 use crate::data::{Scaling, Table};
 use crate::error::{Error, Result};
 use crate::fused::Member;
-use crate::history::{EpochRecord, read_history, write_events, write_history};
+use crate::history::{EpochRecord, write_events, write_history};
 use crate::model::{ModelCard, Parameters, SavedModel};
 use crate::train::{
     Checkpoints, Epochs, Job, Observer, kept_epochs, refuse_wrong_adapter, restart_seed, train,
@@ -56,15 +56,18 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     saved.save(context.dir.path())
 }
 
-/// The epochs that a trained run's weights come of: where training had patience, those after them are
-/// left out.
+/// The epochs of a trained run's history that its weights come of: where training had patience, those after
+/// them are left out.
 ///
 /// # Errors
-/// Where the history or the model cannot be read.
-pub fn kept_history(dir: &RunDir, plan: &Plan) -> Result<Vec<EpochRecord>> {
-    let history = read_history(&dir.file(RunDir::HISTORY))?;
+/// Where the model cannot be read.
+pub fn kept_history<'a>(
+    dir: &RunDir,
+    plan: &Plan,
+    history: &'a [EpochRecord],
+) -> Result<&'a [EpochRecord]> {
     let objective = SavedModel::load(dir.path())?.card.objective;
-    Ok(kept_epochs(&history, &plan.settings.training, &objective).to_vec())
+    Ok(kept_epochs(history, &plan.settings.training, &objective))
 }
 
 /// The epochs of the training.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::latent::{LatentDiagnosis, lost_to_the_prior};
 use super::ledger::{Judged, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, Mode, Verdict};
+use super::words::counted;
+use crate::config::FEWEST_STEPS;
 use crate::data::Gaussian;
 
 /// The share of the last epochs whose held-out bound is compared with that of as many before.
@@ -13,9 +15,6 @@ const TAIL: f64 = 0.1;
 const RISE: f64 = 0.02;
 /// Standard errors that the rise must exceed, because each epoch's bound is one draw a row.
 const CERTAIN: f64 = 3.0;
-
-/// The option that every advice to train longer names.
-const EPOCHS: &str = "(--epochs)";
 
 /// What lost a mode, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +32,8 @@ pub enum CauseKind {
     OverSmoothing,
     /// Too few rows, real or generated, belong to the mode to judge it.
     TooFewPoints,
-    /// The held-out bound was still rising when training ended.
+    /// Training took too few steps for modes to settle, or the held-out bound was still rising when it
+    /// ended.
     StillLearning,
     /// The evidence points nowhere. Other seeds may capture the mode, which would make it the
     /// optimisation's fault.
@@ -66,16 +66,6 @@ impl CauseKind {
     }
 }
 
-impl Cause {
-    /// Takes back the advice to train longer, and with wider layers, where the model overfitted: either
-    /// would make it worse.
-    pub(super) fn heed_overfitting(&mut self) {
-        if self.remedy.as_ref().is_some_and(|remedy| remedy.contains(EPOCHS)) {
-            self.remedy = Some("Try more training rows.".into());
-        }
-    }
-}
-
 /// What is known of the model behind the samples.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelEvidence<'a> {
@@ -94,6 +84,13 @@ pub struct ModelEvidence<'a> {
     pub refitted: bool,
     /// The held-out bound by epoch, in nats a row; may be empty.
     pub bounds: &'a [f64],
+    /// Optimiser steps that its weights have behind them.
+    pub steps: usize,
+    /// Passes over the rows that a longer training would take.
+    pub more_epochs: usize,
+    /// Whether it overfitted, or would have but for early stopping: then longer training, and wider
+    /// layers, make it worse.
+    pub overfitted: bool,
     /// The recipe that does not collapse, where this is another.
     pub recipe: Option<&'a str>,
 }
@@ -123,8 +120,8 @@ pub fn of_mode(
         model.collapse(),
         model.no_noise(mode),
         model.prior_hole(mode),
-        model.over_smoothing(mode, gaussian),
         model.still_learning(),
+        model.over_smoothing(mode, gaussian),
     ];
     Some(causes.into_iter().flatten().next().unwrap_or_else(|| model.cannot_tell(mode)))
 }
@@ -181,7 +178,9 @@ impl ModelEvidence<'_> {
             true => ("above", "so the loss does not reward telling the rows apart"),
             false => ("below", "so the loss would reward telling the rows apart"),
         };
-        latent.summary.collapsed().then(|| Cause {
+        // Early on a posterior may say nothing yet.
+        let not_yet = latent.implied_variance < largest && self.is_short();
+        (latent.summary.collapsed() && !not_yet).then(|| Cause {
             kind: CauseKind::Collapse,
             evidence: format!(
                 "0 of {} latent units active, {:.1e} nats of information a row; the loss acts by a variance of \
@@ -221,7 +220,10 @@ impl ModelEvidence<'_> {
             return None;
         };
         let remedy = match (self.recipe, self.refitted) {
-            (_, true) => format!("Try more epochs {EPOCHS} or more training rows."),
+            (_, true) => self.unless_overfitted(format!(
+                "Try more epochs (--epochs {}) or more training rows.",
+                self.more_epochs
+            )),
             (Some(recipe), false) => {
                 format!("Try --recipe {recipe}, whose prior follows the posterior.")
             }
@@ -260,12 +262,40 @@ impl ModelEvidence<'_> {
         };
         let remedy = match self.one_scale && self.noise.is_some() {
             true => "Try --set data.scaling=z-score.".into(),
-            false => format!("Try more epochs {EPOCHS}, wider layers (model.hidden){units}."),
+            false => self.unless_overfitted(format!(
+                "Try more epochs (--epochs {}), wider layers (model.hidden){units}.",
+                self.more_epochs
+            )),
         };
         Some(Cause { kind: CauseKind::OverSmoothing, evidence, remedy: Some(remedy) })
     }
 
+    /// The advice to take more steps or more weights, where the model did not overfit.
+    fn unless_overfitted(&self, advice: String) -> String {
+        if self.overfitted { "Try more training rows.".into() } else { advice }
+    }
+
+    /// Whether training took too few steps, and not because it had learned the rows by heart.
+    fn is_short(&self) -> bool {
+        self.steps < FEWEST_STEPS && !self.overfitted
+    }
+
+    /// The rate falls towards the end of a training, and the bound hardly rises there, so that few steps
+    /// are evidence by themselves.
     fn still_learning(&self) -> Option<Cause> {
+        let evidence = match self.is_short() {
+            true => format!(
+                "training took {}, and modes take some {FEWEST_STEPS} to settle",
+                counted(self.steps, "step")
+            ),
+            false => self.rise().filter(|_| !self.overfitted)?,
+        };
+        let remedy = format!("Train longer (--epochs {}).", self.more_epochs);
+        Some(Cause { kind: CauseKind::StillLearning, evidence, remedy: Some(remedy) })
+    }
+
+    /// By how much the held-out bound rose over the last epochs, where it certainly did.
+    fn rise(&self) -> Option<String> {
         let tail = (self.bounds.len() as f64 * TAIL) as usize;
         let (before, last) = self.bounds.split_at(self.bounds.len().saturating_sub(tail));
         let before = &before[before.len().saturating_sub(tail)..];
@@ -279,13 +309,11 @@ impl ModelEvidence<'_> {
         };
         let rise = mean(last) - mean(before);
         let error = ((square(last) + square(before)) / (tail * (tail - 1)) as f64).sqrt();
-        (rise > RISE && rise > CERTAIN * error).then(|| Cause {
-            kind: CauseKind::StillLearning,
-            evidence: format!(
+        (rise > RISE && rise > CERTAIN * error).then(|| {
+            format!(
                 "the held-out bound rose by {rise:.3} ± {error:.3} nats a row from one tenth of the \
                  epochs to the last"
-            ),
-            remedy: Some(format!("Train longer {EPOCHS}.")),
+            )
         })
     }
 

@@ -57,17 +57,12 @@ impl Findings {
     pub const SCHEMA: u32 = 3;
 
     /// Puts together what was found, with the verdict, the cause and the answers that follow from it.
-    /// Where the model overfitted, no cause has the remedy to train longer.
     /// The first of `notes` says why samples were not audited, where they were not.
     pub fn new(
-        mut samples: Option<SamplesAudit>,
+        samples: Option<SamplesAudit>,
         OfModel { latent, preflight, overfitting, more_rows }: OfModel,
         mut notes: Vec<String>,
     ) -> Self {
-        if overfitting.is_some() {
-            let modes = samples.iter_mut().flat_map(|samples| &mut samples.modes);
-            modes.filter_map(|mode| mode.cause.as_mut()).for_each(Cause::heed_overfitting);
-        }
         let cause = samples.as_ref().and_then(|samples| cause::of_model(samples.causes()));
         let mut verdict = match &samples {
             // What may be no fault has no cause.

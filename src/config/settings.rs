@@ -14,6 +14,9 @@ pub const MOST_ROWS: usize = 100_000_000;
 pub const MOST_VALUES: usize = 1_000_000_000;
 /// Least weight of the KL divergence: with 0 a mean squared error would stand for no likelihood.
 pub const LEAST_BETA: f64 = 1e-12;
+/// Steps below which a training leaves modes in the wrong place, however many rows there are.
+/// docs/recipes.md has the figures.
+pub const FEWEST_STEPS: usize = 2000;
 /// Hidden layers of an encoder or decoder at most.
 pub const MOST_LAYERS: usize = 100;
 

@@ -3,6 +3,7 @@
 use ndarray::{Array2, Axis, s};
 
 use super::products::{read_latents, read_samples};
+use super::train::epochs;
 use super::{Context, Counter, RunDir, interruptible};
 use crate::audit::bic::choose_components;
 use crate::audit::cause::ModelEvidence;
@@ -48,6 +49,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     // What was trained after them is not in the model.
     let training = &context.plan.settings.training;
     let kept = kept_epochs(&history, training, &model.card().objective);
+    let overfitting = Overfitting::find(&bounds(kept));
     let (latent, posterior) = diagnose(context, &model, audited.as_ref())?;
     if let Some(audited) = &mut audited {
         audited.audit.metrics.nll_gap = held_out_gap(context, &model, audited)?;
@@ -59,7 +61,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             let how = if noisy { "without" } else { "with" };
             Compared::new(format!("the same latents decoded {how} the noise"), judged)
         });
-        let bounds: Vec<f64> = kept.iter().filter_map(|epoch| epoch.held_out_elbo).collect();
+        let held_out: Vec<f64> = kept.iter().filter_map(|epoch| epoch.held_out_elbo).collect();
+        let steps = epochs(context).steps_before(kept.len(), context.plan.decided.batch);
         let noise = model.noise_deviations().filter(|_| noisy);
         let evidence = ModelEvidence {
             latent: &latent,
@@ -69,7 +72,10 @@ pub(super) fn stage(context: &Context) -> Result<()> {
                 && mixed_spreads(context.dataset.training.rows()).is_some(),
             refitted: context.plan.settings.model.refit_prior,
             with_noise: other_noise.as_ref().filter(|_| !noisy),
-            bounds: &bounds,
+            bounds: &held_out,
+            steps,
+            more_epochs: context.plan.more_epochs(),
+            overfitted: overfitting.is_some() || kept.len() < history.len(),
             recipe: Recipe::better_than(&context.plan.settings.recipe),
         };
         audited.explain(Some(&evidence));
@@ -86,7 +92,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let of_model = OfModel {
         latent: Some(latent),
         preflight: Some(context.dir.read_json(RunDir::PREFLIGHT)?),
-        overfitting: Overfitting::find(&bounds(kept)),
+        overfitting,
         more_rows,
     };
     let findings = Findings::new(samples, of_model, notes);

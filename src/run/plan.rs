@@ -5,7 +5,7 @@ mod record;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, Source};
-use crate::config::{Backend, BackendChoice, Engine, Settings};
+use crate::config::{Backend, BackendChoice, Engine, FEWEST_STEPS, Settings};
 use crate::device::Adapter;
 use crate::error::{Error, Result};
 use crate::model::{Architecture, Objective};
@@ -17,10 +17,9 @@ const LARGEST_DEFAULT_BATCH: usize = 8192;
 /// Steps that training takes at least where the settings name no epochs. Whatever the number of
 /// rows, fewer leave modes in the wrong place; docs/recipes.md has what more of them bring.
 const DEFAULT_STEPS: usize = 10_000;
-/// Passes over few rows at most, but so many steps in any case: with more of them a model overfits.
+/// Passes over few rows at most, but [`FEWEST_STEPS`] in any case: with more of them a model overfits.
 /// docs/recipes.md has the figures.
 const MOST_EPOCHS: usize = 400;
-const FEWEST_STEPS: usize = 2000;
 /// Most passes, which training.epochs is held to as well.
 const MOST_PASSES: usize = 1_000_000_000;
 /// Most blocks that the passes over data in files may have.
@@ -157,6 +156,16 @@ impl Plan {
     pub fn rows_to_visit(&self) -> usize {
         let Decided { epochs, training_rows, .. } = self.decided;
         self.settings.training.rows.unwrap_or(epochs.saturating_mul(training_rows))
+    }
+
+    /// Passes to try where training ended too early: as many as are taken where nobody names a number, or
+    /// twice as many as here.
+    pub fn more_epochs(&self) -> usize {
+        let Decided { epochs, training_rows, batch, .. } = self.decided;
+        match default_epochs(training_rows.div_ceil(batch)) {
+            of_default if of_default > epochs => of_default,
+            _ => epochs.saturating_mul(2).min(MOST_PASSES),
+        }
     }
 
     /// What a user should hear of perplexities that the rows do not allow.

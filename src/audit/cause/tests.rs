@@ -91,6 +91,8 @@ struct Model {
     posterior: Mode,
     noise: Option<Vec<f64>>,
     bounds: Vec<f64>,
+    steps: usize,
+    overfitted: bool,
     recipe: Option<&'static str>,
     refitted: bool,
     one_scale: bool,
@@ -108,6 +110,8 @@ impl Model {
             posterior: mode(Verdict::Shifted, 1.0, 0.05),
             noise: Some(vec![0.1, 0.2]),
             bounds: vec![],
+            steps: 2000,
+            overfitted: false,
             recipe: None,
             refitted: false,
             one_scale: false,
@@ -126,6 +130,9 @@ impl Model {
             one_scale: self.one_scale,
             noise: self.noise.as_deref(),
             bounds: &self.bounds,
+            steps: self.steps,
+            more_epochs: 626,
+            overfitted: self.overfitted,
             recipe: self.recipe,
         };
         of_mode(mode, &gaussian(self.covariance), [1000, 1000], Some(&evidence)).unwrap()
@@ -265,7 +272,7 @@ fn noise_as_wide_as_the_mode_smooths_it_over() {
     let idle = Model { latent: latent(1, &[1.0, 0.0]), ..model };
     assert_eq!(
         idle.cause(&shifted()).remedy.unwrap(),
-        "Try more epochs (--epochs), wider layers (model.hidden)."
+        "Try more epochs (--epochs 626), wider layers (model.hidden)."
     );
 }
 
@@ -322,7 +329,47 @@ fn a_bound_that_rises_to_the_end_is_still_learning() {
     let model = Model { bounds: rising(100, 0.01), ..Model::unsuspicious() };
     let cause = model.cause(&shifted());
     assert!(cause.evidence.contains("rose by 0.100 ± 0.014 nats a row"), "{}", cause.evidence);
-    assert_eq!(cause.remedy.unwrap(), "Train longer (--epochs).");
+    assert_eq!(cause.remedy.unwrap(), "Train longer (--epochs 626).");
+}
+
+/// A rate that falls to nothing ends in a flat bound, however short the training.
+#[test]
+fn few_steps_are_too_few_whatever_the_bound() {
+    let mut model = Model {
+        steps: 1999,
+        posterior: mode(Verdict::Merged, 1.0, 0.05),
+        latent: latent(0, &[0.001, 0.0]),
+        ..Model::unsuspicious()
+    };
+    let cause = model.cause(&shifted());
+    assert_eq!(cause.kind, CauseKind::StillLearning);
+    assert_eq!(cause.evidence, "training took 1999 steps, and modes take some 2000 to settle");
+    assert_eq!(cause.remedy.unwrap(), "Train longer (--epochs 626).");
+    // What the loss rewards may come yet, what it does not never will.
+    model.latent.implied_variance = 2.0;
+    assert_eq!(model.kind(&shifted()), CauseKind::Collapse);
+    model.latent = latent(2, &[1.0, 2.0]);
+    model.overfitted = true;
+    assert_eq!(model.kind(&shifted()), CauseKind::OverSmoothing);
+    model.steps = 2000;
+    model.overfitted = false;
+    assert_eq!(model.kind(&shifted()), CauseKind::OverSmoothing);
+}
+
+/// More steps and wider layers make that worse, whatever the cause.
+#[test]
+fn a_model_that_overfitted_is_not_to_be_trained_longer() {
+    let rows = Some("Try more training rows.");
+    let overfitted = || Model { overfitted: true, ..Model::unsuspicious() };
+    let smooth = Model { noise: Some(vec![2.0, 4.0]), ..overfitted() };
+    assert_eq!(smooth.cause(&shifted()).remedy.as_deref(), rows);
+    let posterior = mode(Verdict::Strict, 1.0, 0.05);
+    let hole = Model { posterior, refitted: true, ..overfitted() };
+    assert_eq!(hole.cause(&missing()).remedy.as_deref(), rows);
+    let hole = Model { refitted: false, recipe: Some("calm"), ..hole };
+    assert!(hole.cause(&missing()).remedy.unwrap().contains("--recipe calm"));
+    let rising = Model { bounds: rising(100, 0.01), ..overfitted() };
+    assert_eq!(rising.kind(&shifted()), CauseKind::CannotTell);
 }
 
 #[test]
@@ -396,10 +443,10 @@ fn the_most_telling_cause_is_named() {
     model.latent = latent(2, &[1.0, 2.0]);
     assert_eq!(model.kind(&missing()), CauseKind::PriorHole);
     model.posterior = missing();
-    assert_eq!(model.kind(&missing()), CauseKind::OverSmoothing);
-    model.noise = Some(vec![0.1, 0.2]);
     assert_eq!(model.kind(&missing()), CauseKind::StillLearning);
     model.bounds.clear();
+    assert_eq!(model.kind(&missing()), CauseKind::OverSmoothing);
+    model.noise = Some(vec![0.1, 0.2]);
     assert_eq!(model.kind(&missing()), CauseKind::CannotTell);
 }
 

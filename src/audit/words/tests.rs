@@ -138,26 +138,6 @@ fn rows_near_no_mode_and_rows_that_a_classifier_knows_are_no_yes() {
     assert_eq!(found(9850, 600), fine);
 }
 
-/// More epochs are no remedy after that, whatever the cause.
-#[test]
-fn a_model_that_overfitted_is_not_to_be_trained_longer() {
-    let remedy = |overfitting: Option<Overfitting>, before: &str| {
-        let mut audit = perfect();
-        (audit.counts, audit.modes[0].cause) =
-            (counts(2, 1), Some(cause(CauseKind::OverSmoothing, Some(before))));
-        let of_model = OfModel { overfitting, ..OfModel::default() };
-        let findings = Findings::new(Some(audit), of_model, Vec::new());
-        let remedy = findings.cause.and_then(|cause| cause.remedy).unwrap();
-        assert!(findings.verdict.contains(&remedy), "{}", findings.verdict);
-        remedy
-    };
-    let fell = Some(Overfitting { epoch: 31, best: -24.6, last: -161.9 });
-    let longer = "Try more epochs (--epochs), wider layers (model.hidden).";
-    assert_eq!(remedy(None, longer), longer);
-    assert_eq!(remedy(fell, longer), "Try more training rows.");
-    assert_eq!(remedy(fell, "Try --recipe calm."), "Try --recipe calm.");
-}
-
 #[test]
 fn a_headline_says_what_takes_from_its_certainty() {
     let mut audit = perfect();

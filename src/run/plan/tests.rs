@@ -34,7 +34,12 @@ fn epochs_are_as_many_as_make_the_steps() {
     assert_eq!([20, 100, 300, 800].map(epochs), [2000, 500, 400, 400]);
     let mut settings = Settings::default();
     settings.training.epochs = Some(7);
-    assert_eq!(Plan::resolve(settings, facts(1000)).unwrap().decided.epochs, 7);
+    let of_few = Plan::resolve(settings.clone(), facts(1000)).unwrap();
+    assert_eq!(of_few.decided.epochs, 7);
+    // A longer training is the default one, or twice this one.
+    assert_eq!(of_few.more_epochs(), 313);
+    settings.training.epochs = Some(313);
+    assert_eq!(Plan::resolve(settings, facts(1000)).unwrap().more_epochs(), 626);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use self::tensorboard::write_events;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files;
 
 /// One epoch of training. Losses are means over the epoch's rows, in scaled units.
@@ -94,5 +94,12 @@ pub fn write_history(path: &Path, history: &[EpochRecord]) -> Result<()> {
 /// # Errors
 /// Where the file is missing or not a history.
 pub fn read_history(path: &Path) -> Result<Vec<EpochRecord>> {
-    files::read_records(path)
+    let history: Vec<EpochRecord> = files::read_records(path)?;
+    match history.iter().zip(0..).find(|(record, place)| record.epoch != *place) {
+        Some((record, place)) => {
+            let what = format!("epoch {} in place of {place}", record.epoch);
+            Err(Error::damaged(path, what))
+        }
+        None => Ok(history),
+    }
 }

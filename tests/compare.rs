@@ -40,6 +40,25 @@ fn rows_of(page: &str, section: &str) -> Vec<Vec<String>> {
     body.split("<tr>").skip(1).map(cells).collect()
 }
 
+/// A run may come from anyone: what its files say need not fit together.
+#[test]
+fn files_that_contradict_themselves_are_refused() {
+    let place = two_runs();
+    let damage = |file: &str, from: &str, to: &str, words: &str| {
+        let whole = place.read(file);
+        assert!(whole.contains(from), "{from} in {file}");
+        place.write(file, whole.replacen(from, to, 1));
+        refused(&place, "compare <i>classic <i>calibrated", &[file, words]);
+        place.write(file, whole);
+    };
+    let audit = "<i>calibrated/audit.json";
+    damage(audit, "\"schema\": 3", "\"schema\": 2", "schema 2 in place of 3");
+    damage(audit, "\"id\": 1", "\"id\": 99", "mode 99 is not in its place");
+    damage(audit, "\"id\": 1,", "\"id\": 1, \"merged_with\": 99,", "with one that is not there");
+    damage(audit, "\"modes\": []", "\"modes\": [99]", "there is no mode 99");
+    damage("<i>calibrated/history.csv", "\n1,", "\n100,", "epoch 100 in place of 1");
+}
+
 #[test]
 fn the_page_holds_both_runs_and_only_the_settings_that_differ() {
     let place = two_runs();

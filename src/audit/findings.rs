@@ -11,7 +11,7 @@ use super::cause::{self, Cause};
 use super::latent::LatentDiagnosis;
 use super::overfitting::Overfitting;
 use super::preflight::Certificate;
-use super::samples::SamplesAudit;
+use super::samples::{AuditedMode, SamplesAudit};
 use super::structure::Structure;
 use super::words::{self, Standing};
 use crate::config::LEAST_BETA;
@@ -119,6 +119,38 @@ impl Findings {
             // It begins with just that.
             true => self.verdict.clone(),
             false => format!("{}: {}", self.learned.answer(), self.verdict),
+        }
+    }
+
+    /// Checks what readers count on and types do not say.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self) -> Result<(), String> {
+        if self.schema != Self::SCHEMA {
+            return Err(format!("schema {} in place of {}", self.schema, Self::SCHEMA));
+        }
+        let modes = self.samples.iter().flat_map(|samples| &samples.modes);
+        let count = modes.clone().count();
+        for (place, AuditedMode { mode, mean, .. }) in modes.enumerate() {
+            let columns = self.samples.iter().map(|samples| samples.reference.columns.len());
+            let wrong = match mode {
+                _ if mode.id != place => "is not in its place",
+                _ if mode.merged_with.is_some_and(|other| other >= count) => {
+                    "is merged with one that is not there"
+                }
+                _ if mode.found > mode.assigned => "has more rows found than assigned",
+                _ if columns.into_iter().any(|columns| columns != mean.len()) => {
+                    "does not lie in the columns"
+                }
+                _ => continue,
+            };
+            return Err(format!("mode {} {wrong}", mode.id));
+        }
+        let hole = self.latent.iter().filter_map(|latent| latent.prior_hole.as_ref());
+        match hole.flat_map(|hole| &hole.modes).find(|mode| **mode >= count) {
+            Some(mode) => Err(format!("there is no mode {mode}")),
+            None => Ok(()),
         }
     }
 

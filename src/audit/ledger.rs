@@ -193,7 +193,7 @@ impl Ledger {
         self
     }
 
-    /// The same, for rows that lie with none of those that repeat; where all do, none is left out.
+    /// The same, for rows that lie with none of those that repeat; where hardly any does, none is left out.
     #[must_use]
     pub fn apart_from(self, repeated: Repeated) -> Self {
         Self { repeated, ..self }
@@ -229,8 +229,8 @@ impl Ledger {
     /// # Panics
     /// Where there are no rows, or they have not D columns.
     pub fn judge(&self, rows: ArrayView2<f32>) -> Judged {
-        let elsewhere = self.repeated.elsewhere(rows);
-        let rows = if elsewhere.is_empty() { rows.view() } else { elsewhere.view() };
+        let rows = self.repeated.judged(rows);
+        let rows = rows.view();
         let n = rows.nrows();
         let groups = Group::all(&self.mixture, rows, self.reach);
         let eligible: Vec<bool> = (0..groups.len()).map(|k| self.eligible(k, n)).collect();

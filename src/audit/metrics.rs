@@ -125,16 +125,16 @@ impl Metrics {
     /// Compares `generated` rows with the rows of the reference, which `ledger` is of. Of more rows
     /// than are compared a random choice is taken, so their order does not matter. Copies are looked
     /// for among all the `given` real rows; `judged` is what the ledger says of all generated and of
-    /// all fresh rows.
+    /// all fresh rows; distances are taken in `units`.
     ///
     /// # Errors
     /// Too few rows on one side; the message says how many are needed.
     pub fn compare(
-        reference: &Reference,
-        ledger: &Ledger,
+        (reference, ledger): (&Reference, &Ledger),
         given: ArrayView2<f32>,
         generated: ArrayView2<f32>,
         judged: [&Judged; 2],
+        units: &Units,
         seed: u64,
     ) -> Result<Self> {
         let copies = Metric {
@@ -156,7 +156,6 @@ impl Metrics {
             js_divergence(&ledger.judge(rows.view()).assigned(), &shares, seed)
         };
         let js_divergence = Metric { generated: weights(&generated)?, real: weights(&fresh)? };
-        let units = Units::of(given);
         let [real, generated, fresh] =
             [real, generated, fresh].map(|rows| units.apply(rows.view()));
         let (real, generated, fresh) = (real.view(), generated.view(), fresh.view());

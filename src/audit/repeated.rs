@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::em::has_continuous_column;
 use super::estimate::Estimate;
 use super::exact::Exact;
+use super::neighbours::NEAREST;
+use super::samples::LEAST_REAL;
 use crate::config::ScalingKind;
 use crate::data::Scaling;
 
@@ -89,15 +91,20 @@ impl Repeated {
         let copied: usize = counts.iter().sum();
         // Of a table that was joined to itself the others have copies too.
         let others_repeat = 2 * (distinct - first.len()) < rows.nrows() - copied;
-        let few = (1..=MOST_PLACES).contains(&first.len()) && copied < rows.nrows();
+        let few = (1..=MOST_PLACES).contains(&first.len()) && copied + LEAST_REAL <= rows.nrows();
         if !few || others_repeat || !has_continuous_column(rows) {
             return Self::none(rows.ncols());
         }
         let deviations = Scaling::fit(ScalingKind::ZScore, rows).scale;
-        Self {
+        let found = Self {
             places: rows.select(Axis(0), &first),
             reach: deviations.into_iter().map(|deviation| REACH * deviation).collect(),
             share: copied as f64 / rows.nrows() as f64,
+        };
+        // Where hardly a row lies elsewhere there would be nothing to judge.
+        match found.others(rows).len() < LEAST_REAL {
+            true => Self::none(rows.ncols()),
+            false => found,
         }
     }
 
@@ -112,6 +119,13 @@ impl Repeated {
             true => rows.into(),
             false => rows.select(Axis(0), &self.others(rows)).into(),
         }
+    }
+
+    /// The generated rows to judge: those that lie with none of them, or all where these are too few, as those
+    /// of a generator that knows but one row.
+    pub fn judged<'a>(&self, rows: ArrayView2<'a, f32>) -> CowArray<'a, f32, Ix2> {
+        let elsewhere = self.elsewhere(rows);
+        if elsewhere.nrows() > NEAREST { elsewhere } else { rows.into() }
     }
 
     /// The numbers of the rows that lie with none of them.

@@ -28,7 +28,7 @@ const FLOOR_STEP: u64 = (1 << 32) + 1;
 const BASELINE_STEP: u64 = (1 << 32) + 2;
 
 /// The fewest real rows with which a mode can be judged.
-const LEAST_REAL: usize = 20;
+pub(super) const LEAST_REAL: usize = 20;
 /// The largest value: Gaussians of such rows keep within what a [`Mixture`] holds.
 const LARGEST: f32 = 1e29;
 
@@ -231,23 +231,26 @@ pub fn ticks(max_clusters: usize) -> u64 {
 /// Audits samples. `tick` is called, from any thread, when a part is done.
 ///
 /// # Errors
-/// Too few rows, a truth of another dimension, or values that are not finite or beyond ±1e29.
-///
-/// # Panics
-/// Where the generated rows have other columns than the real ones.
+/// Too few rows, rows or a truth with other columns than the real rows, or values that are not finite or
+/// beyond ±1e29.
 pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Result<Audited> {
     let Samples { real, held_out, generated, truth } = samples;
-    assert_eq!(real.width(), generated.ncols(), "the same columns");
     check_rows(real.len(), generated.nrows())?;
-    check_values(real.rows(), "the real rows", real.columns())?;
-    check_values(generated, "the generated rows", real.columns())?;
+    let all_rows = [
+        (real.rows(), "the real rows"),
+        (held_out, "the held-out rows"),
+        (generated, "the generated rows"),
+    ];
+    for (rows, whose) in all_rows.into_iter().filter(|(rows, _)| !rows.is_empty()) {
+        check_columns(rows, whose, real.columns())?;
+        check_values(rows, whose, real.columns())?;
+    }
     let seed = options.seed;
     let reference = Reference::find(truth, real, held_out, generated.nrows(), seed)?;
     tick();
     let all = generated;
-    let [given, generated] =
-        [real.rows(), generated].map(|rows| reference.repeated.elsewhere(rows));
-    check_rows(given.nrows(), generated.nrows())?;
+    let (given, generated) =
+        (reference.repeated.elsewhere(real.rows()), reference.repeated.judged(generated));
     let generated = generated.view();
     let ledger = reference.ledger(seed);
     let found = ledger.judge(generated);
@@ -259,10 +262,11 @@ pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Re
         .then(|| drawn(&reference.fitted, BASELINE_STEP))
         .map(|judged| Compared::new(baseline_name(&reference), &judged));
     tick();
+    let units = Units::of(given.view());
     let judged = [&found, &ceiling];
-    let metrics = Metrics::compare(&reference, &ledger, given.view(), generated, judged, seed)?;
+    let metrics =
+        Metrics::compare((&reference, &ledger), given.view(), generated, judged, &units, seed)?;
     tick();
-    let units = Units::of(real.rows());
     let some = |rows: ArrayView2<'_, f32>| {
         units.apply(rows.select(Axis(0), &subset(rows.nrows(), options.rows)).view())
     };
@@ -323,6 +327,18 @@ pub fn check_rows(real: usize, generated: usize) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn check_columns(rows: ArrayView2<f32>, whose: &str, columns: &[String]) -> Result<()> {
+    match rows.ncols() == columns.len() {
+        true => Ok(()),
+        false => Err(Error::input(format!(
+            "{whose} have {} columns, the real rows {}",
+            rows.ncols(),
+            columns.len()
+        ))
+        .help("give both with the same columns, in one order")),
+    }
 }
 
 /// Refuses values whose squares are beyond all figures.

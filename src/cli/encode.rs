@@ -14,7 +14,7 @@ use crate::audit::words::counted;
 use crate::config::BackendChoice;
 use crate::data::{check_table, dropped_note, read_chunks, write_rows};
 use crate::device::{self, guarded};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::files::make_folder_of;
 use crate::run::{Progress, trained_model};
 use crate::vae::{Latents, Model};
@@ -63,7 +63,11 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     write_rows(&arguments.out, &Latents::columns(units), label, |file| {
         counts = read_chunks(&arguments.data, &options, &mut |chunk| {
             read += chunk.len() as u64;
-            let latents = guarded(chosen.backend, || model.encode(chunk.rows(), interrupt))?
+            let latents = guarded(chosen.backend, || model.encode(chunk.rows(), interrupt))
+                .map_err(|error| match error.kind() {
+                    Kind::Input => error.within(&arguments.data.display().to_string()),
+                    _ => error,
+                })?
                 .to_table(chunk.labels().cloned())?;
             task.update(read, "");
             file.push(latents.rows(), latents.labels())

@@ -11,7 +11,6 @@ use super::output::Output;
 use super::progress::Display;
 use super::targets::default_out;
 use super::verdict;
-use crate::audit::findings::Findings;
 use crate::error::{Error, Result};
 use crate::history::read_history;
 use crate::run::{
@@ -87,7 +86,7 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
     }
     let live = arguments.live;
     let finished = arguments.job.execute(output, interrupt, flags, live, Stage::Report)?;
-    let findings: Findings = finished.dir.read_json(RunDir::AUDIT)?;
+    let findings = finished.dir.read_findings()?;
     let report = finished.dir.file(RunDir::REPORT);
     let history = read_history(&finished.dir.file(RunDir::HISTORY))?;
     let curves = verdict::curves(&history);

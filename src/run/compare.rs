@@ -64,7 +64,7 @@ fn read(folder: &Path, name: String) -> Result<(Plan, ComparedRun)> {
         folder: folder.to_owned(),
         recipe: plan.settings.recipe.clone(),
         rows: report::rows(&plan),
-        findings: dir.read_json(RunDir::AUDIT)?,
+        findings: dir.read_findings()?,
         held_out_elbo: kept.last().and_then(|last| last.held_out_elbo),
         history,
         picture: picture(&dir)?,

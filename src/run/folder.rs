@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Stage;
+use crate::audit::findings::Findings;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::model::SavedModel;
@@ -313,6 +314,18 @@ impl RunDir {
     /// Where the file is missing or does not hold such a value.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         files::read_json(&self.file(name))
+    }
+
+    /// Reads what the audit found.
+    ///
+    /// # Errors
+    /// Where it is missing, damaged, or of another version.
+    pub fn read_findings(&self) -> Result<Findings> {
+        let findings: Findings = self.read_json(Self::AUDIT)?;
+        match findings.check() {
+            Ok(()) => Ok(findings),
+            Err(what) => Err(Error::damaged(&self.file(Self::AUDIT), what)),
+        }
     }
 
     /// Whether there is such a file and something in it.

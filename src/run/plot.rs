@@ -9,7 +9,6 @@ use super::latent_plane::{HOLE, LatentPlane, MOST_DECADES, components, prior_mix
 use super::products::{first_rows, read_first_latents, read_samples};
 use super::{Context, EmbeddingRow, RunDir};
 use crate::audit::clusters::{KChoice, KSummary};
-use crate::audit::findings::Findings;
 use crate::audit::structure::Clusters;
 use crate::config::{KlReduction, Likelihood, ScalingKind, Settings};
 use crate::data::Scaling;
@@ -59,8 +58,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let task = context.watch.progress.begin("drawing", 1);
     let mut pictures = rows(context, &folder)?;
     pictures.push(losses(context, &folder)?);
-    let findings: Findings = context.dir.read_json(RunDir::AUDIT)?;
-    if let Some(audit) = &findings.samples {
+    if let Some(audit) = &context.dir.read_findings()?.samples {
         pictures.push(k_choice(&audit.structure.clusters, &folder)?);
     }
     pictures.extend(latents(context, &folder)?);

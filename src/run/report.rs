@@ -19,7 +19,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
         recipe: plan.settings.recipe.clone(),
         rows: rows(plan),
         columns: dataset.table.columns().to_vec(),
-        findings: context.dir.read_json(RunDir::AUDIT)?,
+        findings: context.dir.read_findings()?,
         figures: captions
             .into_iter()
             .map(|caption| figure(context.dir, caption))

@@ -132,11 +132,11 @@ pub fn kept_epochs<'a>(
     objective: &Objective,
 ) -> &'a [EpochRecord] {
     let full = objective.beta_per_row(objective.batch);
-    let judged = history.iter().filter(|record| record.beta == full);
-    let with_bound = judged.filter_map(|record| Some((record.epoch, record.held_out_elbo?)));
+    let judged = history.iter().enumerate().filter(|(_, record)| record.beta == full);
+    let with_bound = judged.filter_map(|(place, record)| Some((place, record.held_out_elbo?)));
     let best = with_bound.reduce(|best, next| if next.1 > best.1 { next } else { best });
     match best.filter(|_| settings.patience.is_some()) {
-        Some((epoch, _)) => &history[..=epoch],
+        Some((place, _)) => &history[..=place],
         None => history,
     }
 }

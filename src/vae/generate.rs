@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
-use ndarray::{Array1, Array2, ArrayView2, Axis, Zip, concatenate, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip, concatenate, s};
 use rayon::prelude::*;
 
 use super::layers::Layers;
@@ -171,8 +171,9 @@ impl Model {
         Ok(out)
     }
 
-    /// Draws `count` rows in the data's units as [`sample`](Self::sample) does, but with z from the posterior of one of `rows` (n × features, in the data's units) in turn: what
-    /// the decoder makes of the latents that the encoder gives it.
+    /// Draws `count` rows in the data's units as [`sample`](Self::sample) does, but with z from the posterior
+    /// of one of `rows` (n × features, in the data's units) in turn: what the decoder makes of the latents
+    /// that the encoder gives it.
     ///
     /// # Errors
     /// As [`encode`](Self::encode) and [`sample`](Self::sample), or where there are no rows.
@@ -225,8 +226,15 @@ impl Model {
     /// Decodes latents (n × latent) to the mean of the likelihood, in the data's units.
     ///
     /// # Errors
-    /// Where the device fails, or `interrupt` is set.
+    /// Where the columns are not as many as the model's latent units, the device fails, or `interrupt` is
+    /// set.
     pub fn decode(&self, latents: ArrayView2<f32>, interrupt: &AtomicBool) -> Result<Array2<f32>> {
+        let (found, units) = (latents.ncols(), self.card.architecture.latent);
+        if found != units {
+            return Err(Error::input(format!(
+                "latents of {found} columns for a model of {units} units"
+            )));
+        }
         self.decode_with(latents, 0, None, interrupt)
     }
 
@@ -327,7 +335,8 @@ impl Model {
     /// The posteriors of rows given in the data's units (n × features).
     ///
     /// # Errors
-    /// Where the columns are not as many as the model's, the device fails, or `interrupt` is set.
+    /// Where the columns are not as many as the model's, a value is so far from what it was trained on that
+    /// the posterior is no number, the device fails, or `interrupt` is set.
     pub fn encode(&self, rows: ArrayView2<f32>, interrupt: &AtomicBool) -> Result<Latents> {
         let features = self.card.architecture.features;
         if rows.ncols() != features {
@@ -352,10 +361,13 @@ impl Model {
             };
             let [means, log_variances] =
                 [to_array(posterior.mean)?, to_array(posterior.log_variance)?];
-            match means.iter().chain(&log_variances).all(|value: &f32| value.is_finite()) {
-                true => Ok((means, log_variances)),
-                false => Err(Error::failed("the model encodes rows to values that are not finite")
-                    .help("train again with a lower training.learning_rate")),
+            let finite = |values: &Array2<f32>, row: usize| {
+                values.row(row).iter().all(|value| value.is_finite())
+            };
+            let is_astray = |row: &usize| !(finite(&means, *row) && finite(&log_variances, *row));
+            match (0..scaled.nrows()).find(is_astray) {
+                None => Ok((means, log_variances)),
+                Some(row) => Err(self.too_far(rows.row(index * CHUNK + row), scaled.row(row))),
             }
         };
         self.in_chunks(rows.nrows(), interrupt, chunk, |index, (means, log_variances)| {
@@ -365,6 +377,18 @@ impl Model {
             Ok(())
         })?;
         Ok(latents)
+    }
+
+    /// What is wrong with a row that the encoder, whose weights are finite, makes no numbers of.
+    fn too_far(&self, row: ArrayView1<f32>, scaled: ArrayView1<f32>) -> Error {
+        let furthest =
+            scaled.iter().enumerate().max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()));
+        let column = furthest.map_or(0, |(column, _)| column);
+        Error::input(format!(
+            "{:e} of \"{}\" is too far from what the model was trained on to be encoded",
+            row[column], self.card.columns[column]
+        ))
+        .help("give rows in the units of the training data")
     }
 }
 
@@ -417,6 +441,21 @@ mod tests {
         let (architecture, sigma) = (card.architecture.clone(), settings.model.sigma);
         let parameters = Parameters::initialise(architecture, sigma, none.view(), 1).unwrap();
         Model::new(SavedModel { card, parameters }, &Device::flex())
+    }
+
+    #[test]
+    fn what_does_not_fit_the_model_is_refused() {
+        let (model, go_on) = (model(), AtomicBool::new(false));
+        for columns in [0, 2, 6] {
+            let latents = Array2::zeros((4, columns));
+            let error = model.decode(latents.view(), &go_on).unwrap_err();
+            let words = format!("latents of {columns} columns for a model of 3 units");
+            assert_eq!(error.message(), words);
+        }
+        let rows = ndarray::array![[1.0, 2.0, 3.0], [1.0, -3.4e38, 3.4e38]];
+        let error = model.encode(rows.view(), &go_on).unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Input);
+        assert!(error.message().starts_with("3.4e38 of \"c\" is too far"), "{error}");
     }
 
     #[test]

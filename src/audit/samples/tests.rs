@@ -197,6 +197,11 @@ fn a_row_that_repeats_is_judged_apart() {
         assert_eq!(findings.learned, Standing::Fair);
         assert!(findings.verdict.contains("10.0% of the real rows are one row over and over"));
     }
+    // Of a generator that knows nothing else every mode is missing.
+    let lost = audited(&real, &with(2, 2000), None);
+    assert_eq!((lost.counts.missing, lost.repeated.as_ref().unwrap().are_lost()), (2, true));
+    // Where the real rows are hardly anything else, that is what is judged.
+    assert_eq!(audited(&with(1, 1990), &with(2, 1990), None).repeated, None);
     // Copies of everything are none of one row.
     let twice = draw(&two(), 40, 1);
     let many: Vec<usize> = (0..1000).map(|row| row % 40).collect();

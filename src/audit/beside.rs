@@ -3,15 +3,13 @@
 
 use super::metrics::Metric;
 use super::samples::SamplesAudit;
-use super::words::{self, Standing};
+use super::words::{self, Standing, astray};
 
 /// Share of copies that is worth a word.
 const LEAST_COPIES: f64 = 0.01;
 /// Share of rows nearer to a real row than that one's neighbour, beyond that of fresh real rows, that is worth
 /// a word.
 const LEAST_NEAR_COPIES: f64 = 0.15;
-/// Share of rows near no mode, beyond that of fresh real rows, that is worth a word.
-const LEAST_ASTRAY: f64 = 0.02;
 /// Accuracy of a classifier, beyond what may be of fresh real rows, that is worth a word.
 const LEAST_TOLD: f64 = 0.02;
 
@@ -77,14 +75,6 @@ fn nearly_copied(samples: &SamplesAudit) -> Option<[f64; 2]> {
     let apart = generated.interval[1] < real.interval[0];
     (apart && real.value - generated.value >= LEAST_NEAR_COPIES)
         .then(|| [generated, real].map(|authentic| 1.0 - authentic.value))
-}
-
-/// The shares of generated and of fresh real rows near no mode, where the first is clearly more.
-fn astray(samples: &SamplesAudit) -> Option<[f64; 2]> {
-    let Metric { generated, real } = samples.metrics.high_quality;
-    let apart = generated.interval[1] < real.interval[0];
-    let is_plain = samples.reference.trusted && real.value - generated.value >= LEAST_ASTRAY;
-    (apart && is_plain).then(|| [generated, real].map(|near| 1.0 - near.value))
 }
 
 /// The accuracy by which generated rows are told from real ones, where that is clearly more than by which

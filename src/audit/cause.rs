@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::latent::{LatentDiagnosis, lost_to_the_prior};
 use super::ledger::{Judged, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, Mode, Verdict};
-use super::words::counted;
-use crate::config::FEWEST_STEPS;
+use super::words::{below, counted};
+use crate::config::{FEWEST_STEPS, LEAST_BETA, Likelihood};
 use crate::data::Gaussian;
 
 /// The share of the last epochs whose held-out bound is compared with that of as many before.
@@ -15,6 +15,9 @@ const TAIL: f64 = 0.1;
 const RISE: f64 = 0.02;
 /// Standard errors that the rise must exceed, because each epoch's bound is one draw a row.
 const CERTAIN: f64 = 3.0;
+/// How many times a noise of one σ may be as wide as a mode in one column as in another, before a σ for each
+/// column is worth a try.
+const UNEVEN: f64 = 2.0;
 
 /// What lost a mode, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +35,8 @@ pub enum CauseKind {
     OverSmoothing,
     /// Too few rows, real or generated, belong to the mode to judge it.
     TooFewPoints,
+    /// Training was thrown off: it had found a better model, and lost it again.
+    ThrownOff,
     /// Training took too few steps for modes to settle, or the held-out bound was still rising when it
     /// ended.
     StillLearning,
@@ -60,6 +65,7 @@ impl CauseKind {
             Self::PriorHole => "the prior has holes",
             Self::OverSmoothing => "the decoder smooths modes over",
             Self::TooFewPoints => "there are too few rows to judge",
+            Self::ThrownOff => "training was thrown off",
             Self::StillLearning => "training ended too early",
             Self::CannotTell => "the evidence does not say why",
         }
@@ -73,6 +79,12 @@ pub struct ModelEvidence<'a> {
     pub latent: &'a LatentDiagnosis,
     /// The ledger of decoded posterior draws.
     pub posterior: &'a Judged,
+    /// Its likelihood.
+    pub likelihood: Likelihood,
+    /// `model.sigma`, in scaled units.
+    pub sigma: f64,
+    /// `training.beta`.
+    pub beta: f64,
     /// Standard deviation of its observation noise in each column, in the data's own units; nothing
     /// where none is added.
     pub noise: Option<&'a [f64]>,
@@ -88,6 +100,8 @@ pub struct ModelEvidence<'a> {
     pub steps: usize,
     /// Passes over the rows that a longer training would take.
     pub more_epochs: usize,
+    /// How training was thrown off, where it was.
+    pub thrown_off: Option<&'a str>,
     /// Whether it overfitted, or would have but for early stopping: then longer training, and wider
     /// layers, make it worse.
     pub overfitted: bool,
@@ -95,7 +109,7 @@ pub struct ModelEvidence<'a> {
     pub recipe: Option<&'a str>,
 }
 
-/// Why `mode` is not as it is in the data; nothing where it is, or may be. `gaussian` is the mode in
+/// Why `mode` is not as it is in the data, or cannot be judged; nothing where it is, or may be. `gaussian` is the mode in
 /// the reference, `real` and `generated` are the numbers of rows.
 pub fn of_mode(
     mode: &Mode,
@@ -103,11 +117,11 @@ pub fn of_mode(
     [real, generated]: [usize; 2],
     model: Option<&ModelEvidence>,
 ) -> Option<Cause> {
-    if mode.may_be_strict {
-        return None;
-    }
     if mode.verdict == Verdict::TooSmall {
         return Some(too_few(mode.weight * real as f64, mode.weight * generated as f64));
+    }
+    if mode.may_be_strict {
+        return None;
     }
     let Some(model) = model else {
         return Some(Cause {
@@ -117,8 +131,10 @@ pub fn of_mode(
         });
     };
     let causes = [
+        model.thrown_off(),
         model.collapse(),
         model.no_noise(mode),
+        model.given_noise(mode, gaussian),
         model.prior_hole(mode),
         model.still_learning(),
         model.over_smoothing(mode, gaussian),
@@ -146,9 +162,10 @@ pub fn of_model<'a>(causes: impl IntoIterator<Item = &'a Cause>) -> Option<Cause
 }
 
 fn too_few(real: f64, generated: f64) -> Cause {
-    let remedy = match real < LEAST_TRAINING_ROWS {
-        true => "Give more real rows.",
-        false => "Draw more samples.",
+    let remedy = match (real < LEAST_TRAINING_ROWS, generated < LEAST_ROWS) {
+        (true, true) => "Give more real rows, and draw more samples (--samples).",
+        (true, false) => "Give more real rows.",
+        (false, _) => "Draw more samples (--samples).",
     };
     Cause {
         kind: CauseKind::TooFewPoints,
@@ -170,7 +187,32 @@ fn relative_deviation(noise: &[f64], gaussian: &Gaussian) -> f64 {
     (gaussian.added_distance(&variances) / columns as f64).sqrt()
 }
 
+fn as_wide_as_the_mode(times: f64) -> String {
+    format!(
+        "along the mode's own axes the observation noise is {times:.1} times as wide as the mode itself"
+    )
+}
+
+/// Whether a noise is far wider, by the width of the mode, in one column than in another.
+fn is_uneven(noise: &[f64], gaussian: &Gaussian) -> bool {
+    let of_column = |(column, noise): (usize, &f64)| noise / gaussian.deviation(column);
+    let relative = noise.iter().enumerate().filter(|(_, noise)| **noise > 0.0).map(of_column);
+    let [least, most] = relative
+        .fold([f64::INFINITY, 0.0], |[least, most], ratio| [ratio.min(least), ratio.max(most)]);
+    most > UNEVEN * least
+}
+
 impl ModelEvidence<'_> {
+    fn thrown_off(&self) -> Option<Cause> {
+        self.thrown_off.map(|how| Cause {
+            kind: CauseKind::ThrownOff,
+            evidence: how.into(),
+            remedy: Some(
+                "Try a lower training.learning_rate, or --set training.gradient_clip=1.".into(),
+            ),
+        })
+    }
+
     fn collapse(&self) -> Option<Cause> {
         let latent = self.latent;
         let largest = latent.eigenvalues.first().copied().unwrap_or(0.0);
@@ -191,9 +233,27 @@ impl ModelEvidence<'_> {
             ),
             remedy: Some(match self.recipe {
                 Some(recipe) => format!("Try --recipe {recipe}."),
-                None => "Try a smaller training.beta.".into(),
+                None => self.against_collapse(largest / latent.implied_variance),
             }),
         })
+    }
+
+    /// What to try against a collapse, given the largest variance of the data as a share of that which the
+    /// loss acts by.
+    fn against_collapse(&self, share: f64) -> String {
+        let smaller = match self.likelihood {
+            _ if share > 1.0 => None,
+            Likelihood::FixedSigma => below("model.sigma", self.sigma * share.sqrt(), 0.0),
+            _ => below("training.beta", self.beta * share, LEAST_BETA),
+        };
+        match smaller {
+            Some(smaller) => format!("Try {smaller}."),
+            None => {
+                "Try another training.learning_rate, wider layers (model.hidden) or other seeds \
+                     (--seed)."
+                    .into()
+            }
+        }
     }
 
     fn no_noise(&self, mode: &Mode) -> Option<Cause> {
@@ -205,9 +265,33 @@ impl ModelEvidence<'_> {
         })
     }
 
+    /// A noise that no training changes: one that was given and is as wide as the mode, or none.
+    fn given_noise(&self, mode: &Mode, gaussian: &Gaussian) -> Option<Cause> {
+        let (evidence, remedy) = match self.likelihood {
+            Likelihood::FixedSigma => {
+                let relative = relative_deviation(self.noise?, gaussian);
+                let narrower = below("model.sigma", self.sigma / relative, 0.0);
+                let or = narrower.map_or_else(String::new, |narrower| format!(", or {narrower}"));
+                let learned = format!("Try --set model.likelihood=learned-sigma{or}.");
+                (relative >= 1.0).then(|| (as_wide_as_the_mode(relative), learned))?
+            }
+            Likelihood::MeanSquaredError if mode.verdict == Verdict::Shrunk => (
+                "a mean squared error has no noise, so samples of the mode have no width".into(),
+                match self.recipe {
+                    Some(recipe) => format!("Try --recipe {recipe}."),
+                    None => {
+                        "Try --set model.likelihood=learned-sigma --set training.beta=1.".into()
+                    }
+                },
+            ),
+            _ => return None,
+        };
+        Some(Cause { kind: CauseKind::OverSmoothing, evidence, remedy: Some(remedy) })
+    }
+
     fn prior_hole(&self, mode: &Mode) -> Option<Cause> {
         let posterior = &self.posterior.modes[mode.id];
-        let is_strict = posterior.verdict == Verdict::Strict && !posterior.borderline;
+        let is_strict = posterior.verdict == Verdict::Strict;
         let evidence = if lost_to_the_prior(mode, posterior) {
             format!(
                 "decoded posterior draws reach it at {:.2} of its weight, decoded prior draws at {:.2}",
@@ -240,12 +324,7 @@ impl ModelEvidence<'_> {
         let blurred = [Verdict::Merged, Verdict::Smeared];
         let relative = self.noise.map(|noise| relative_deviation(noise, gaussian));
         let evidence = match relative {
-            Some(relative) if relative >= 1.0 => {
-                format!(
-                    "along the mode's own axes the observation noise is {relative:.1} times as wide as \
-                     the mode itself"
-                )
-            }
+            Some(relative) if relative >= 1.0 => as_wide_as_the_mode(relative),
             _ if blurred.contains(&posterior.verdict) => {
                 format!("from decoded posterior draws too it is {}", posterior.verdict)
             }
@@ -254,20 +333,35 @@ impl ModelEvidence<'_> {
             }
             _ => return None,
         };
+        let wide = self.noise.filter(|_| relative.is_some_and(|relative| relative >= 1.0));
+        let one_sigma = self.likelihood == Likelihood::LearnedSigma;
+        let remedy = match wide {
+            _ if self.one_scale && self.noise.is_some() => "Try --set data.scaling=z-score.".into(),
+            _ if self.beta > 1.0 => "Try --set training.beta=1.".into(),
+            Some(noise) if one_sigma && is_uneven(noise, gaussian) => {
+                "Try --set model.likelihood=learned-sigma-per-column.".into()
+            }
+            _ => self.unless_overfitted(self.larger(gaussian.dimensions())),
+        };
+        Some(Cause { kind: CauseKind::OverSmoothing, evidence, remedy: Some(remedy) })
+    }
+
+    /// The advice to train longer and to take a larger model, of data with so many columns.
+    fn larger(&self, columns: usize) -> String {
         let summary = &self.latent.summary;
+        let units = summary.kl_per_unit.len();
         // A unit that lies idle says that more of them are not what is missing.
-        let units = match summary.active_units == summary.kl_per_unit.len() {
+        let or = match summary.active_units == units && units < columns {
             true => " or more latent units (model.latent)",
             false => "",
         };
-        let remedy = match self.one_scale && self.noise.is_some() {
-            true => "Try --set data.scaling=z-score.".into(),
-            false => self.unless_overfitted(format!(
-                "Try more epochs (--epochs {}), wider layers (model.hidden){units}.",
+        match self.recipe {
+            Some(recipe) => format!("Try --recipe {recipe}."),
+            None => format!(
+                "Try more epochs (--epochs {}), wider layers (model.hidden){or}.",
                 self.more_epochs
-            )),
-        };
-        Some(Cause { kind: CauseKind::OverSmoothing, evidence, remedy: Some(remedy) })
+            ),
+        }
     }
 
     /// The advice to take more steps or more weights, where the model did not overfit.
@@ -326,10 +420,12 @@ impl ModelEvidence<'_> {
                  was not seen to rise",
                 posterior.verdict, self.latent.summary.active_units
             ),
-            remedy: Some(
-                "Try other seeds (--seed): where one of them captures it, the optimisation is to blame."
+            remedy: Some(match self.recipe {
+                Some(recipe) => format!("Try --recipe {recipe}."),
+                None => "Try other seeds (--seed): where one of them captures it, the optimisation is to \
+                         blame."
                     .into(),
-            ),
+            }),
         }
     }
 }

@@ -13,8 +13,8 @@ use super::overfitting::Overfitting;
 use super::preflight::Certificate;
 use super::samples::{AuditedMode, SamplesAudit};
 use super::structure::Structure;
-use super::words::{self, Standing};
-use crate::config::LEAST_BETA;
+use super::words::{self, Standing, below};
+use crate::config::{LEAST_BETA, Likelihood};
 
 /// Everything that an audit found. `audit.json` holds it, and
 /// `docs/audit.schema.json` describes it.
@@ -189,11 +189,11 @@ pub struct Preflight {
 }
 
 impl Preflight {
-    /// Puts a certificate into words. `beta` and `sigma` are the settings that it rests on,
+    /// Puts a certificate into words. `likelihood`, `beta` and `sigma` are the settings that it rests on,
     /// `recipe` one that does not collapse, where this is another.
     pub fn new(
         certificate: Certificate,
-        sigma_is_learned: bool,
+        likelihood: Likelihood,
         beta: f64,
         sigma: f64,
         recipe: Option<&str>,
@@ -205,6 +205,9 @@ impl Preflight {
         );
         // Below this share of the variance the mean of the data is no maximum even locally.
         let share = largest_eigenvalue / implied_variance;
+        let smaller_beta = || below("training.beta", beta * share, LEAST_BETA);
+        let smaller_sigma = || below("model.sigma", sigma * share.sqrt(), 1e-6);
+        let sigma_is_learned = likelihood.learns_sigma();
         let (sentence, remedy) = match (certificate.collapse_is_optimal, sigma_is_learned) {
             (false, _) => {
                 (format!("collapse is not the best a model can do here ({variances})"), None)
@@ -214,7 +217,8 @@ impl Preflight {
                     "at its starting σ a model does best to ignore its latents ({variances}); a \
                      learned σ usually leaves this behind"
                 ),
-                below("model.sigma", sigma * share.sqrt(), 1e-6),
+                // No σ is far below a loss that acts by many times its square.
+                if beta > 1.0 { smaller_beta() } else { smaller_sigma() },
             ),
             (true, false) => {
                 let sentence = match proved {
@@ -227,7 +231,12 @@ impl Preflight {
                          latents ({variances})"
                     ),
                 };
-                let smaller = below("training.beta", beta * share, LEAST_BETA);
+                let smaller = match likelihood {
+                    // It would still have no noise.
+                    Likelihood::MeanSquaredError if recipe.is_some() => None,
+                    Likelihood::MeanSquaredError => smaller_beta(),
+                    _ => smaller_sigma(),
+                };
                 let remedy = match (recipe, smaller) {
                     (Some(recipe), Some(smaller)) => {
                         Some(format!("--recipe {recipe}, or {smaller}"))
@@ -240,16 +249,6 @@ impl Preflight {
         let remedy = remedy.map(|remedy| format!("Try {remedy}."));
         Self { certificate, sigma_is_learned, sentence, remedy }
     }
-}
-
-/// A setting with a bound, rounded down to two digits; nothing where no value from `least` on is below it.
-fn below(setting: &str, bound: f64, least: f64) -> Option<String> {
-    let unit = 10_f64.powf(bound.log10().floor() - 1.0);
-    let rounded = (bound / unit).floor() * unit;
-    (rounded > least && rounded.is_finite()).then(|| match rounded < 0.1 {
-        true => format!("a {setting} below {rounded:.1e}"),
-        false => format!("a {setting} below {rounded:.2}"),
-    })
 }
 
 impl fmt::Display for Preflight {
@@ -280,6 +279,7 @@ pub struct MoreRows {
 mod tests {
     use super::*;
     use crate::audit::preflight::certify;
+    use crate::config::Likelihood::{FixedSigma, LearnedSigma, MeanSquaredError};
     use ndarray::array;
 
     /// Of two points ±a collapse is optimal exactly where the implied variance is at least a², their
@@ -302,8 +302,9 @@ mod tests {
 
     #[test]
     fn what_does_not_collapse_needs_no_remedy() {
-        for learned in [false, true] {
-            let found = Preflight::new(pair(3.0, 2.0, 4.0), learned, 4.0, 2_f64.sqrt(), Some("x"));
+        for (likelihood, learned) in [(FixedSigma, false), (LearnedSigma, true)] {
+            let found =
+                Preflight::new(pair(3.0, 2.0, 4.0), likelihood, 4.0, 2_f64.sqrt(), Some("x"));
             assert_eq!(
                 found.to_string(),
                 "collapse is not the best a model can do here (the loss acts by a \
@@ -326,7 +327,7 @@ mod tests {
         ] {
             let certificate = pair(a, variance, beta);
             let eigenvalue = certificate.largest_eigenvalue;
-            let found = Preflight::new(certificate, false, beta, 1.0, None);
+            let found = Preflight::new(certificate, MeanSquaredError, beta, 1.0, None);
             assert!(found.sentence.starts_with("this will collapse: under this loss"), "{found}");
             let border = eigenvalue / variance;
             let again = |beta| pair(a, variance, beta);
@@ -341,11 +342,11 @@ mod tests {
     #[test]
     fn a_learned_sigma_is_warned_of_and_has_a_bound_of_its_own() {
         for (a, sigma, beta) in
-            [(0.5_f32, 1.0, 1.0_f64), (0.5, 1.3, 2.5), (0.05, 1.0, 1.0), (1e-3, 1.0, 0.3)]
+            [(0.5_f32, 1.0, 1.0_f64), (0.5, 1.3, 0.9), (0.05, 1.0, 1.0), (1e-3, 1.0, 0.3)]
         {
             let certificate = pair(a, sigma * sigma, beta);
             let eigenvalue = certificate.largest_eigenvalue;
-            let found = Preflight::new(certificate, true, beta, sigma, Some("calm"));
+            let found = Preflight::new(certificate, LearnedSigma, beta, sigma, Some("calm"));
             assert!(found.sentence.starts_with("at its starting σ a model does best"), "{found}");
             assert!(found.sentence.ends_with("a learned σ usually leaves this behind"));
             let border = (eigenvalue / beta).sqrt();
@@ -355,29 +356,36 @@ mod tests {
             assert_rounded_down(bound, border);
             assert!(!again(bound * 0.999).collapse_is_optimal, "{bound} {border}");
         }
+        // Of a β above 1 that is what to lower.
+        let found = Preflight::new(pair(0.5, 1.0, 20.0), LearnedSigma, 20.0, 1.0, Some("calm"));
+        assert_eq!(bound(&found, "training.beta"), 0.25);
     }
 
     #[test]
     fn what_is_not_proved_is_called_likely_and_a_recipe_comes_first() {
         let certificate = Certificate { proved: false, ..pair(1.0, 2.0, 1.0) };
-        let found = Preflight::new(certificate, false, 1.0, 1.0, Some("calm"));
+        let found = Preflight::new(certificate, FixedSigma, 1.0, 1.0, Some("calm"));
         assert_eq!(
             found.to_string(),
             "this is likely to collapse: nothing better was found than to ignore the \
              latents (the loss acts by a variance of 2.000, the largest of the data is 1.000). Try \
-             --recipe calm, or a training.beta below 0.50."
+             --recipe calm, or a model.sigma below 0.70."
         );
+        // A smaller β gives a mean squared error no noise.
+        let certificate = pair(1.0, 2.0, 1.0);
+        let found = Preflight::new(certificate, MeanSquaredError, 1.0, 1.0, Some("calm"));
+        assert_eq!(found.remedy.as_deref(), Some("Try --recipe calm."));
     }
 
     #[test]
     fn rows_without_spread_have_no_bound() {
         let certificate = certify(array![[1.0_f32], [1.0]].view(), 0.5).unwrap();
-        for (learned, recipe, remedy) in [
-            (false, None, None),
-            (false, Some("calm"), Some("Try --recipe calm.")),
-            (true, Some("calm"), None),
+        for (likelihood, recipe, remedy) in [
+            (FixedSigma, None, None),
+            (FixedSigma, Some("calm"), Some("Try --recipe calm.")),
+            (LearnedSigma, Some("calm"), None),
         ] {
-            let found = Preflight::new(certificate, learned, 1.0, 1.0, recipe);
+            let found = Preflight::new(certificate, likelihood, 1.0, 1.0, recipe);
             assert_eq!(found.remedy.as_deref(), remedy);
             assert!(!found.to_string().contains("NaN"), "{found}");
         }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 /// Smallest loss in nats a row that is worth a word.
 const LOSS: f64 = 0.5;
+/// Most epochs that a mean is taken over: what is learned in so many of a long training is no noise.
+const WIDEST: usize = 50;
 
 /// A training that went on after the model had begun to overfit: rows that it was not trained on fared ever
 /// worse, those that it was trained on better.
@@ -33,20 +35,35 @@ pub struct Bounds {
 
 impl Overfitting {
     /// Looks for epochs from which on the held-out rows fared worse and the rows trained on better.
-    /// Compares means over a tenth of the epochs, because the bound of one epoch is by one draw a row.
+    /// Compares means over a tenth of the epochs, 50 at most, because the bound of one epoch is by one draw a row.
     pub fn find(epochs: &[Bounds]) -> Option<Self> {
-        let width = (epochs.len() / 10).max(1);
-        let held_out = means(epochs.iter().map(|epoch| epoch.held_out), width);
-        let training = means(epochs.iter().map(|epoch| epoch.training), width);
-        let (first, &best) = held_out.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
-        let last = *held_out.last()?;
-        let improved = training.last()? < &training[first];
-        (improved && best - last > LOSS).then(|| Self {
-            epoch: epochs[first + width / 2].epoch,
-            best,
-            last,
-        })
+        decline(epochs).filter(|(_, rise)| *rise < 0.0).map(|(found, _)| found)
     }
+}
+
+/// How a training on the evidence lower bound was thrown off, in words, where it was: from some epoch on the
+/// rows trained on fared worse too.
+pub fn thrown_off(epochs: &[Bounds]) -> Option<String> {
+    let (Overfitting { epoch, best, last }, rise) = decline(epochs)?;
+    (rise > LOSS).then(|| {
+        format!(
+            "the held-out bound was best around epoch {epoch} ({best:.2} nats a row) and ended at {last:.2}, \
+             and that of the rows trained on fell by {rise:.2}"
+        )
+    })
+}
+
+/// Where the held-out rows fared best, if they ended clearly worse, and by how much the loss of the rows
+/// trained on had risen from there to the end.
+fn decline(epochs: &[Bounds]) -> Option<(Overfitting, f64)> {
+    let width = (epochs.len() / 10).clamp(1, WIDEST);
+    let held_out = means(epochs.iter().map(|epoch| epoch.held_out), width);
+    let training = means(epochs.iter().map(|epoch| epoch.training), width);
+    let (first, &best) = held_out.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
+    let last = *held_out.last()?;
+    let epoch = epochs[first + width / 2].epoch;
+    let rise = training.last()? - training[first];
+    (best - last > LOSS).then_some((Overfitting { epoch, best, last }, rise))
 }
 
 /// The means of every `width` values that follow each other.
@@ -97,5 +114,17 @@ mod tests {
         // A weight of the KL that still rises makes both worse.
         assert_eq!(found(|t| -t, |t| t), None);
         assert_eq!(Overfitting::find(&[]), None);
+        let thrown_off = |held_out: Curve, training: Curve| {
+            let bounds = |index: usize| {
+                let time = index as f64 / 100.0;
+                Bounds { epoch: index, held_out: held_out(time), training: training(time) }
+            };
+            thrown_off(&(0..200).map(bounds).collect::<Vec<_>>())
+        };
+        let how = thrown_off(|t| -(t - 0.5).powi(2), |t| (t - 0.5).powi(2)).unwrap();
+        let words = "the held-out bound was best around epoch 51 (-0.00 nats a row) and ended at -1.95, and";
+        assert!(how.starts_with(words), "{how}");
+        assert_eq!(thrown_off(|t| -(t - 0.5).powi(2), |t| 0.1 * t), None);
+        assert_eq!(thrown_off(|t| t, |t| t), None);
     }
 }

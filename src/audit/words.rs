@@ -6,7 +6,7 @@ mod standing;
 
 pub use self::metrics::{METRIC_HEADINGS, estimate, figure, metric_notes, metrics};
 pub use self::modes::{COMPARED, COMPARED_HEADINGS, HEADINGS, causes, cells, compared, places};
-pub use self::standing::{Standing, overall, standing};
+pub use self::standing::{Standing, astray, overall, standing};
 use self::standing::{eligible, is_open};
 use super::cause::{Cause, CauseKind};
 use super::latent::LatentDiagnosis;
@@ -26,6 +26,16 @@ const LEAST_NEGATIVE: f64 = 0.001;
 /// So many of something: `1 mode`, `3 modes`.
 pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// A setting with a bound, rounded down to two digits; nothing where no value from `least` on is below it.
+pub(super) fn below(setting: &str, bound: f64, least: f64) -> Option<String> {
+    let unit = 10_f64.powf(bound.log10().floor() - 1.0);
+    let rounded = (bound / unit).floor() * unit;
+    (rounded > least && rounded.is_finite()).then(|| match rounded < 0.1 {
+        true => format!("a {setting} below {rounded:.1e}"),
+        false => format!("a {setting} below {rounded:.2}"),
+    })
 }
 
 /// The findings in one line. Modes too small to judge are counted apart.

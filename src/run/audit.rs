@@ -15,7 +15,7 @@ use crate::audit::latent::{LatentDiagnosis, PriorHole, summarise};
 use crate::audit::ledger::Judged;
 use crate::audit::markdown;
 use crate::audit::metrics::{NllGap, nll_gap};
-use crate::audit::overfitting::{Bounds, Overfitting};
+use crate::audit::overfitting::{Bounds, Overfitting, thrown_off};
 use crate::audit::reference::Kind;
 use crate::audit::samples::{Audited, Compared, Options, Samples, audit, check_rows, ticks};
 use crate::audit::structure::MOST_COMPONENTS;
@@ -50,6 +50,10 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let training = &context.plan.settings.training;
     let kept = kept_epochs(&history, training, &model.card().objective);
     let overfitting = Overfitting::find(&bounds(kept));
+    // Under another weight of the KL divergence the bound is not what training is after.
+    let objective = &model.card().objective;
+    let on_the_bound = objective.beta_per_row(objective.batch) == 1.0 && training.free_bits == 0.0;
+    let thrown_off = if on_the_bound { thrown_off(&bounds(kept)) } else { None };
     let (latent, posterior) = diagnose(context, &model, audited.as_ref())?;
     if let Some(audited) = &mut audited {
         audited.audit.metrics.nll_gap = held_out_gap(context, &model, audited)?;
@@ -68,12 +72,17 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             latent: &latent,
             posterior,
             noise: noise.as_deref(),
-            one_scale: context.plan.settings.data.scaling == ScalingChoice::Rms
+            one_scale: [ScalingChoice::Rms, ScalingChoice::None]
+                .contains(&context.plan.settings.data.scaling)
                 && mixed_spreads(context.dataset.training.rows()).is_some(),
             refitted: context.plan.settings.model.refit_prior,
             with_noise: other_noise.as_ref().filter(|_| !noisy),
             bounds: &held_out,
+            likelihood: context.plan.settings.model.likelihood,
+            sigma: context.plan.settings.model.sigma,
+            beta: context.plan.settings.training.beta,
             steps,
+            thrown_off: thrown_off.as_deref(),
             more_epochs: context.plan.more_epochs(),
             overfitted: overfitting.is_some() || kept.len() < history.len(),
             recipe: Recipe::better_than(&context.plan.settings.recipe),

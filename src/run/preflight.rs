@@ -20,7 +20,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     certificate.proved &= settings.training.free_bits == 0.0 || !certificate.collapse_is_optimal;
     let preflight = Preflight::new(
         certificate,
-        card.architecture.learned_sigmas() > 0,
+        settings.model.likelihood,
         settings.training.beta,
         settings.model.sigma,
         Recipe::better_than(&settings.recipe),

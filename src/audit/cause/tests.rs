@@ -91,7 +91,10 @@ struct Model {
     posterior: Mode,
     noise: Option<Vec<f64>>,
     bounds: Vec<f64>,
+    likelihood: Likelihood,
+    beta: f64,
     steps: usize,
+    thrown_off: Option<&'static str>,
     overfitted: bool,
     recipe: Option<&'static str>,
     refitted: bool,
@@ -110,7 +113,10 @@ impl Model {
             posterior: mode(Verdict::Shifted, 1.0, 0.05),
             noise: Some(vec![0.1, 0.2]),
             bounds: vec![],
+            likelihood: Likelihood::LearnedSigma,
+            beta: 1.0,
             steps: 2000,
+            thrown_off: None,
             overfitted: false,
             recipe: None,
             refitted: false,
@@ -130,7 +136,11 @@ impl Model {
             one_scale: self.one_scale,
             noise: self.noise.as_deref(),
             bounds: &self.bounds,
+            likelihood: self.likelihood,
+            sigma: 0.5,
+            beta: self.beta,
             steps: self.steps,
+            thrown_off: self.thrown_off,
             more_epochs: 626,
             overfitted: self.overfitted,
             recipe: self.recipe,
@@ -182,7 +192,17 @@ fn a_posterior_that_says_nothing_has_collapsed() {
          below the largest of the data (2.000 in scaled units), so the loss would reward telling the \
          rows apart"
     );
-    assert_eq!(cause.remedy.unwrap(), "Try a smaller training.beta.");
+    // A smaller β would reward nothing that is not rewarded now.
+    assert!(cause.remedy.unwrap().starts_with("Try another training.learning_rate, wider layers"));
+    model.latent.implied_variance = 20.0;
+    let remedies = [
+        (Likelihood::LearnedSigma, "Try a training.beta below 0.10."),
+        (Likelihood::FixedSigma, "Try a model.sigma below 0.15."),
+    ];
+    for (likelihood, remedy) in remedies {
+        model.likelihood = likelihood;
+        assert_eq!(model.cause(&shifted()).remedy.unwrap(), remedy);
+    }
     model.recipe = Some("calm");
     model.latent.implied_variance = 48.0;
     let cause = model.cause(&shifted());
@@ -231,17 +251,12 @@ fn noise_as_wide_as_the_mode_smooths_it_over() {
         (1.5, shifted(), CauseKind::OverSmoothing),
         (1.0, shifted(), CauseKind::OverSmoothing),
         (0.99, shifted(), CauseKind::CannotTell),
-        (1.5, strict, CauseKind::PriorHole),
+        (1.5, strict.clone(), CauseKind::PriorHole),
         (1.5, or_strict(shifted()), CauseKind::OverSmoothing),
-        // Neither right for certain nor blurred.
         (
             1.5,
-            Mode {
-                borderline: true,
-                or: Some(Verdict::Shifted),
-                ..mode(Verdict::Strict, 1.0, 0.05)
-            },
-            CauseKind::CannotTell,
+            Mode { borderline: true, or: Some(Verdict::Shifted), ..strict },
+            CauseKind::PriorHole,
         ),
     ] {
         let model = Model { noise: noise(times), posterior, ..Model::unsuspicious() };
@@ -254,7 +269,21 @@ fn noise_as_wide_as_the_mode_smooths_it_over() {
         cause.evidence,
         "along the mode's own axes the observation noise is 2.2 times as wide as the mode itself"
     );
-    assert!(cause.remedy.unwrap().ends_with("or more latent units (model.latent)."));
+    // In one column it is three times as wide as the mode, in the other once.
+    let per_column = "Try --set model.likelihood=learned-sigma-per-column.";
+    assert_eq!(cause.remedy.unwrap(), per_column);
+    // A heavy KL divergence comes before that, and scales before all.
+    let heavy = Model { beta: 3.0, ..model };
+    assert_eq!(heavy.cause(&shifted()).remedy.unwrap(), "Try --set training.beta=1.");
+    let model = Model { noise: Some(vec![3.0, 6.0]), ..Model::unsuspicious() };
+    // As many latent units as columns are enough.
+    let larger = "Try more epochs (--epochs 626), wider layers (model.hidden)";
+    assert_eq!(model.cause(&shifted()).remedy.unwrap(), format!("{larger}."));
+    let narrow = Model { latent: latent(1, &[1.0]), ..model };
+    let units = format!("{larger} or more latent units (model.latent).");
+    assert_eq!(narrow.cause(&shifted()).remedy.unwrap(), units);
+    let model = Model { recipe: Some("calm"), ..narrow };
+    assert_eq!(model.cause(&shifted()).remedy.unwrap(), "Try --recipe calm.");
     // Scales come first where they differ: no more epochs would help.
     let model = Model { one_scale: true, ..model };
     assert_eq!(model.cause(&shifted()).remedy.unwrap(), "Try --set data.scaling=z-score.");
@@ -269,11 +298,9 @@ fn noise_as_wide_as_the_mode_smooths_it_over() {
         cause.evidence.ends_with("the observation noise is 3.2 times as wide as the mode itself")
     );
     // A unit lies idle, so more of them do not help.
-    let idle = Model { latent: latent(1, &[1.0, 0.0]), ..model };
-    assert_eq!(
-        idle.cause(&shifted()).remedy.unwrap(),
-        "Try more epochs (--epochs 626), wider layers (model.hidden)."
-    );
+    let idle = latent(0, &[1.0]);
+    let model = Model { latent: idle, noise: Some(vec![1.3, 2.6]), ..Model::unsuspicious() };
+    assert_eq!(model.cause(&shifted()).remedy.unwrap(), format!("{larger}."));
 }
 
 #[test]
@@ -304,6 +331,34 @@ fn what_the_posterior_blurs_too_is_smoothed_over_by_the_decoder() {
             None => assert_eq!(cause.kind, CauseKind::CannotTell, "{found} {:?}", model.posterior),
         }
     }
+}
+
+/// What no training changes comes before what a longer one might.
+#[test]
+fn a_noise_that_was_given_is_to_be_given_otherwise() {
+    let given = |likelihood, noise| {
+        let model = Model { likelihood, noise, steps: 10, ..Model::unsuspicious() };
+        let cause = model.cause(&mode(Verdict::Shrunk, 1.0, 0.05));
+        (cause.kind, cause.remedy.unwrap())
+    };
+    let wide = given(Likelihood::FixedSigma, Some(vec![2.0, 4.0]));
+    let learned = "Try --set model.likelihood=learned-sigma";
+    let remedy = format!("{learned}, or a model.sigma below 0.25.");
+    assert_eq!(wide, (CauseKind::OverSmoothing, remedy));
+    let remedy = format!("{learned} --set training.beta=1.");
+    assert_eq!(given(Likelihood::MeanSquaredError, None), (CauseKind::OverSmoothing, remedy));
+    let narrow = given(Likelihood::FixedSigma, Some(vec![0.5, 1.0]));
+    assert_eq!(narrow.0, CauseKind::StillLearning);
+}
+
+#[test]
+fn a_training_that_was_thrown_off_comes_first() {
+    let how = "the held-out bound was best around epoch 45";
+    let mut model = Model { thrown_off: Some(how), ..Model::unsuspicious() };
+    model.latent = latent(0, &[0.0, 0.0]);
+    let cause = model.cause(&missing());
+    assert_eq!((cause.kind, cause.evidence.as_str()), (CauseKind::ThrownOff, how));
+    assert!(cause.remedy.unwrap().starts_with("Try a lower training.learning_rate"));
 }
 
 /// A slope s over two tails of n epochs is a rise of n·s with an error of s·√((n + 1) / 6).
@@ -375,9 +430,11 @@ fn a_model_that_overfitted_is_not_to_be_trained_longer() {
 #[test]
 fn too_few_rows_come_before_what_the_model_is() {
     let small = mode(Verdict::TooSmall, 0.0, 0.0);
-    for ([real, generated], remedy) in
-        [([30, 1000], "Give more real rows."), ([40, 60], "Draw more samples.")]
-    {
+    for ([real, generated], remedy) in [
+        ([30, 1000], "Give more real rows."),
+        ([40, 60], "Draw more samples (--samples)."),
+        ([30, 60], "Give more real rows, and draw more samples (--samples)."),
+    ] {
         let cause = of_mode(&small, &gaussian(0.0), [real, generated], None).unwrap();
         assert_eq!((cause.kind, cause.remedy.as_deref()), (CauseKind::TooFewPoints, Some(remedy)));
         let rows = format!("about {} real rows and {} generated ones", real / 2, generated / 2);
@@ -385,6 +442,8 @@ fn too_few_rows_come_before_what_the_model_is() {
     }
     let collapsed = Model { latent: latent(0, &[0.0, 0.0]), ..Model::unsuspicious() };
     assert_eq!(collapsed.kind(&small), CauseKind::TooFewPoints);
+    // Also where nothing speaks against the mode.
+    assert_eq!(Model::unsuspicious().kind(&or_strict(small)), CauseKind::TooFewPoints);
 }
 
 #[test]

@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::ledger::{Mode, Verdict};
+use crate::audit::metrics::Metric;
 use crate::audit::samples::{AuditedMode, SamplesAudit};
+
+/// Share of rows near no mode, beyond that of fresh real rows, that is worth a word.
+const LEAST_ASTRAY: f64 = 0.02;
 
 /// How a verdict stands to what is wanted: its colour, and the answer to whether the model learned the
 /// data.
@@ -38,11 +42,12 @@ impl Standing {
 
 /// How the modes of the samples stand as a whole: good where every mode that can be judged is as in the
 /// data, bad where none is, nor is captured and may be. Not judged where those modes are less than half
-/// of the data, or every verdict is open.
+/// of the data, or every verdict is open and the rows are near the modes.
 pub fn overall(audit: &SamplesAudit) -> Standing {
     let judged = audit.counts.eligible_only;
     let known: f64 = eligible(audit).map(|mode| mode.weight).sum();
-    if !audit.reference.trusted || judged.modes == 0 || known < 0.5 || is_open(audit) {
+    let open = is_open(audit) && astray(audit).is_none();
+    if !audit.reference.trusted || judged.modes == 0 || known < 0.5 || open {
         return Standing::Unknown;
     }
     match judged.strict {
@@ -61,6 +66,14 @@ pub(super) fn eligible(audit: &SamplesAudit) -> impl Iterator<Item = &Mode> {
 /// Whether no verdict is certain: each may be strict, and another.
 pub(super) fn is_open(audit: &SamplesAudit) -> bool {
     eligible(audit).all(|mode| mode.borderline && mode.may_be_strict)
+}
+
+/// The shares of generated and of fresh real rows near no mode, where the first is clearly more.
+pub fn astray(samples: &SamplesAudit) -> Option<[f64; 2]> {
+    let Metric { generated, real } = samples.metrics.high_quality;
+    let apart = generated.interval[1] < real.interval[0];
+    let is_plain = samples.reference.trusted && real.value - generated.value >= LEAST_ASTRAY;
+    (apart && is_plain).then(|| [generated, real].map(|near| 1.0 - near.value))
 }
 
 /// How a mode stands: not judged where the reference is not to be trusted.

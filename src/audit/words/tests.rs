@@ -86,6 +86,14 @@ fn verdicts_that_the_noise_leaves_open_are_neither_yes_nor_no() {
     let smooth = cause(CauseKind::OverSmoothing, Some("Try more epochs."));
     let line = "2 of 2 modes captured, 0 of them as they are in the data; 2 may be.";
     assert_eq!(headline(&open, Some(&smooth)), line);
+    // Where many rows lie near no mode it is not the modes' noise alone that is open.
+    let mut beside = open.clone();
+    beside.metrics.high_quality =
+        Metric { generated: Estimate::share(4500, 10_000), real: Estimate::share(9973, 10_000) };
+    assert_eq!(overall(&beside), Standing::Fair);
+    beside.modes.iter_mut().for_each(|audited| audited.mode.ratio = Some(0.45));
+    beside.counts = counts(0, 0);
+    assert_eq!(overall(&beside), Standing::Bad);
     // One of them is shifted beyond doubt.
     open.modes[0].mode.may_be_strict = false;
     assert_eq!(overall(&open), Standing::Fair);

@@ -68,6 +68,19 @@ impl Gaussian {
         }
     }
 
+    /// Number of dimensions D.
+    pub fn dimensions(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Standard deviation in a column.
+    ///
+    /// # Panics
+    /// Where there is no such column.
+    pub fn deviation(&self, column: usize) -> f64 {
+        dot(&self.factor[column], &self.factor[column]).sqrt()
+    }
+
     /// What noise with these variances in the D columns adds to the squared Mahalanobis distance of a
     /// row, in the mean: tr(Σ⁻¹ diag v).
     pub fn added_distance(&self, variances: &[f64]) -> f64 {

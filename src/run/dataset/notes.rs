@@ -137,11 +137,11 @@ impl Dataset {
                 "{spread}: each column gets a scale of its own; where they share a unit, use --set \
                  data.scaling=rms"
             )),
-            ScalingChoice::Rms => Some(format!(
+            ScalingChoice::Rms | ScalingChoice::None => Some(format!(
                 "{spread}: one scale for all columns hides the narrow ones; where units differ, use \
                  --set data.scaling=z-score"
             )),
-            ScalingChoice::ZScore | ScalingChoice::MinMax | ScalingChoice::None => None,
+            ScalingChoice::ZScore | ScalingChoice::MinMax => None,
         }
     }
 }

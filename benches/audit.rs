@@ -17,7 +17,7 @@ use modescope::audit::samples::{Options, Samples, audit};
 use modescope::audit::two_sample::two_sample_accuracy;
 use modescope::config::{AnalysisSettings, MixtureSettings};
 use modescope::data::{Mixture, Table};
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, s};
 
 const ROWS: usize = 10_000;
 const MANY_ROWS: usize = 100_000;
@@ -45,14 +45,8 @@ impl Data {
 
     /// The whole audit as `modescope audit` makes it.
     fn audit(&self, truth: Option<&Mixture>) {
-        let AnalysisSettings { max_clusters, restarts, rows, .. } = AnalysisSettings::default();
-        let samples = Samples {
-            real: &self.real,
-            held_out: ArrayView2::from_shape((0, self.real.width()), &[]).expect("no rows"),
-            generated: self.generated.view(),
-            truth,
-        };
-        let options = Options { max_clusters, restarts, rows, seed: SEED };
+        let samples = Samples { truth, ..Samples::new(&self.real, self.generated.view()) };
+        let options = Options { seed: SEED, ..Options::default() };
         black_box(audit(samples, options, &|| ()).expect("an audit"));
     }
 }

@@ -80,7 +80,7 @@ impl Adapter {
     }
 
     /// Whether it is hardware of its own, and not a program on the processor.
-    pub fn is_gpu(&self) -> bool {
+    pub(crate) fn is_gpu(&self) -> bool {
         self.kind != AdapterKind::Software
     }
 }
@@ -216,7 +216,7 @@ fn opened_wgpu() -> Result<&'static (Device, WgpuSetup)> {
 ///
 /// # Errors
 /// That the device failed, or what `work` returns.
-pub fn guarded<T>(backend: Backend, work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn guarded<T>(backend: Backend, work: impl FnOnce() -> Result<T>) -> Result<T> {
     if backend != Backend::Wgpu {
         return work();
     }

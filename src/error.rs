@@ -10,6 +10,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Whose fault an [`Error`] is, which decides the exit code of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// The run failed: a disk, a device, a defect of ours. Exit code 1.
     Failed,
@@ -45,11 +46,12 @@ pub struct Error {
     kind: Kind,
     message: String,
     help: Option<String>,
+    source: Option<std::io::Error>,
 }
 
 impl Error {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), help: None }
+        Self { kind, message: message.into(), help: None, source: None }
     }
 
     /// Bad usage or bad input.
@@ -80,11 +82,12 @@ impl Error {
     /// An operating-system error while doing something (`"reading"`, `"writing"`) to a path.
     pub fn io(doing: &str, path: &Path, error: std::io::Error) -> Self {
         let said = Self::failed(format!("{doing} {}: {error}", path.display()));
-        match error.kind() {
+        let said = match error.kind() {
             std::io::ErrorKind::PermissionDenied => said.help("check who may read and write there"),
             std::io::ErrorKind::StorageFull => said.help("make room on the disk"),
             _ => said,
-        }
+        };
+        Self { source: Some(error), ..said }
     }
 
     /// A file of ours that cannot be used any more.
@@ -140,13 +143,17 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|error| error as _)
+    }
+}
 
 /// Stops between two parts of long work where the user wants to.
 ///
 /// # Errors
 /// Where `interrupt` is set.
-pub fn heed(interrupt: &AtomicBool) -> Result<()> {
+pub(crate) fn heed(interrupt: &AtomicBool) -> Result<()> {
     match interrupt.load(Ordering::Relaxed) {
         true => Err(Error::interrupted("stopped")),
         false => Ok(()),
@@ -154,7 +161,7 @@ pub fn heed(interrupt: &AtomicBool) -> Result<()> {
 }
 
 /// The message of a panic.
-pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
@@ -163,7 +170,10 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
 ///
 /// It is the only one that begins so, or else the nearest by the Damerau–Levenshtein distance; names
 /// further than a third of their length, or than the typed one is long, are no suggestion.
-pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    typed: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let known: Vec<&str> = known.into_iter().collect();
     let begins = |name: &&&str| name.to_lowercase().starts_with(&typed.to_lowercase());
     let mut longer = known.iter().filter(begins);

@@ -1,5 +1,5 @@
-//! Opening files that come from outside: what is no regular file, or is longer than what it is read
-//! as can be, is refused before a byte of it is read.
+//! Opening files that come from outside: what is no regular file is refused before a byte of it is read, and
+//! settings that are longer than any can be.
 
 use std::fs::File;
 use std::io::Read;

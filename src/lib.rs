@@ -34,28 +34,31 @@
 //!
 //! ```
 //! use modescope::audit::samples::{Options, Samples, audit};
-//! use modescope::config::{AnalysisSettings, MixtureSettings};
-//! use modescope::data::Mixture;
-//! use ndarray::ArrayView2;
+//! use modescope::data::Table;
+//! use modescope::ndarray::Array2;
 //!
 //! # fn main() -> modescope::error::Result<()> {
-//! let truth = Mixture::generate(&MixtureSettings::default(), 1)?;
-//! let (real, generated) = (truth.draw(400, 1, 0), truth.draw(2000, 1, 1));
-//! let samples = Samples {
-//!     real: &real,
-//!     held_out: ArrayView2::from_shape((0, 3), &[]).unwrap(),
-//!     generated: generated.rows(),
-//!     truth: Some(&truth),
+//! // Two groups of rows, and what a generator made of them.
+//! let place = |row: usize, step: f32| (row as f32 * step).fract() + 10.0 * (row % 2) as f32;
+//! let rows = |count, steps: [f32; 2]| {
+//!     Array2::from_shape_fn((count, 2), |(row, column)| place(row, steps[column]))
 //! };
-//! let options = Options::new(&AnalysisSettings::default(), 1);
-//! let findings = audit(samples, options, &|| ())?.into_findings();
-//! assert!(findings.answer().starts_with("Yes"));
+//! let real = Table::new(vec!["x".into(), "y".into()], rows(400, [0.618, 0.755]), None)?;
+//! let generated = rows(2000, [0.414, 0.732]);
+//! let samples = Samples::new(&real, generated.view());
+//! let findings = audit(samples, Options::default(), &|| ())?.into_findings();
+//! println!("{}", findings.answer());
 //! # Ok(())
 //! # }
 //! ```
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
+
+/// Its tensors and devices are in the signatures of models and trainers.
+pub use burn;
+/// Its arrays are what rows come in.
+pub use ndarray;
 
 pub mod audit;
 pub mod cli;

@@ -87,7 +87,7 @@ impl Job<'_> {
         let (held_out, generated) = (table(HELD_OUT, Some("component")), table("peer.csv", None));
         let samples = Samples {
             real: &real,
-            held_out: held_out.rows(),
+            held_out: Some(held_out.rows()),
             generated: generated.rows(),
             truth: Some(&truth),
         };

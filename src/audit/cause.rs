@@ -22,6 +22,7 @@ const UNEVEN: f64 = 2.0;
 /// What lost a mode, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum CauseKind {
     /// The posterior says nothing of the data, so the decoder has one answer for every row.
     Collapse,

@@ -67,7 +67,7 @@ impl Estimate {
 /// Half the width, in standard errors, of a two-sided normal interval: 1.96 for 0.95.
 ///
 /// # Panics
-/// Where `confidence` is not in (0, 1).
+/// Where `confidence` is not in [0, 1].
 pub fn z(confidence: f64) -> f64 {
     Normal::standard().inverse_cdf(0.5 + confidence / 2.0)
 }
@@ -82,7 +82,7 @@ pub fn t(freedom: usize) -> Option<f64> {
 /// The score interval of a share (Wilson 1927), which holds its level near 0 and 1 too.
 ///
 /// # Panics
-/// Where there are no trials or `confidence` is not in (0, 1).
+/// Where there are no trials or `confidence` is not in [0, 1].
 pub fn wilson(successes: usize, trials: usize, confidence: f64) -> [f64; 2] {
     assert!(trials > 0, "a share of trials");
     let (n, z) = (trials as f64, z(confidence));

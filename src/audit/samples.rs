@@ -2,7 +2,7 @@
 
 mod doubt;
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{ArrayView2, Axis, s};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,12 +40,19 @@ const K_MEANS_REACH: f64 = 6.0;
 pub struct Samples<'a> {
     /// Real rows; where they have labels and no truth is given, each label is a mode.
     pub real: &'a Table,
-    /// Real rows that the generator has not seen; may be none.
-    pub held_out: ArrayView2<'a, f32>,
+    /// Real rows that the generator has not seen, where there are any; a given truth needs none.
+    pub held_out: Option<ArrayView2<'a, f32>>,
     /// Rows of the generator, with the columns of `real`.
     pub generated: ArrayView2<'a, f32>,
     /// The mixture that the real rows were drawn from, where it is known.
     pub truth: Option<&'a Mixture>,
+}
+
+impl<'a> Samples<'a> {
+    /// Generated rows to be held against real ones, without held-out rows or a truth.
+    pub fn new(real: &'a Table, generated: ArrayView2<'a, f32>) -> Self {
+        Self { real, held_out: None, generated, truth: None }
+    }
 }
 
 /// How to audit.
@@ -66,6 +73,13 @@ impl Options {
     pub fn new(settings: &AnalysisSettings, seed: u64) -> Self {
         let &AnalysisSettings { max_clusters, restarts, rows, .. } = settings;
         Self { max_clusters, restarts, rows, seed }
+    }
+}
+
+impl Default for Options {
+    /// As the settings of a run have it where nothing is asked for, with the seed 1.
+    fn default() -> Self {
+        Self::new(&AnalysisSettings::default(), 1)
     }
 }
 
@@ -235,6 +249,13 @@ pub fn ticks(max_clusters: usize) -> u64 {
 /// beyond ±1e29.
 pub fn audit(samples: Samples, options: Options, tick: &(dyn Fn() + Sync)) -> Result<Audited> {
     let Samples { real, held_out, generated, truth } = samples;
+    if options.max_clusters < 2 || options.restarts < 1 || options.rows < 2 {
+        return Err(Error::input(
+            "clusters are looked for with k from 2 on, a restart and 2 rows at least",
+        )
+        .help("see that max_clusters, restarts and rows allow that"));
+    }
+    let held_out = held_out.unwrap_or_else(|| real.rows().slice_move(s![..0, ..]));
     check_rows(real.len(), generated.nrows())?;
     let all_rows = [
         (real.rows(), "the real rows"),

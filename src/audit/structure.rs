@@ -91,7 +91,7 @@ impl Structure {
 
 /// Number of calls of `tick` that [`describe`] makes at most.
 pub fn ticks(max_clusters: usize) -> u64 {
-    3 * (max_clusters as u64 - 1) + 3
+    3 * (max_clusters as u64).saturating_sub(1) + 3
 }
 
 /// Describes the structure of `real` and `generated` rows (both with the same columns).

@@ -122,13 +122,7 @@ fn findings(
     let options = Options::new(&AnalysisSettings::default(), seed);
     let counter = Counter::new(display.begin("audit", ticks(options.max_clusters)));
     let audited = interruptible(interrupt, move || {
-        let samples = Samples {
-            real: &real,
-            held_out: ndarray::ArrayView2::from_shape((0, real.width()), &[])
-                .map_err(|error| Error::failed(error.to_string()))?,
-            generated: generated.rows(),
-            truth: truth.as_ref(),
-        };
+        let samples = Samples { truth: truth.as_ref(), ..Samples::new(&real, generated.rows()) };
         audit(samples, options, &|| counter.tick())
     })?;
     Ok(audited.into_findings())

@@ -134,6 +134,7 @@ fn read_rows<'a>(
 
 /// The formats of data files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Format {
     /// Comma-separated values.
     Csv,

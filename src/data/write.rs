@@ -38,7 +38,8 @@ pub fn write_rows(
     let writing = |error| Error::io("writing", path, error);
     write_atomically(path, |file| {
         let sink = Sink::new(format, file, columns, label).map_err(writing)?;
-        let mut writer = RowWriter { path, sink };
+        let shape = (columns.len(), label.is_some());
+        let mut writer = RowWriter { path, shape, sink };
         fill(&mut writer)?;
         writer.sink.finish().map_err(writing)
     })
@@ -66,6 +67,8 @@ pub fn writable(path: &Path, columns: &[String], label: Option<&str>) -> Result<
 /// A file that takes rows.
 pub struct RowWriter<'a> {
     path: &'a Path,
+    /// Number of columns, and whether one of labels follows.
+    shape: (usize, bool),
     sink: Sink<'a>,
 }
 
@@ -73,8 +76,16 @@ impl RowWriter<'_> {
     /// Adds rows (n × columns), with their labels where the file has a column for them.
     ///
     /// # Errors
-    /// Where they cannot be written.
+    /// Where they are not of the file's columns, the labels are not one a row, or they cannot be written.
     pub fn push(&mut self, rows: ArrayView2<f32>, labels: Option<&Labels>) -> Result<()> {
+        let fits = |labels: &Labels| {
+            let known = |&label: &usize| label < labels.names.len();
+            labels.of_row.len() == rows.nrows() && labels.of_row.iter().all(known)
+        };
+        if (rows.ncols(), labels.is_some()) != self.shape || !labels.is_none_or(fits) {
+            let file = self.path.display();
+            return Err(Error::input(format!("{file}: rows that do not fit the file's columns")));
+        }
         let labels: Option<Vec<&str>> = labels.map(|labels| {
             labels.of_row.iter().map(|&label| labels.names[label].as_str()).collect()
         });
@@ -184,6 +195,13 @@ mod tests {
             assert_eq!(table.rows(), values, "{name}");
             assert_eq!((table.columns(), table.labels()), (&columns[..], labels), "{name}");
         }
+        let path = folder.path().join("narrow.csv");
+        let narrow =
+            write_rows(&path, &columns, None, |file| file.push(values.slice(s![.., ..1]), None));
+        assert!(narrow.unwrap_err().message().ends_with("do not fit the file's columns"));
+        let unlabelled =
+            write_rows(&path, &columns, Some("kind"), |file| file.push(values.view(), None));
+        assert!(unlabelled.is_err() && !path.exists());
         let path = folder.path().join("l.npy");
         let error = write_rows(&path, &columns, Some("kind"), |_| Ok(())).unwrap_err();
         assert!(error.message().ends_with("l.npy: .npy files hold no labels"));

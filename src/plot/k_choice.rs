@@ -13,14 +13,14 @@ use crate::error::{Error, Result};
 
 /// Silhouette and inertia by the number of clusters k, for several sets, with the k chosen.
 #[derive(Clone, Copy, Debug)]
-pub struct KChoice<'a> {
+pub struct KChoiceFigure<'a> {
     /// Heading of the figure.
     pub title: &'a str,
     /// The sets, such as generated, generated scaled, real.
     pub curves: &'a [KCurve<'a>],
 }
 
-/// One set's curve in a [`KChoice`].
+/// One set's curve in a [`KChoiceFigure`].
 #[derive(Clone, Copy, Debug)]
 pub struct KCurve<'a> {
     /// The set's name.
@@ -51,7 +51,7 @@ impl KCurve<'_> {
     }
 }
 
-impl KChoice<'_> {
+impl KChoiceFigure<'_> {
     /// Draws the figure to `name.png` and `name.svg` in `folder`.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl KChoice<'_> {
     }
 }
 
-impl Figure for KChoice<'_> {
+impl Figure for KChoiceFigure<'_> {
     fn title(&self) -> &str {
         self.title
     }

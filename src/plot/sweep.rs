@@ -37,12 +37,12 @@ pub struct SweepPanel<'a> {
     /// The largest value there can be, where there is one.
     pub most: Option<f64>,
     /// One entry a setting.
-    pub rows: Vec<SweepRow>,
+    pub rows: Vec<SweepFigureRow>,
 }
 
 /// The figure of one setting.
 #[derive(Clone, Debug)]
-pub struct SweepRow {
+pub struct SweepFigureRow {
     /// One value a seed.
     pub values: Vec<f64>,
     /// Their mean.

@@ -254,7 +254,7 @@ fn curves_are_drawn() {
         let style = theme::REAL;
         let curve =
             KCurve { name: "real", k: &k, silhouette: curve, inertia: curve, chosen: 3, style };
-        let figure = KChoice { title: "Choice of k", curves: &[curve, curve] };
+        let figure = KChoiceFigure { title: "Choice of k", curves: &[curve, curve] };
         check(folder.path(), &figure.draw(folder.path(), "k").unwrap());
     }
 }
@@ -428,7 +428,7 @@ fn density_is_a_density() {
 #[test]
 fn counts_of_a_sweep_start_at_zero() {
     let panel = |name, value| {
-        let row = SweepRow { values: vec![value; 2], mean: Some(value), interval: None };
+        let row = SweepFigureRow { values: vec![value; 2], mean: Some(value), interval: None };
         SweepPanel { name, most: None, rows: vec![row] }
     };
     let panels = [panel("strict modes", 0.0), panel("held-out ELBO", -7.5)];
@@ -443,8 +443,11 @@ fn counts_of_a_sweep_start_at_zero() {
 #[test]
 fn settings_of_a_sweep_are_named_beside_their_lines() {
     let rows = || {
-        let row =
-            |mean| SweepRow { values: vec![], mean: None, interval: Some([mean, mean + 1.0]) };
+        let row = |mean| SweepFigureRow {
+            values: vec![],
+            mean: None,
+            interval: Some([mean, mean + 1.0]),
+        };
         vec![row(1.0), row(2.0)]
     };
     let settings = ["x=first".to_owned(), "x=second".to_owned()];

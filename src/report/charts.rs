@@ -32,9 +32,9 @@ pub struct Charts {
     /// The samples.
     pub generated: Points,
     /// The latent space.
-    pub latent: Latents,
+    pub latent: LatentView,
     /// The t-SNE embeddings.
-    pub embeddings: Vec<Embedding>,
+    pub embeddings: Vec<EmbeddingView>,
 }
 
 impl Charts {
@@ -149,24 +149,24 @@ impl Points {
 
 /// The latent space.
 #[derive(Clone, Debug, Serialize)]
-pub struct Latents {
+pub struct LatentView {
     /// Posterior means, by unit.
     pub means: Points,
     /// The prior.
-    pub prior: Vec<Gaussian>,
+    pub prior: Vec<PriorComponentView>,
     /// Values over the plane of two units; absent where there are not two.
     pub map: Option<Map>,
 }
 
 /// A component of the prior.
 #[derive(Clone, Debug, Serialize)]
-pub struct Gaussian {
+pub struct PriorComponentView {
     weight: f64,
     mean: Vec<f64>,
     covariance: Vec<Vec<f64>>,
 }
 
-impl From<&PriorComponent> for Gaussian {
+impl From<&PriorComponent> for PriorComponentView {
     fn from(component: &PriorComponent) -> Self {
         let rows = component.covariance.rows();
         Self {
@@ -214,7 +214,7 @@ impl Map {
 
 /// One t-SNE embedding.
 #[derive(Clone, Debug, Serialize)]
-pub struct Embedding {
+pub struct EmbeddingView {
     /// Its perplexity.
     pub perplexity: f64,
     /// The sets that were embedded together, with two columns each.
@@ -276,7 +276,7 @@ mod tests {
         let none = Array2::zeros((1, 1));
         let points = |set| Points::new(set, none.view(), 1, [1], None);
         let name = "</script><!--<script>".to_string();
-        let latent = Latents { means: points(Set::Latent), prior: vec![], map: None };
+        let latent = LatentView { means: points(Set::Latent), prior: vec![], map: None };
         let charts = Charts {
             columns: vec![name.clone()],
             classes: Class::all(std::slice::from_ref(&name)),

@@ -18,9 +18,11 @@ mod sweep;
 mod tables;
 mod views;
 
-pub use charts::{Charts, Class, Embedding, Gaussian, Latents, Map, Points, Set, most_rows};
+pub use charts::{
+    Charts, Class, EmbeddingView, LatentView, Map, Points, PriorComponentView, Set, most_rows,
+};
 pub use compare::{ComparedRun, Comparison};
 pub use live::LivePage;
 pub use loss_table::{REFERENCE_LOSSES, rows_of_interest};
 pub use page::{Caption, Figure, Page, Rows};
-pub use sweep::{SweepPage, SweepRow};
+pub use sweep::{SweepPage, SweepPageRow};

@@ -24,14 +24,14 @@ pub struct SweepPage {
     /// The names of the settings.
     pub keys: Vec<String>,
     /// One a combination of settings, the best by its mean first.
-    pub rows: Vec<SweepRow>,
+    pub rows: Vec<SweepPageRow>,
     /// The members of the best settings, one by one.
     pub picture: Figure,
 }
 
 /// A combination of settings and how it did.
 #[derive(Clone, Debug)]
-pub struct SweepRow {
+pub struct SweepPageRow {
     /// The value of each setting.
     pub settings: Vec<String>,
     /// Mean held-out ELBO.
@@ -124,7 +124,7 @@ impl SweepPage {
     }
 
     /// These rows, of which the first has this rank.
-    fn table(&self, name: &str, rank: usize, rows: &[SweepRow]) -> Markup {
+    fn table(&self, name: &str, rank: usize, rows: &[SweepPageRow]) -> Markup {
         scrolling(
             name,
             html! {

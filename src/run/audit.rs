@@ -146,7 +146,7 @@ fn audit_samples(context: &Context, generated: Array2<f32>) -> Result<Audited> {
     interruptible(context.watch.interrupt, move || {
         let samples = Samples {
             real: &real,
-            held_out: held_out.view(),
+            held_out: Some(held_out.view()),
             generated: generated.view(),
             truth: truth.as_ref(),
         };

@@ -11,7 +11,9 @@ use super::tsne::coloured_rows;
 use super::{Context, EmbeddingRow};
 use crate::error::Result;
 use crate::model::SavedModel;
-use crate::report::{Charts, Class, Embedding, Gaussian, Latents, Map, Points, Set, most_rows};
+use crate::report::{
+    Charts, Class, EmbeddingView, LatentView, Map, Points, PriorComponentView, Set, most_rows,
+};
 use crate::vae::Model;
 
 /// The views of a run, and the share of the prior's mass that lies in holes where that is known.
@@ -43,7 +45,7 @@ pub(super) fn charts(context: &Context) -> Result<(Charts, Option<f64>)> {
     Ok((charts, hole_share))
 }
 
-fn latents(context: &Context) -> Result<(Latents, Option<f64>)> {
+fn latents(context: &Context) -> Result<(LatentView, Option<f64>)> {
     let model = Model::new(SavedModel::load(context.dir.path())?, context.device);
     let posteriors = read_first_latents(context)?;
     let means = posteriors.means.view();
@@ -60,13 +62,13 @@ fn latents(context: &Context) -> Result<(Latents, Option<f64>)> {
     let map = plane.as_ref().map(|plane| {
         Map::new(plane.latents.view(), plane.decoded.view(), plane.ratio.index_axis(Axis(1), 0))
     });
-    let prior = components(&prior).iter().map(Gaussian::from).collect();
-    Ok((Latents { means, prior, map }, plane.map(|plane| plane.hole_share)))
+    let prior = components(&prior).iter().map(PriorComponentView::from).collect();
+    Ok((LatentView { means, prior, map }, plane.map(|plane| plane.hole_share)))
 }
 
 /// The embeddings of `tsne.csv`: runs of rows with one perplexity, in which a source may follow
 /// another that it was embedded with.
-fn embeddings(context: &Context, names: &[String]) -> Result<Vec<Embedding>> {
+fn embeddings(context: &Context, names: &[String]) -> Result<Vec<EmbeddingView>> {
     let rows = coloured_rows(context)?;
     let class: HashMap<&str, usize> =
         names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
@@ -87,7 +89,7 @@ fn embeddings(context: &Context, names: &[String]) -> Result<Vec<Embedding>> {
         a.perplexity == b.perplexity && (a.source == Set::Latent) == (b.source == Set::Latent)
     });
     Ok(by_perplexity
-        .map(|rows| Embedding {
+        .map(|rows| EmbeddingView {
             perplexity: rows[0].perplexity,
             sets: rows
                 .chunk_by(|a, b| a.source == b.source)

@@ -41,7 +41,8 @@ pub use progress::{Counter, Progress, Silent, Task, TrainingView, Watch, interru
 pub use source::Source;
 pub use stage::{Context, Stage, execute, redo};
 pub use sweep::{
-    Combination, Mean, MemberRecord, Ranking, Shard, ShardFile, Standing, Sweep, SweepDir,
+    Combination, CombinationResult, Mean, MemberRecord, Ranking, Score, Shard, ShardFile, Sweep,
+    SweepDir,
 };
 pub use train::kept_history;
 pub use tsne::EmbeddingRow;

@@ -110,6 +110,7 @@ impl Plan {
     /// # Errors
     /// Settings that the data do not allow.
     pub fn resolve(settings: Settings, facts: Facts) -> Result<Self> {
+        settings.validate()?;
         let architecture = Architecture::new(&settings.model, facts.columns);
         architecture.parameter_count()?;
         let mut notes = Vec::new();

@@ -18,7 +18,7 @@ use crate::history::{EpochRecord, read_history};
 use crate::model::SavedModel;
 use crate::plot::theme::{GENERATED, GENERATED_SCALED, REAL};
 use crate::plot::{
-    Comparison, KChoice as KFigure, KCurve, Latent, LatentMap, Losses, Marginals, Meaning, Picture,
+    Comparison, KChoiceFigure, KCurve, Latent, LatentMap, Losses, Marginals, Meaning, Picture,
     Scatter, Tsne, TsnePanel,
 };
 use crate::report::{Caption, Set};
@@ -232,7 +232,8 @@ fn k_choice(clusters: &Clusters, folder: &Path) -> Result<Picture> {
         chosen: sets[i].1.by_silhouette,
         style: sets[i].2,
     });
-    KFigure { title: "How many clusters K-means sees", curves: &curves }.draw(folder, "k-choice")
+    KChoiceFigure { title: "How many clusters K-means sees", curves: &curves }
+        .draw(folder, "k-choice")
 }
 
 /// A picture of the embeddings of the posterior means, and one of those of rows.

@@ -9,9 +9,9 @@ mod shard;
 mod train;
 
 pub use mean::Mean;
-pub use ranking::{Ranking, Standing};
+pub use ranking::{CombinationResult, Ranking};
 pub use shard::{Shard, ShardFile};
-pub use train::MemberRecord;
+pub use train::{MemberRecord, Score};
 
 use std::path::{Path, PathBuf};
 

@@ -28,7 +28,7 @@ const TOLERANCE: f64 = 1e-3;
 
 /// A tensor whose gradient was compared.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Compared {
+pub struct TensorDifference {
     /// The tensor, or `loss`.
     pub tensor: String,
     /// Largest difference from the reference, as a share of its largest value; infinite where a value
@@ -42,12 +42,12 @@ pub struct Compared {
 pub struct Checkup {
     /// The loss, then every tensor in the order of the parameters; of a GPU under fused again with the
     /// kernels of large jobs and of many members.
-    pub compared: Vec<Compared>,
+    pub compared: Vec<TensorDifference>,
 }
 
 impl Checkup {
     /// The largest difference.
-    pub fn worst(&self) -> Option<&Compared> {
+    pub fn worst(&self) -> Option<&TensorDifference> {
         self.compared.iter().max_by(|a, b| a.difference.total_cmp(&b.difference))
     }
 
@@ -72,7 +72,7 @@ pub fn refuse_wrong_adapter(backend: Backend, engine: Engine, device: &Device) -
 fn refuse_wrong(checkup: &Checkup) -> Result<()> {
     match checkup.worst().filter(|_| !checkup.is_right()) {
         None => Ok(()),
-        Some(Compared { tensor, difference }) => Err(Error::device(format!(
+        Some(TensorDifference { tensor, difference }) => Err(Error::device(format!(
             "a training step on this graphics device is wrong: {tensor} differs from the CPU's by \
              {difference:.1e} of its size"
         ))
@@ -96,7 +96,7 @@ pub fn check_up(backend: Backend, engine: Engine, device: &Device) -> Result<Che
             let by_blocks = kernels == Kernels::Blocks && known.contains(&kernels);
             let with = if by_blocks { " by blocks" } else { "" };
             let others = check_up_by(Some(kernels), rows, backend, engine, device)?;
-            checkup.compared.extend(others.compared.into_iter().map(|compared| Compared {
+            checkup.compared.extend(others.compared.into_iter().map(|compared| TensorDifference {
                 tensor: format!("{} of {rows} rows{with}", compared.tensor),
                 ..compared
             }));
@@ -193,11 +193,11 @@ fn compare(start: &Parameters, found: &Gradient, reference: &Gradient) -> Checku
     };
     let loss = difference(&[found.loss], &[reference.loss]);
     let layout = start.architecture.layout();
-    let tensors = layout.into_iter().map(|spec| Compared {
+    let tensors = layout.into_iter().map(|spec| TensorDifference {
         difference: difference(&found.values[spec.range()], &reference.values[spec.range()]),
         tensor: spec.name,
     });
-    let loss = Compared { tensor: "loss".into(), difference: loss };
+    let loss = TensorDifference { tensor: "loss".into(), difference: loss };
     Checkup { compared: std::iter::once(loss).chain(tensors).collect() }
 }
 

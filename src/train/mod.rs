@@ -1,4 +1,4 @@
-//! Training: the loop, who takes the steps, its schedules, what is measured after each epoch, and the history of it.
+//! Training: the loop, who takes the steps, its schedules, and what is measured after each epoch.
 
 mod autodiff;
 mod checkpoint;
@@ -15,11 +15,12 @@ mod training;
 
 pub use autodiff::{Autodiff, Gradient, gradient};
 pub use checkpoint::{Checkpoint, Checkpoints};
-pub use checkup::{Checkup, Compared, check_up, refuse_wrong_adapter};
+pub use checkup::{Checkup, TensorDifference, check_up, refuse_wrong_adapter};
 pub use epochs::Epochs;
 pub use job::{Job, Observer, Trained};
-pub use members::{MOST_AT_ONCE, TrainedMember, restart_seed, time_members, train_members};
-pub use recorder::kept_epochs;
+pub(crate) use members::time_members;
+pub use members::{MOST_AT_ONCE, TrainedMember, restart_seed, train_members};
+pub(crate) use recorder::kept_epochs;
 pub use schedule::{beta_share, learning_rate};
-pub use trainer::fused_trainer;
+pub(crate) use trainer::fused_trainer;
 pub use training::train;

@@ -195,7 +195,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`encode`](Self::encode), or where there are no rows.
-    pub fn posterior_draws(
+    pub(crate) fn posterior_draws(
         &self,
         rows: ArrayView2<f32>,
         count: usize,

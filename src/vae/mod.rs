@@ -12,7 +12,8 @@ mod objective;
 mod ops;
 mod prior;
 
-pub use generate::{Latents, Model, check_samples};
+pub(crate) use generate::check_samples;
+pub use generate::{Latents, Model};
 pub use network::{Posterior, Vae};
 pub use objective::{Losses, losses};
 pub use prior::{LearnedPrior, MixturePrior, VampPrior};

@@ -119,7 +119,7 @@ fn mean(rows: &Array2<f64>) -> Array1<f64> {
     rows.sum_axis(Axis(0)) / rows.nrows().max(1) as f64
 }
 
-/// The least variance that a fit of these rows (n × D) gives a column: [`VARIANCE_FLOOR`] of its variance.
+/// The least variance that a fit of these rows (n × D) gives a column: the floor of a fit's variances.
 /// Where it has none its value says how wide it is, a few times what f32 can tell apart, and no other
 /// column's unit. For a column of steps at least [`hidden_by_steps`].
 pub fn least_variances(rows: ArrayView2<f32>) -> Array1<f64> {

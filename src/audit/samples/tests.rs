@@ -26,8 +26,7 @@ fn draw(mixture: &Mixture, rows: usize, step: u64) -> Table {
 }
 
 fn audited(real: &Table, generated: &Table, truth: Option<&Mixture>) -> SamplesAudit {
-    let held_out = Array2::zeros((0, 2));
-    let samples = Samples { real, held_out: held_out.view(), generated: generated.rows(), truth };
+    let samples = Samples { truth, ..Samples::new(real, generated.rows()) };
     let options = Options { max_clusters: 3, restarts: 1, rows: 200, seed: 1 };
     audit(samples, options, &|| ()).unwrap().audit
 }
@@ -165,8 +164,7 @@ fn labels_with_too_few_rows_for_their_columns_are_not_judged_by() {
     };
     let columns: Vec<String> = (0..300).map(|column| format!("x{column}")).collect();
     let real = Table::new(columns, real.to_owned(), Some(labels)).unwrap();
-    let held_out = Array2::zeros((0, 300));
-    let samples = Samples { real: &real, held_out: held_out.view(), generated, truth: None };
+    let samples = Samples::new(&real, generated);
     let options = Options { max_clusters: 2, restarts: 1, rows: 50, seed: 1 };
     let reference = audit(samples, options, &|| ()).unwrap().audit.reference;
     let doubt = reference.doubt.unwrap();

@@ -1,5 +1,3 @@
-use ndarray::Array2;
-
 use super::*;
 use crate::audit::estimate::Estimate;
 use crate::audit::findings::{Findings, OfModel};
@@ -14,13 +12,7 @@ fn perfect() -> SamplesAudit {
     let (means, covariances) = (vec![vec![0.0], vec![20.0]], vec![vec![vec![1.0]]; 2]);
     let truth = Mixture::new(vec![0.5, 0.5], means, covariances).unwrap();
     let [real, generated] = [1, 2].map(|step| truth.draw(300, 7, step));
-    let held_out = Array2::zeros((0, 1));
-    let samples = Samples {
-        real: &real,
-        held_out: held_out.view(),
-        generated: generated.rows(),
-        truth: Some(&truth),
-    };
+    let samples = Samples { truth: Some(&truth), ..Samples::new(&real, generated.rows()) };
     let options = Options { max_clusters: 3, restarts: 1, rows: 100, seed: 1 };
     audit(samples, options, &|| ()).unwrap().audit
 }

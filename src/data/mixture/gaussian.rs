@@ -40,7 +40,7 @@ impl Gaussian {
     ///
     /// # Panics
     /// Where the shapes differ, there are no rows, or the columns are not in standard layout.
-    pub fn squared_distances(
+    pub(crate) fn squared_distances(
         &self,
         columns: ArrayView2<f64>,
         scratch: &mut Array2<f64>,
@@ -83,7 +83,7 @@ impl Gaussian {
 
     /// What noise with these variances in the D columns adds to the squared Mahalanobis distance of a
     /// row, in the mean: tr(Σ⁻¹ diag v).
-    pub fn added_distance(&self, variances: &[f64]) -> f64 {
+    pub(crate) fn added_distance(&self, variances: &[f64]) -> f64 {
         // The diagonal of Σ⁻¹ is what a step along each column adds at the mean.
         let d = self.mean.len();
         let steps = Array2::from_shape_fn((d, d), |(column, step)| {

@@ -17,7 +17,7 @@ impl Mixture {
     /// how one is drawn changes no other.
     ///
     /// # Errors
-    /// Where there are more components than rows, or the mixture would not fit in memory.
+    /// Where settings are out of their range, there are more components than rows, or the mixture would not fit in memory.
     pub fn generate(settings: &MixtureSettings, seed: u64) -> Result<Self> {
         let &MixtureSettings { components, dimensions, rows, spread, .. } = settings;
         if components > rows {
@@ -33,6 +33,7 @@ impl Mixture {
             ))
             .help("lower mixture.components or mixture.dimensions"));
         }
+        settings.validate()?;
         let draws = |step| Generator::new(seed, Stream::MixtureShape, step).draws();
         let mut source = draws(0);
         let means = (0..components)

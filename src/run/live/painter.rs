@@ -12,7 +12,7 @@ use crate::audit::ledger::{gaussian_per_label, least_variances};
 use crate::data::{Mixture, Table};
 use crate::error::Result;
 use crate::model::Prior;
-use crate::report::{Charts, Class, Gaussian, Latents, Points, Set};
+use crate::report::{Charts, Class, LatentView, Points, PriorComponentView, Set};
 use crate::run::classes::Classes;
 use crate::run::latent_plane::{components, prior_mixture};
 use crate::run::plot::with_losses;
@@ -123,9 +123,9 @@ impl Painter {
             classes: Class::all(&classes.names),
             real: Points::new(Set::Real, self.real.rows(), self.of, numbers(), of_real),
             generated: Points::new(Set::Generated, generated, generated.nrows(), 1.., of_generated),
-            latent: Latents {
+            latent: LatentView {
                 means: Points::new(Set::Latent, means, means.nrows(), numbers(), of_real),
-                prior: prior.iter().map(Gaussian::from).collect(),
+                prior: prior.iter().map(PriorComponentView::from).collect(),
                 map: None,
             },
             embeddings: Vec::new(),

@@ -11,7 +11,7 @@ use crate::audit::ledger::EligibleCounts;
 use crate::error::{Error, Result};
 use crate::files::{make_folder, write_atomically, write_bytes, write_json};
 use crate::plot;
-use crate::report::{SweepPage, SweepRow};
+use crate::report::{SweepPage, SweepPageRow};
 use crate::run::train::{best_of, none_is_left};
 
 /// Settings in the picture at most: the best.
@@ -19,7 +19,7 @@ const MOST_DRAWN: usize = 30;
 
 /// How a combination did over its seeds.
 #[derive(Clone, Debug, Serialize)]
-pub struct Standing {
+pub struct CombinationResult {
     /// Its place in [`Sweep::combinations`].
     pub combination: usize,
     /// Seeds whose training diverged; the means are of the others.
@@ -37,7 +37,7 @@ pub struct Ranking<'a> {
     sweep: &'a Sweep,
     members: Vec<MemberRecord>,
     /// The combinations, that with the best mean held-out ELBO first.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<CombinationResult>,
     /// The member with the best held-out ELBO, and what it reached.
     pub best: (usize, Score),
 }
@@ -59,7 +59,7 @@ impl<'a> Ranking<'a> {
                 Mean::of_counts(judged.map(|judged| (count(judged), judged.modes)))
             };
             let bounds: Vec<f64> = scores.iter().map(|score| score.held_out_elbo).collect();
-            Standing {
+            CombinationResult {
                 combination,
                 diverged: members.len() - scores.len(),
                 strict: counts(|judged| judged.strict),
@@ -67,15 +67,16 @@ impl<'a> Ranking<'a> {
                 held_out_elbo: Mean::of(&bounds),
             }
         };
-        let mut standings: Vec<Standing> =
+        let mut standings: Vec<CombinationResult> =
             members.chunks(sweep.seeds.len()).enumerate().map(standing).collect();
-        let elbo = |s: &Standing| s.held_out_elbo.map_or(f64::NEG_INFINITY, |mean| mean.value);
+        let elbo =
+            |s: &CombinationResult| s.held_out_elbo.map_or(f64::NEG_INFINITY, |mean| mean.value);
         standings.sort_by(|a, b| elbo(b).total_cmp(&elbo(a)));
         Ok(Self { sweep, members, standings, best })
     }
 
     /// The combination of a standing.
-    pub fn combination(&self, standing: &Standing) -> &'a Combination {
+    pub fn combination(&self, standing: &CombinationResult) -> &'a Combination {
         &self.sweep.combinations[standing.combination]
     }
 
@@ -116,12 +117,12 @@ impl<'a> Ranking<'a> {
     }
 
     /// A combination and how it did, as the cells of a table.
-    pub fn cells(&self, standing: &Standing) -> Vec<String> {
+    pub fn cells(&self, standing: &CombinationResult) -> Vec<String> {
         self.combination(standing).values.iter().cloned().chain(self.figures(standing)).collect()
     }
 
     /// How a combination did: strict, captured, held-out ELBO and its seeds.
-    fn figures(&self, standing: &Standing) -> [String; 4] {
+    fn figures(&self, standing: &CombinationResult) -> [String; 4] {
         let mean = |mean: Option<Mean>, decimals: usize| {
             mean.map_or("–".into(), |mean| format!("{mean:.decimals$}"))
         };
@@ -152,9 +153,9 @@ impl<'a> Ranking<'a> {
 
     fn page(&self, picture: plot::Picture) -> String {
         let best = self.standings[0].held_out_elbo;
-        let row = |standing: &Standing| {
+        let row = |standing: &CombinationResult| {
             let [strict, captured, held_out_elbo, seeds] = self.figures(standing);
-            SweepRow {
+            SweepPageRow {
                 settings: self.combination(standing).values.clone(),
                 held_out_elbo,
                 strict,
@@ -218,15 +219,18 @@ impl<'a> Ranking<'a> {
     fn draw(&self, folder: &Path) -> Result<plot::Picture> {
         let shown = &self.standings[..self.standings.len().min(MOST_DRAWN)];
         let seeds = self.sweep.seeds.len();
-        let row = |standing: &Standing, mean: Option<Mean>, value: fn(&Score) -> f64| {
+        let row = |standing: &CombinationResult, mean: Option<Mean>, value: fn(&Score) -> f64| {
             let members = &self.members[standing.combination * seeds..][..seeds];
-            plot::SweepRow {
+            plot::SweepFigureRow {
                 values: members.iter().filter_map(|r| r.score.as_ref().map(value)).collect(),
                 mean: mean.map(|mean| mean.value),
                 interval: mean.and_then(|mean| mean.interval),
             }
         };
-        let panel = |name, most, mean: fn(&Standing) -> Option<Mean>, value: fn(&Score) -> f64| {
+        let panel = |name,
+                     most,
+                     mean: fn(&CombinationResult) -> Option<Mean>,
+                     value: fn(&Score) -> f64| {
             plot::SweepPanel {
                 name,
                 most,

@@ -50,8 +50,8 @@ struct Bench<'a> {
 }
 
 impl Sweep {
-    /// Trains and judges the members of a shard that its file does not have yet, writing the file
-    /// after each that is judged.
+    /// Trains and judges the members of a shard that its file does not have yet, writing the file after each
+    /// group that is trained together.
     ///
     /// # Errors
     /// Data that cannot be audited, an interrupt, or a device or disk that fails.

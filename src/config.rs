@@ -17,6 +17,6 @@ pub use grid::{Grid, Seeds};
 pub use layers::Layers;
 pub use recipe::{RECIPES, Recipe};
 pub use settings::{
-    AnalysisSettings, DataSettings, FEWEST_STEPS, LEAST_BETA, MOST_LAYERS, MOST_ROWS, MOST_VALUES,
-    MixtureSettings, ModelSettings, SafetySettings, Settings, TrainingSettings,
+    AnalysisSettings, DataSettings, FEWEST_STEPS, LEAST_BETA, LEAST_SIGMA, MOST_LAYERS, MOST_ROWS,
+    MOST_VALUES, MixtureSettings, ModelSettings, SafetySettings, Settings, TrainingSettings,
 };

@@ -46,12 +46,11 @@ pub struct Error {
     kind: Kind,
     message: String,
     help: Option<String>,
-    source: Option<std::io::Error>,
 }
 
 impl Error {
     fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), help: None, source: None }
+        Self { kind, message: message.into(), help: None }
     }
 
     /// Bad usage or bad input.
@@ -82,12 +81,11 @@ impl Error {
     /// An operating-system error while doing something (`"reading"`, `"writing"`) to a path.
     pub fn io(doing: &str, path: &Path, error: std::io::Error) -> Self {
         let said = Self::failed(format!("{doing} {}: {error}", path.display()));
-        let said = match error.kind() {
+        match error.kind() {
             std::io::ErrorKind::PermissionDenied => said.help("check who may read and write there"),
             std::io::ErrorKind::StorageFull => said.help("make room on the disk"),
             _ => said,
-        };
-        Self { source: Some(error), ..said }
+        }
     }
 
     /// A file of ours that cannot be used any more.
@@ -143,11 +141,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|error| error as _)
-    }
-}
+impl std::error::Error for Error {}
 
 /// Stops between two parts of long work where the user wants to.
 ///

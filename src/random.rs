@@ -152,7 +152,8 @@ impl Generator {
         self.normal_from(0, out);
     }
 
-    /// As [`normal`](Self::normal), but `out` begins with element `first`.
+    /// As [`normal`](Self::normal), but `out` begins with element `first`. Elements repeat after 2³⁴: of one
+    /// step nobody draws so many.
     pub fn normal_from(&self, first: usize, out: &mut [f32]) {
         let (mut block, skip) = ((first / 4) as u32, first % 4);
         let begun = if skip == 0 { 0 } else { (4 - skip).min(out.len()) };

@@ -152,12 +152,12 @@ fn a_run_says_what_it_streams_and_ends_the_same_with_any_number_of_threads() {
     std::fs::remove_file(place.path("two/.stamps/report")).unwrap();
     place.succeed("run --resume --out two");
     place.succeed("report two");
-    // A history that goes on beyond the blocks is not believed, but read.
+    // A history that goes on beyond the blocks is none.
     let history = place.read("two/history.csv");
     place.write("two/history.csv", format!("{history}{}\n", history.lines().last().unwrap()));
     refused(&place, "report two", &["history.csv is missing or not as the run left it"]);
     std::fs::remove_file(place.path("two/.stamps/train")).unwrap();
-    place.succeed("report two");
+    refused(&place, "report two", &["history.csv: epoch 23 in place of 24"]);
     place.write("two/history.csv", history);
     write_sorted(&place.path("sorted.parquet"), 4100);
     refused(&place, "run --resume --out two", &["sorted.parquet has changed since the run"]);

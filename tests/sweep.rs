@@ -74,7 +74,11 @@ fn shards_merged_are_the_whole_and_what_is_trained_is_not_trained_again() {
     assert!(again.stderr.contains("8 members are trained already"), "{}", again.stderr);
     assert!(!again.stderr.contains("training:"), "{}", again.stderr);
     let other = sweep("all", "--seed 9");
-    refused(&place, &other, &["1-of-1.json", "other data, settings or version", "--force"]);
+    refused(
+        &place,
+        &other,
+        &["1-of-1.json", "is of a sweep with other settings, grid or seeds", "--force"],
+    );
     place.succeed(&format!("{other} --force"));
 }
 

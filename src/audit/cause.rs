@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::latent::{LatentDiagnosis, lost_to_the_prior};
 use super::ledger::{Judged, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, Mode, Verdict};
-use super::words::{below, counted};
-use crate::config::{FEWEST_STEPS, LEAST_BETA, Likelihood};
+use super::words::{counted, smaller_beta, smaller_sigma};
+use crate::config::{FEWEST_STEPS, KlReduction, Likelihood, ModelSettings, TrainingSettings};
 use crate::data::Gaussian;
+use crate::model::Objective;
 
 /// The share of the last epochs whose held-out bound is compared with that of as many before.
 const TAIL: f64 = 0.1;
@@ -18,6 +19,8 @@ const CERTAIN: f64 = 3.0;
 /// How many times a noise of one σ may be as wide as a mode in one column as in another, before a σ for each
 /// column is worth a try.
 const UNEVEN: f64 = 2.0;
+/// Share of the variance that the loss acts by below which the data's largest is clearly less.
+const CLEARLY_LESS: f64 = 0.9;
 
 /// What lost a mode, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -80,12 +83,12 @@ pub struct ModelEvidence<'a> {
     pub latent: &'a LatentDiagnosis,
     /// The ledger of decoded posterior draws.
     pub posterior: &'a Judged,
-    /// Its likelihood.
-    pub likelihood: Likelihood,
-    /// `model.sigma`, in scaled units.
-    pub sigma: f64,
-    /// `training.beta`.
-    pub beta: f64,
+    /// What it is made of.
+    pub model: &'a ModelSettings,
+    /// How it was trained.
+    pub training: &'a TrainingSettings,
+    /// What training minimised.
+    pub objective: Objective,
     /// Standard deviation of its observation noise in each column, in the data's own units; nothing
     /// where none is added.
     pub noise: Option<&'a [f64]>,
@@ -93,14 +96,12 @@ pub struct ModelEvidence<'a> {
     pub with_noise: Option<&'a Judged>,
     /// Whether columns of different units have one scale, which hides the narrow ones.
     pub one_scale: bool,
-    /// Whether the prior was fitted to the posterior after training.
-    pub refitted: bool,
     /// The held-out bound by epoch, in nats a row; may be empty.
     pub bounds: &'a [f64],
     /// Optimiser steps that its weights have behind them.
     pub steps: usize,
-    /// Passes over the rows that a longer training would take.
-    pub more_epochs: usize,
+    /// The option that makes it longer, such as `--epochs 600`.
+    pub longer: &'a str,
     /// How training was thrown off, where it was.
     pub thrown_off: Option<&'a str>,
     /// Whether it overfitted, or would have but for early stopping: then longer training, and wider
@@ -110,8 +111,8 @@ pub struct ModelEvidence<'a> {
     pub recipe: Option<&'a str>,
 }
 
-/// Why `mode` is not as it is in the data, or cannot be judged; nothing where it is, or may be. `gaussian` is the mode in
-/// the reference, `real` and `generated` are the numbers of rows.
+/// Why `mode` is not as it is in the data, or cannot be judged; nothing where it is, or may be. `gaussian`
+/// is the mode in the reference, `real` and `generated` are the numbers of rows.
 pub fn of_mode(
     mode: &Mode,
     gaussian: &Gaussian,
@@ -119,7 +120,8 @@ pub fn of_mode(
     model: Option<&ModelEvidence>,
 ) -> Option<Cause> {
     if mode.verdict == Verdict::TooSmall {
-        return Some(too_few(mode.weight * real as f64, mode.weight * generated as f64));
+        let [real, generated] = [real, generated].map(|rows| mode.weight * rows as f64);
+        return Some(too_few(real, generated, model.is_some()));
     }
     if mode.may_be_strict {
         return None;
@@ -162,11 +164,13 @@ pub fn of_model<'a>(causes: impl IntoIterator<Item = &'a Cause>) -> Option<Cause
     Some(Cause { evidence, ..(*most).clone() })
 }
 
-fn too_few(real: f64, generated: f64) -> Cause {
+/// `of_run`: whether it is a run that draws the samples.
+fn too_few(real: f64, generated: f64, of_run: bool) -> Cause {
+    let option = if of_run { " (--samples)" } else { "" };
     let remedy = match (real < LEAST_TRAINING_ROWS, generated < LEAST_ROWS) {
-        (true, true) => "Give more real rows, and draw more samples (--samples).",
-        (true, false) => "Give more real rows.",
-        (false, _) => "Draw more samples (--samples).",
+        (true, true) => format!("Give more real rows, and draw more samples{option}."),
+        (true, false) => "Give more real rows.".into(),
+        (false, _) => format!("Draw more samples{option}."),
     };
     Cause {
         kind: CauseKind::TooFewPoints,
@@ -175,7 +179,7 @@ fn too_few(real: f64, generated: f64) -> Cause {
              {LEAST_TRAINING_ROWS} and {LEAST_ROWS}, and {LEAST_EXPECTED} of high quality that other modes do \
              not hide"
         ),
-        remedy: Some(remedy.into()),
+        remedy: Some(remedy),
     }
 }
 
@@ -205,12 +209,15 @@ fn is_uneven(noise: &[f64], gaussian: &Gaussian) -> bool {
 
 impl ModelEvidence<'_> {
     fn thrown_off(&self) -> Option<Cause> {
+        let clip = match self.training.gradient_clip {
+            None => ", or --set training.gradient_clip=1",
+            Some(_) => "",
+        };
+        let rate = self.training.learning_rate;
         self.thrown_off.map(|how| Cause {
             kind: CauseKind::ThrownOff,
             evidence: how.into(),
-            remedy: Some(
-                "Try a lower training.learning_rate, or --set training.gradient_clip=1.".into(),
-            ),
+            remedy: Some(format!("Try a training.learning_rate below {rate}{clip}.")),
         })
     }
 
@@ -242,12 +249,12 @@ impl ModelEvidence<'_> {
     /// What to try against a collapse, given the largest variance of the data as a share of that which the
     /// loss acts by.
     fn against_collapse(&self, share: f64) -> String {
-        let smaller = match self.likelihood {
-            _ if share > 1.0 => None,
-            Likelihood::FixedSigma => below("model.sigma", self.sigma * share.sqrt(), 0.0),
-            _ => below("training.beta", self.beta * share, LEAST_BETA),
+        let smaller = match self.model.likelihood {
+            Likelihood::FixedSigma => smaller_sigma(self.model.sigma * share.sqrt()),
+            _ => smaller_beta(self.objective.beta * share),
         };
-        match smaller {
+        // Of nearly equal variances neither is smaller beyond doubt.
+        match smaller.filter(|_| share < CLEARLY_LESS) {
             Some(smaller) => format!("Try {smaller}."),
             None => {
                 "Try another training.learning_rate, wider layers (model.hidden) or other seeds \
@@ -259,19 +266,27 @@ impl ModelEvidence<'_> {
 
     fn no_noise(&self, mode: &Mode) -> Option<Cause> {
         let with_noise = &self.with_noise?.modes[mode.id];
-        with_noise.may_be_strict.then(|| Cause {
+        let evidence = if with_noise.may_be_strict {
+            "the same latents decoded with the noise give it as it is in the data"
+        } else if mode.verdict == Verdict::Shrunk && with_noise.verdict != Verdict::Shrunk {
+            "samples are the decoder's mean without noise, so the mode has no width"
+        } else {
+            return None;
+        };
+        Some(Cause {
             kind: CauseKind::NoNoise,
-            evidence: "the same latents decoded with the noise give it as it is in the data".into(),
+            evidence: evidence.into(),
             remedy: Some("Leave out --mean (noise = false).".into()),
         })
     }
 
     /// A noise that no training changes: one that was given and is as wide as the mode, or none.
     fn given_noise(&self, mode: &Mode, gaussian: &Gaussian) -> Option<Cause> {
-        let (evidence, remedy) = match self.likelihood {
+        let (evidence, remedy) = match self.model.likelihood {
+            _ if !self.is_blurred(mode) => return None,
             Likelihood::FixedSigma => {
                 let relative = relative_deviation(self.noise?, gaussian);
-                let narrower = below("model.sigma", self.sigma / relative, 0.0);
+                let narrower = smaller_sigma(self.model.sigma / relative);
                 let or = narrower.map_or_else(String::new, |narrower| format!(", or {narrower}"));
                 let learned = format!("Try --set model.likelihood=learned-sigma{or}.");
                 (relative >= 1.0).then(|| (as_wide_as_the_mode(relative), learned))?
@@ -281,7 +296,7 @@ impl ModelEvidence<'_> {
                 match self.recipe {
                     Some(recipe) => format!("Try --recipe {recipe}."),
                     None => {
-                        "Try --set model.likelihood=learned-sigma --set training.beta=1.".into()
+                        format!("Try --set model.likelihood=learned-sigma {}.", self.unit_weight())
                     }
                 },
             ),
@@ -304,11 +319,10 @@ impl ModelEvidence<'_> {
         } else {
             return None;
         };
-        let remedy = match (self.recipe, self.refitted) {
-            (_, true) => self.unless_overfitted(format!(
-                "Try more epochs (--epochs {}) or more training rows.",
-                self.more_epochs
-            )),
+        let remedy = match (self.recipe, self.model.refit_prior) {
+            (_, true) => {
+                self.unless_overfitted(format!("Train longer ({}) or on more rows.", self.longer))
+            }
             (Some(recipe), false) => {
                 format!("Try --recipe {recipe}, whose prior follows the posterior.")
             }
@@ -318,10 +332,10 @@ impl ModelEvidence<'_> {
     }
 
     fn over_smoothing(&self, mode: &Mode, gaussian: &Gaussian) -> Option<Cause> {
-        let posterior = &self.posterior.modes[mode.id];
-        if posterior.verdict == Verdict::Strict || mode.verdict == Verdict::OverWeighted {
+        if !self.is_blurred(mode) {
             return None;
         }
+        let posterior = &self.posterior.modes[mode.id];
         let blurred = [Verdict::Merged, Verdict::Smeared];
         let relative = self.noise.map(|noise| relative_deviation(noise, gaussian));
         let evidence = match relative {
@@ -329,20 +343,17 @@ impl ModelEvidence<'_> {
             _ if blurred.contains(&posterior.verdict) => {
                 format!("from decoded posterior draws too it is {}", posterior.verdict)
             }
-            None if mode.verdict == Verdict::Shrunk => {
-                "samples are the decoder's mean without noise, so the mode has no width".into()
-            }
             _ => return None,
         };
         let wide = self.noise.filter(|_| relative.is_some_and(|relative| relative >= 1.0));
-        let one_sigma = self.likelihood == Likelihood::LearnedSigma;
+        let one_sigma = self.model.likelihood == Likelihood::LearnedSigma;
         let remedy = match wide {
             _ if self.one_scale && self.noise.is_some() => "Try --set data.scaling=z-score.".into(),
-            _ if self.beta > 1.0 => "Try --set training.beta=1.".into(),
+            _ if self.objective.full_weight() > 1.0 => format!("Try {}.", self.unit_weight()),
             Some(noise) if one_sigma && is_uneven(noise, gaussian) => {
                 "Try --set model.likelihood=learned-sigma-per-column.".into()
             }
-            _ => self.unless_overfitted(self.larger(gaussian.dimensions())),
+            _ => self.larger(gaussian.dimensions()),
         };
         Some(Cause { kind: CauseKind::OverSmoothing, evidence, remedy: Some(remedy) })
     }
@@ -358,11 +369,25 @@ impl ModelEvidence<'_> {
         };
         match self.recipe {
             Some(recipe) => format!("Try --recipe {recipe}."),
-            None => format!(
-                "Try more epochs (--epochs {}), wider layers (model.hidden){or}.",
-                self.more_epochs
-            ),
+            None => self.unless_overfitted(format!(
+                "Train longer ({}), or with wider layers (model.hidden){or}.",
+                self.longer
+            )),
         }
+    }
+
+    /// The settings that give the KL divergence the weight 1.
+    fn unit_weight(&self) -> &'static str {
+        match self.objective.kl_reduction {
+            KlReduction::Mean => "--set training.beta=1",
+            KlReduction::Sum => "--set training.beta=1 --set training.kl_reduction=mean",
+        }
+    }
+
+    /// Whether the decoder itself may be what is wrong with the mode.
+    fn is_blurred(&self, mode: &Mode) -> bool {
+        let posterior = &self.posterior.modes[mode.id];
+        posterior.verdict != Verdict::Strict && mode.verdict != Verdict::OverWeighted
     }
 
     /// The advice to take more steps or more weights, where the model did not overfit.
@@ -385,7 +410,7 @@ impl ModelEvidence<'_> {
             ),
             false => self.rise().filter(|_| !self.overfitted)?,
         };
-        let remedy = format!("Train longer (--epochs {}).", self.more_epochs);
+        let remedy = format!("Train longer ({}).", self.longer);
         Some(Cause { kind: CauseKind::StillLearning, evidence, remedy: Some(remedy) })
     }
 
@@ -417,9 +442,10 @@ impl ModelEvidence<'_> {
         Cause {
             kind: CauseKind::CannotTell,
             evidence: format!(
-                "from decoded posterior draws it is {}, {} units are active, and the held-out bound \
-                 was not seen to rise",
-                posterior.verdict, self.latent.summary.active_units
+                "from decoded posterior draws it is {}, {} units are active, and {}",
+                posterior.verdict,
+                self.latent.summary.active_units,
+                self.rise().unwrap_or_else(|| "the held-out bound was not seen to rise".into())
             ),
             remedy: Some(match self.recipe {
                 Some(recipe) => format!("Try --recipe {recipe}."),

@@ -13,8 +13,9 @@ use super::overfitting::Overfitting;
 use super::preflight::Certificate;
 use super::samples::{AuditedMode, SamplesAudit};
 use super::structure::Structure;
-use super::words::{self, Standing, below};
-use crate::config::{LEAST_BETA, Likelihood};
+use super::words::{self, Standing, smaller_beta, smaller_sigma};
+use crate::config::Likelihood;
+use crate::model::Objective;
 
 /// Everything that an audit found. `audit.json` holds it, and
 /// `docs/audit.schema.json` describes it.
@@ -130,20 +131,20 @@ impl Findings {
         if self.schema != Self::SCHEMA {
             return Err(format!("schema {} in place of {}", self.schema, Self::SCHEMA));
         }
-        let modes = self.samples.iter().flat_map(|samples| &samples.modes);
-        let count = modes.clone().count();
-        for (place, AuditedMode { mode, mean, .. }) in modes.enumerate() {
-            let columns = self.samples.iter().map(|samples| samples.reference.columns.len());
-            let wrong = match mode {
-                _ if mode.id != place => "is not in its place",
-                _ if mode.merged_with.is_some_and(|other| other >= count) => {
-                    "is merged with one that is not there"
-                }
-                _ if mode.found > mode.assigned => "has more rows found than assigned",
-                _ if columns.into_iter().any(|columns| columns != mean.len()) => {
-                    "does not lie in the columns"
-                }
-                _ => continue,
+        let modes = self.samples.as_ref().map_or(&[][..], |samples| &samples.modes);
+        let columns = self.samples.as_ref().map_or(0, |samples| samples.reference.columns.len());
+        let count = modes.len();
+        for (place, AuditedMode { mode, mean, .. }) in modes.iter().enumerate() {
+            let wrong = if mode.id != place {
+                "is not in its place"
+            } else if mode.merged_with.is_some_and(|other| other >= count) {
+                "is merged with one that is not there"
+            } else if mode.found > mode.assigned {
+                "has more rows found than assigned"
+            } else if mean.len() != columns {
+                "does not lie in the columns"
+            } else {
+                continue;
             };
             return Err(format!("mode {} {wrong}", mode.id));
         }
@@ -189,12 +190,12 @@ pub struct Preflight {
 }
 
 impl Preflight {
-    /// Puts a certificate into words. `likelihood`, `beta` and `sigma` are the settings that it rests on,
-    /// `recipe` one that does not collapse, where this is another.
+    /// Puts a certificate into words. `likelihood`, `objective` and `sigma` are what it rests on, `recipe` is
+    /// one that does not collapse, where this is another.
     pub fn new(
         certificate: Certificate,
         likelihood: Likelihood,
-        beta: f64,
+        objective: Objective,
         sigma: f64,
         recipe: Option<&str>,
     ) -> Self {
@@ -205,8 +206,8 @@ impl Preflight {
         );
         // Below this share of the variance the mean of the data is no maximum even locally.
         let share = largest_eigenvalue / implied_variance;
-        let smaller_beta = || below("training.beta", beta * share, LEAST_BETA);
-        let smaller_sigma = || below("model.sigma", sigma * share.sqrt(), 1e-6);
+        let smaller_beta = || smaller_beta(objective.beta * share);
+        let smaller_sigma = || smaller_sigma(sigma * share.sqrt());
         let sigma_is_learned = likelihood.learns_sigma();
         let (sentence, remedy) = match (certificate.collapse_is_optimal, sigma_is_learned) {
             (false, _) => {
@@ -217,8 +218,8 @@ impl Preflight {
                     "at its starting σ a model does best to ignore its latents ({variances}); a \
                      learned σ usually leaves this behind"
                 ),
-                // No σ is far below a loss that acts by many times its square.
-                if beta > 1.0 { smaller_beta() } else { smaller_sigma() },
+                // A learned σ goes back to where a heavy KL divergence drives it.
+                if objective.full_weight() > 1.0 { smaller_beta() } else { smaller_sigma() },
             ),
             (true, false) => {
                 let sentence = match proved {
@@ -280,12 +281,17 @@ mod tests {
     use super::*;
     use crate::audit::preflight::certify;
     use crate::config::Likelihood::{FixedSigma, LearnedSigma, MeanSquaredError};
+    use crate::config::{KlReduction, TrainingSettings};
     use ndarray::array;
 
     /// Of two points ±a collapse is optimal exactly where the implied variance is at least a², their
     /// only eigenvalue. `variance` is that of the likelihood, which β multiplies.
     fn pair(a: f32, variance: f64, beta: f64) -> Certificate {
         certify(array![[a], [-a]].view(), 0.5 / (variance * beta)).unwrap()
+    }
+
+    fn weighed(beta: f64) -> Objective {
+        Objective::new(&TrainingSettings { beta, ..TrainingSettings::default() }, 32)
     }
 
     /// The number that the remedy of a setting names.
@@ -303,8 +309,13 @@ mod tests {
     #[test]
     fn what_does_not_collapse_needs_no_remedy() {
         for (likelihood, learned) in [(FixedSigma, false), (LearnedSigma, true)] {
-            let found =
-                Preflight::new(pair(3.0, 2.0, 4.0), likelihood, 4.0, 2_f64.sqrt(), Some("x"));
+            let found = Preflight::new(
+                pair(3.0, 2.0, 4.0),
+                likelihood,
+                weighed(4.0),
+                2_f64.sqrt(),
+                Some("x"),
+            );
             assert_eq!(
                 found.to_string(),
                 "collapse is not the best a model can do here (the loss acts by a \
@@ -327,7 +338,7 @@ mod tests {
         ] {
             let certificate = pair(a, variance, beta);
             let eigenvalue = certificate.largest_eigenvalue;
-            let found = Preflight::new(certificate, MeanSquaredError, beta, 1.0, None);
+            let found = Preflight::new(certificate, MeanSquaredError, weighed(beta), 1.0, None);
             assert!(found.sentence.starts_with("this will collapse: under this loss"), "{found}");
             let border = eigenvalue / variance;
             let again = |beta| pair(a, variance, beta);
@@ -346,7 +357,8 @@ mod tests {
         {
             let certificate = pair(a, sigma * sigma, beta);
             let eigenvalue = certificate.largest_eigenvalue;
-            let found = Preflight::new(certificate, LearnedSigma, beta, sigma, Some("calm"));
+            let found =
+                Preflight::new(certificate, LearnedSigma, weighed(beta), sigma, Some("calm"));
             assert!(found.sentence.starts_with("at its starting σ a model does best"), "{found}");
             assert!(found.sentence.ends_with("a learned σ usually leaves this behind"));
             let border = (eigenvalue / beta).sqrt();
@@ -357,14 +369,19 @@ mod tests {
             assert!(!again(bound * 0.999).collapse_is_optimal, "{bound} {border}");
         }
         // Of a β above 1 that is what to lower.
-        let found = Preflight::new(pair(0.5, 1.0, 20.0), LearnedSigma, 20.0, 1.0, Some("calm"));
+        let found =
+            Preflight::new(pair(0.5, 1.0, 20.0), LearnedSigma, weighed(20.0), 1.0, Some("calm"));
         assert_eq!(bound(&found, "training.beta"), 0.25);
+        // Summed over the batch a β of 1 weighs as much.
+        let sum = Objective { kl_reduction: KlReduction::Sum, ..weighed(1.0) };
+        let found = Preflight::new(pair(0.5, 1.0, 32.0), LearnedSigma, sum, 1.0, Some("calm"));
+        assert_rounded_down(bound(&found, "training.beta"), 0.25 / 32.0);
     }
 
     #[test]
     fn what_is_not_proved_is_called_likely_and_a_recipe_comes_first() {
         let certificate = Certificate { proved: false, ..pair(1.0, 2.0, 1.0) };
-        let found = Preflight::new(certificate, FixedSigma, 1.0, 1.0, Some("calm"));
+        let found = Preflight::new(certificate, FixedSigma, weighed(1.0), 1.0, Some("calm"));
         assert_eq!(
             found.to_string(),
             "this is likely to collapse: nothing better was found than to ignore the \
@@ -373,7 +390,7 @@ mod tests {
         );
         // A smaller β gives a mean squared error no noise.
         let certificate = pair(1.0, 2.0, 1.0);
-        let found = Preflight::new(certificate, MeanSquaredError, 1.0, 1.0, Some("calm"));
+        let found = Preflight::new(certificate, MeanSquaredError, weighed(1.0), 1.0, Some("calm"));
         assert_eq!(found.remedy.as_deref(), Some("Try --recipe calm."));
     }
 
@@ -385,7 +402,7 @@ mod tests {
             (FixedSigma, Some("calm"), Some("Try --recipe calm.")),
             (LearnedSigma, Some("calm"), None),
         ] {
-            let found = Preflight::new(certificate, likelihood, 1.0, 1.0, recipe);
+            let found = Preflight::new(certificate, likelihood, weighed(1.0), 1.0, recipe);
             assert_eq!(found.remedy.as_deref(), remedy);
             assert!(!found.to_string().contains("NaN"), "{found}");
         }

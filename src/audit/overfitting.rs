@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Smallest loss in nats a row that is worth a word.
+/// Smallest fall of a bound, in nats a row, that is worth a word.
 const LOSS: f64 = 0.5;
 /// Most epochs that a mean is taken over: what is learned in so many of a long training is no noise.
 const WIDEST: usize = 50;
@@ -42,13 +42,13 @@ impl Overfitting {
 }
 
 /// How a training on the evidence lower bound was thrown off, in words, where it was: from some epoch on the
-/// rows trained on fared worse too.
+/// rows trained on fared worse too, by more than half a nat.
 pub fn thrown_off(epochs: &[Bounds]) -> Option<String> {
     let (Overfitting { epoch, best, last }, rise) = decline(epochs)?;
     (rise > LOSS).then(|| {
         format!(
             "the held-out bound was best around epoch {epoch} ({best:.2} nats a row) and ended at {last:.2}, \
-             and that of the rows trained on fell by {rise:.2}"
+             and the bound of the rows trained on fell by {rise:.2}"
         )
     })
 }
@@ -114,6 +114,14 @@ mod tests {
         // A weight of the KL that still rises makes both worse.
         assert_eq!(found(|t| -t, |t| t), None);
         assert_eq!(Overfitting::find(&[]), None);
+        // Of a long training that overfits early the best is in its first hundred epochs.
+        let long = |epoch: usize| {
+            let time = epoch as f64 / 100.0;
+            let held_out = if time < 1.0 { time } else { 1.0 - 0.2 * (time - 1.0) };
+            Bounds { epoch, held_out, training: -time }
+        };
+        let found = Overfitting::find(&(0..2000).map(long).collect::<Vec<_>>()).unwrap();
+        assert!((80..=120).contains(&found.epoch), "{found:?}");
         let thrown_off = |held_out: Curve, training: Curve| {
             let bounds = |index: usize| {
                 let time = index as f64 / 100.0;

@@ -16,6 +16,7 @@ use super::ledger::{
 use super::reference::Kind;
 use super::repeated::RepeatedRows;
 use super::samples::{AuditedMode, SamplesAudit};
+use crate::config::{LEAST_BETA, LEAST_SIGMA};
 use crate::input::is_command;
 
 /// Lost modes of a kind that a line names at most, and columns of a place.
@@ -28,8 +29,18 @@ pub fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
+/// A β below this, in words; nothing where none is allowed.
+pub(super) fn smaller_beta(bound: f64) -> Option<String> {
+    below("training.beta", bound, LEAST_BETA)
+}
+
+/// A σ below this, in words; nothing where none is allowed.
+pub(super) fn smaller_sigma(bound: f64) -> Option<String> {
+    below("model.sigma", bound, LEAST_SIGMA)
+}
+
 /// A setting with a bound, rounded down to two digits; nothing where no value from `least` on is below it.
-pub(super) fn below(setting: &str, bound: f64, least: f64) -> Option<String> {
+fn below(setting: &str, bound: f64, least: f64) -> Option<String> {
     let unit = 10_f64.powf(bound.log10().floor() - 1.0);
     let rounded = (bound / unit).floor() * unit;
     (rounded > least && rounded.is_finite()).then(|| match rounded < 0.1 {

@@ -14,7 +14,7 @@ use crate::audit::words::counted;
 use crate::config::BackendChoice;
 use crate::data::{check_table, dropped_note, read_chunks, write_rows};
 use crate::device::{self, guarded};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::files::make_folder_of;
 use crate::run::{Progress, trained_model};
 use crate::vae::{Latents, Model};
@@ -65,7 +65,10 @@ pub fn run(arguments: &Arguments, output: &Output, interrupt: &AtomicBool) -> Re
             read += chunk.len() as u64;
             let latents = guarded(chosen.backend, || model.encode(chunk.rows(), interrupt))
                 .map_err(|error| match error.kind() {
-                    Kind::Input => error.within(&arguments.data.display().to_string()),
+                    // Of a model that was trained to an end the row is at fault.
+                    Kind::Diverged => Error::input(error.message())
+                        .within(&arguments.data.display().to_string())
+                        .help("it is too far from what the model was trained on: are the units the same?"),
                     _ => error,
                 })?
                 .to_table(chunk.labels().cloned())?;

@@ -1,8 +1,8 @@
 //! What settings are allowed.
 
 use super::{
-    BetaSchedule, KlReduction, LEAST_BETA, MOST_LAYERS, MOST_ROWS, MOST_VALUES, MixtureSettings,
-    PriorKind, Settings,
+    BetaSchedule, KlReduction, LEAST_BETA, LEAST_SIGMA, MOST_LAYERS, MOST_ROWS, MOST_VALUES,
+    MixtureSettings, PriorKind, Settings,
 };
 use crate::error::{Error, Result};
 
@@ -27,7 +27,7 @@ impl Settings {
                 "a list of at most 100 widths of at least 1",
                 model.hidden.len() <= MOST_LAYERS && !model.hidden.contains(&0),
             ),
-            ("model.sigma", "in [1e-6, 1e6]", (1e-6..=1e6).contains(&model.sigma)),
+            ("model.sigma", "in [1e-6, 1e6]", (LEAST_SIGMA..=1e6).contains(&model.sigma)),
             (
                 "model.prior_components",
                 "in [1, 10^4]",

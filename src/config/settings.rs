@@ -14,6 +14,8 @@ pub const MOST_ROWS: usize = 100_000_000;
 pub const MOST_VALUES: usize = 1_000_000_000;
 /// Least weight of the KL divergence: with 0 a mean squared error would stand for no likelihood.
 pub const LEAST_BETA: f64 = 1e-12;
+/// Least standard deviation of a likelihood, in scaled units.
+pub const LEAST_SIGMA: f64 = 1e-6;
 /// Steps below which a training leaves modes in the wrong place, however many rows there are.
 /// docs/recipes.md has the figures.
 pub const FEWEST_STEPS: usize = 2000;

@@ -94,7 +94,7 @@ impl Scaling {
         assert_eq!(rows.ncols(), self.scale.len(), "columns of the rows and of the scaling");
         let mut rows = rows.as_standard_layout().into_owned();
         let values = rows.as_slice_mut().expect("rows one after the other");
-        for row in values.chunks_exact_mut(self.scale.len()) {
+        for row in values.chunks_exact_mut(self.scale.len().max(1)) {
             for ((value, &shift), &scale) in row.iter_mut().zip(&self.shift).zip(&self.scale) {
                 *value = f((*value).into(), shift.into(), scale.into()) as f32;
             }

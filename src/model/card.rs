@@ -82,6 +82,16 @@ impl Objective {
         }
     }
 
+    /// The weight of the KL divergence, as a mean over the rows of a full batch, that a schedule ends with.
+    pub fn full_weight(&self) -> f64 {
+        self.beta_per_row(self.batch)
+    }
+
+    /// Whether it is the negative evidence lower bound, at the end of a schedule.
+    pub fn is_the_bound(&self) -> bool {
+        self.full_weight() == 1.0 && self.free_bits == 0.0 && self.importance_samples == 1
+    }
+
     /// The weight of a KL divergence that is a mean over `rows` rows of a batch.
     pub fn beta_per_row(&self, rows: usize) -> f64 {
         match self.kl_reduction {
@@ -146,6 +156,6 @@ impl ModelCard {
     /// −log p(x|z) + β·KL is β times a negative evidence lower bound with the variance multiplied by
     /// β (up to a constant), so what the posterior finds worth telling is decided by this variance.
     pub fn implied_variance(&self, likelihood_variance: f64) -> f64 {
-        likelihood_variance * self.objective.beta_per_row(self.objective.batch)
+        likelihood_variance * self.objective.full_weight()
     }
 }

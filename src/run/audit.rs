@@ -50,10 +50,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let training = &context.plan.settings.training;
     let kept = kept_epochs(&history, training, &model.card().objective);
     let overfitting = Overfitting::find(&bounds(kept));
-    // Under another weight of the KL divergence the bound is not what training is after.
-    let objective = &model.card().objective;
-    let on_the_bound = objective.beta_per_row(objective.batch) == 1.0 && training.free_bits == 0.0;
-    let thrown_off = if on_the_bound { thrown_off(&bounds(kept)) } else { None };
+    let objective = model.card().objective;
+    let thrown_off = if objective.is_the_bound() { thrown_off(&bounds(kept)) } else { None };
     let (latent, posterior) = diagnose(context, &model, audited.as_ref())?;
     if let Some(audited) = &mut audited {
         audited.audit.metrics.nll_gap = held_out_gap(context, &model, audited)?;
@@ -66,7 +64,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             Compared::new(format!("the same latents decoded {how} the noise"), judged)
         });
         let held_out: Vec<f64> = kept.iter().filter_map(|epoch| epoch.held_out_elbo).collect();
-        let steps = epochs(context).steps_before(kept.len(), context.plan.decided.batch);
+        let epochs = epochs(context);
+        let steps = epochs.steps_before(kept.len(), context.plan.decided.batch);
         let noise = model.noise_deviations().filter(|_| noisy);
         let evidence = ModelEvidence {
             latent: &latent,
@@ -75,16 +74,15 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             one_scale: [ScalingChoice::Rms, ScalingChoice::None]
                 .contains(&context.plan.settings.data.scaling)
                 && mixed_spreads(context.dataset.training.rows()).is_some(),
-            refitted: context.plan.settings.model.refit_prior,
             with_noise: other_noise.as_ref().filter(|_| !noisy),
             bounds: &held_out,
-            likelihood: context.plan.settings.model.likelihood,
-            sigma: context.plan.settings.model.sigma,
-            beta: context.plan.settings.training.beta,
+            model: &context.plan.settings.model,
+            training,
+            objective,
             steps,
             thrown_off: thrown_off.as_deref(),
-            more_epochs: context.plan.more_epochs(),
-            overfitted: overfitting.is_some() || kept.len() < history.len(),
+            longer: &context.plan.longer(),
+            overfitted: overfitting.is_some() || history.len() < epochs.len(),
             recipe: Recipe::better_than(&context.plan.settings.recipe),
         };
         audited.explain(Some(&evidence));

@@ -41,8 +41,8 @@ pub use progress::{Counter, Progress, Silent, Task, TrainingView, Watch, interru
 pub use source::Source;
 pub use stage::{Context, Stage, execute, redo};
 pub use sweep::{
-    Combination, CombinationResult, Mean, MemberRecord, Ranking, Score, Shard, ShardFile, Sweep,
-    SweepDir,
+    Combination, CombinationResult, Identity, Mean, MemberRecord, Ranking, Score, Shard, ShardFile,
+    Sweep, SweepDir,
 };
 pub use train::kept_history;
 pub use tsne::EmbeddingRow;

@@ -159,13 +159,18 @@ impl Plan {
         self.settings.training.rows.unwrap_or(epochs.saturating_mul(training_rows))
     }
 
-    /// Passes to try where training ended too early: as many as are taken where nobody names a number, or
-    /// twice as many as here.
-    pub fn more_epochs(&self) -> usize {
+    /// The option to try where training ended too early: of twice as many passes, or as many as are taken
+    /// where nobody names a number, if these are more; of rows to visit twice as many, or the fewest steps.
+    pub fn longer(&self) -> String {
         let Decided { epochs, training_rows, batch, .. } = self.decided;
-        match default_epochs(training_rows.div_ceil(batch)) {
-            of_default if of_default > epochs => of_default,
-            _ => epochs.saturating_mul(2).min(MOST_PASSES),
+        match self.settings.training.rows {
+            Some(visits) => {
+                format!("--rows {}", visits.saturating_mul(2).max(FEWEST_STEPS * batch))
+            }
+            None => {
+                let of_default = default_epochs(training_rows.div_ceil(batch));
+                format!("--epochs {}", epochs.saturating_mul(2).max(of_default).min(MOST_PASSES))
+            }
         }
     }
 

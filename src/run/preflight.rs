@@ -21,7 +21,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let preflight = Preflight::new(
         certificate,
         settings.model.likelihood,
-        settings.training.beta,
+        card.objective,
         settings.model.sigma,
         Recipe::better_than(&settings.recipe),
     );

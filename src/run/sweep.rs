@@ -15,6 +15,7 @@ pub use train::{MemberRecord, Score};
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use toml::Value;
 
@@ -35,6 +36,31 @@ pub struct Combination {
     pub plan: Plan,
 }
 
+/// What tells one sweep from another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// Version of the program.
+    pub version: String,
+    /// BLAKE3 of what tells the data from others, in hexadecimal.
+    pub data: String,
+    /// The same of every setting, with the grid and its seeds.
+    pub settings: String,
+}
+
+impl Identity {
+    /// What differs from another, in words; nothing where they are equal.
+    fn difference(&self, other: &Self) -> Option<String> {
+        let differs = [
+            (self.data != other.data, "other data".to_owned()),
+            (self.settings != other.settings, "other settings, grid or seeds".to_owned()),
+            (self.version != other.version, format!("version {} of modescope", other.version)),
+        ];
+        let differs = differs.into_iter().filter(|(differ, _)| *differ).map(|(_, what)| what);
+        Some(differs.collect::<Vec<_>>().join(" and ")).filter(|words| !words.is_empty())
+    }
+}
+
 /// A sweep, planned.
 #[derive(Clone, Debug)]
 pub struct Sweep {
@@ -44,8 +70,8 @@ pub struct Sweep {
     pub combinations: Vec<Combination>,
     /// The seeds of each combination.
     pub seeds: Vec<u64>,
-    /// Hash of the program's version, the data, and every setting: equal in all shards of one sweep.
-    pub identity: String,
+    /// Equal in all shards of one sweep.
+    pub identity: Identity,
     facts: Facts,
 }
 
@@ -94,9 +120,14 @@ impl Sweep {
             Seeds::List(list) => list.clone(),
         };
         let settings: Vec<&Settings> = combinations.iter().map(|c| &c.plan.settings).collect();
-        let all =
-            json!([env!("CARGO_PKG_VERSION"), facts.source.identity(), keys, settings, seeds]);
-        let identity = blake3::hash(all.to_string().as_bytes()).to_hex().to_string();
+        let hash = |value: serde_json::Value| {
+            blake3::hash(value.to_string().as_bytes()).to_hex().to_string()
+        };
+        let identity = Identity {
+            version: env!("CARGO_PKG_VERSION").into(),
+            data: hash(facts.source.identity()),
+            settings: hash(json!([keys, settings, seeds])),
+        };
         Ok(Self { keys, combinations, seeds, identity, facts })
     }
 

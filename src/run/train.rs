@@ -45,12 +45,14 @@ pub(super) fn stage(context: &Context) -> Result<()> {
     let saved = saved?;
     let kept = kept_epochs(&history, settings, &saved.card.objective).len();
     if kept < history.len() {
+        let (taken, all, word) = (history.len(), epochs.len(), context.dataset.epoch_word());
+        let stopped = match taken < all {
+            true => format!("training stopped after {taken} of {all} {word}s"),
+            false => format!("training took all {all} {word}s"),
+        };
         context.watch.progress.note(&format!(
-            "training stopped after {} of {} {word}s, as training.patience says: the weights after {kept} \
-             are kept, which did best on the held-out rows",
-            history.len(),
-            epochs.len(),
-            word = context.dataset.epoch_word(),
+            "{stopped}, as training.patience says: the weights after {kept} are kept, which did best on the \
+             held-out rows"
         ));
     }
     saved.save(context.dir.path())

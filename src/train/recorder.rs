@@ -75,7 +75,7 @@ impl<'a> Recorder<'a> {
             loss: epoch.losses.loss,
             reconstruction: epoch.losses.reconstruction,
             kl: epoch.losses.kl,
-            beta: share * card.objective.beta_per_row(card.objective.batch),
+            beta: share * card.objective.full_weight(),
             learning_rate: epoch.last_step.rate * settings.learning_rate,
             sigma: measured.variance.sqrt(),
             active_units: measured.active_units,
@@ -131,7 +131,7 @@ pub fn kept_epochs<'a>(
     settings: &TrainingSettings,
     objective: &Objective,
 ) -> &'a [EpochRecord] {
-    let full = objective.beta_per_row(objective.batch);
+    let full = objective.full_weight();
     let judged = history.iter().enumerate().filter(|(_, record)| record.beta == full);
     let with_bound = judged.filter_map(|(place, record)| Some((place, record.held_out_elbo?)));
     let best = with_bound.reduce(|best, next| if next.1 > best.1 { next } else { best });

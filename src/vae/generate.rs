@@ -367,7 +367,7 @@ impl Model {
             let is_astray = |row: &usize| !(finite(&means, *row) && finite(&log_variances, *row));
             match (0..scaled.nrows()).find(is_astray) {
                 None => Ok((means, log_variances)),
-                Some(row) => Err(self.too_far(rows.row(index * CHUNK + row), scaled.row(row))),
+                Some(row) => Err(self.no_posterior(rows.row(index * CHUNK + row), scaled.row(row))),
             }
         };
         self.in_chunks(rows.nrows(), interrupt, chunk, |index, (means, log_variances)| {
@@ -379,16 +379,16 @@ impl Model {
         Ok(latents)
     }
 
-    /// What is wrong with a row that the encoder, whose weights are finite, makes no numbers of.
-    fn too_far(&self, row: ArrayView1<f32>, scaled: ArrayView1<f32>) -> Error {
+    /// What is wrong with a row that the encoder makes no numbers of.
+    fn no_posterior(&self, row: ArrayView1<f32>, scaled: ArrayView1<f32>) -> Error {
         let furthest =
             scaled.iter().enumerate().max_by(|(_, a), (_, b)| a.abs().total_cmp(&b.abs()));
         let column = furthest.map_or(0, |(column, _)| column);
-        Error::input(format!(
-            "{:e} of \"{}\" is too far from what the model was trained on to be encoded",
+        Error::diverged(format!(
+            "the model encodes a row to no numbers, with {:e} as its \"{}\"",
             row[column], self.card.columns[column]
         ))
-        .help("give rows in the units of the training data")
+        .help("train again with a lower training.learning_rate")
     }
 }
 
@@ -454,8 +454,8 @@ mod tests {
         }
         let rows = ndarray::array![[1.0, 2.0, 3.0], [1.0, -3.4e38, 3.4e38]];
         let error = model.encode(rows.view(), &go_on).unwrap_err();
-        assert_eq!(error.kind(), crate::error::Kind::Input);
-        assert!(error.message().starts_with("3.4e38 of \"c\" is too far"), "{error}");
+        assert_eq!(error.kind(), crate::error::Kind::Diverged);
+        assert!(error.message().ends_with("with 3.4e38 as its \"c\""), "{error}");
     }
 
     #[test]

@@ -127,7 +127,13 @@ impl Dataset {
 
     /// What to know where one scale for all columns would hide most of them.
     fn scales_note(&self, scaling: ScalingChoice) -> Option<String> {
-        let (narrow, wide, times) = mixed_spreads(self.training.rows())?;
+        let rows = self.training.rows();
+        let (narrow, wide, times) = mixed_spreads(rows)?;
+        // A value far from all others is the column's spread, and is named by itself.
+        let some = rows.select(Axis(0), &subset(rows.nrows(), MOST_ROWS));
+        if matches!(self.source, Source::File { .. }) && apart(some.column(wide)).is_some() {
+            return None;
+        }
         let names = self.training.columns();
         let (narrow, wide) = (&names[narrow], &names[wide]);
         let times = if times < 1e6 { format!("{times:.0}") } else { format!("{times:.0e}") };

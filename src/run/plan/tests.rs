@@ -37,9 +37,14 @@ fn epochs_are_as_many_as_make_the_steps() {
     let of_few = Plan::resolve(settings.clone(), facts(1000)).unwrap();
     assert_eq!(of_few.decided.epochs, 7);
     // A longer training is the default one, or twice this one.
-    assert_eq!(of_few.more_epochs(), 313);
+    assert_eq!(of_few.longer(), "--epochs 313");
     settings.training.epochs = Some(313);
-    assert_eq!(Plan::resolve(settings, facts(1000)).unwrap().more_epochs(), 626);
+    let longer = |settings| Plan::resolve(settings, facts(1000)).unwrap().longer();
+    assert_eq!(longer(settings.clone()), "--epochs 626");
+    (settings.training.epochs, settings.training.rows) = (None, Some(6400));
+    assert_eq!(longer(settings.clone()), "--rows 64000");
+    settings.training.rows = Some(64_000);
+    assert_eq!(longer(settings), "--rows 128000");
 }
 
 #[test]

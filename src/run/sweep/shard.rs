@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MemberRecord, Sweep, SweepDir};
+use super::{Identity, MemberRecord, Sweep, SweepDir};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::input;
@@ -70,7 +70,7 @@ impl fmt::Display for Shard {
 #[serde(deny_unknown_fields)]
 pub struct ShardFile {
     /// See [`Sweep::identity`].
-    pub sweep: String,
+    pub sweep: Identity,
     /// Which share this is.
     pub shard: Shard,
     /// The members trained so far.
@@ -98,12 +98,9 @@ impl ShardFile {
     fn read(path: &Path, sweep: &Sweep) -> Result<Self> {
         let file: Self = serde_json::from_slice(&input::bytes(path)?)
             .map_err(|error| Error::damaged(path, error).help(AFRESH))?;
-        if file.sweep != sweep.identity {
-            return Err(Error::input(format!(
-                "{} is of a sweep with other data, settings or version",
-                path.display()
-            ))
-            .help("--force replaces it, --out names another folder"));
+        if let Some(what) = sweep.identity.difference(&file.sweep) {
+            return Err(Error::input(format!("{} is of a sweep with {what}", path.display()))
+                .help("--force replaces it, --out names another folder"));
         }
         let places = 0..sweep.members();
         match file.members.iter().find(|record| !places.contains(&record.member)) {

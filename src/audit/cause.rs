@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::latent::{LatentDiagnosis, lost_to_the_prior};
 use super::ledger::{Judged, LEAST_EXPECTED, LEAST_ROWS, LEAST_TRAINING_ROWS, Mode, Verdict};
-use super::words::{counted, smaller_beta, smaller_sigma};
+use super::words::{counted, smaller_sigma};
 use crate::config::{FEWEST_STEPS, KlReduction, Likelihood, ModelSettings, TrainingSettings};
 use crate::data::Gaussian;
 use crate::model::Objective;
@@ -19,8 +19,8 @@ const CERTAIN: f64 = 3.0;
 /// How many times a noise of one σ may be as wide as a mode in one column as in another, before a σ for each
 /// column is worth a try.
 const UNEVEN: f64 = 2.0;
-/// Share of the variance that the loss acts by below which the data's largest is clearly less.
-const CLEARLY_LESS: f64 = 0.9;
+/// The setting by which the noise is as wide as what the decoder cannot tell.
+const LEARNED_SIGMA: &str = "--set model.likelihood=learned-sigma";
 
 /// What lost a mode, or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -104,9 +104,10 @@ pub struct ModelEvidence<'a> {
     pub longer: &'a str,
     /// How training was thrown off, where it was.
     pub thrown_off: Option<&'a str>,
-    /// Whether it overfitted, or would have but for early stopping: then longer training, and wider
-    /// layers, make it worse.
+    /// Whether it overfitted: then longer training, and wider layers, make it worse.
     pub overfitted: bool,
+    /// Whether early stopping ended it.
+    pub impatient: bool,
     /// The recipe that does not collapse, where this is another.
     pub recipe: Option<&'a str>,
 }
@@ -124,7 +125,9 @@ pub fn of_mode(
         return Some(too_few(real, generated, model.is_some()));
     }
     if mode.may_be_strict {
-        return None;
+        // What is wrong with the model as a whole may be why a mode is not strict.
+        let model = model.filter(|_| mode.verdict != Verdict::Strict)?;
+        return model.thrown_off().or_else(|| model.too_short());
     }
     let Some(model) = model else {
         return Some(Cause {
@@ -239,28 +242,22 @@ impl ModelEvidence<'_> {
                 latent.summary.information(),
                 latent.implied_variance,
             ),
-            remedy: Some(match self.recipe {
-                Some(recipe) => format!("Try --recipe {recipe}."),
-                None => self.against_collapse(largest / latent.implied_variance),
-            }),
+            remedy: Some(self.against_collapse()),
         })
     }
 
-    /// What to try against a collapse, given the largest variance of the data as a share of that which the
-    /// loss acts by.
-    fn against_collapse(&self, share: f64) -> String {
-        let smaller = match self.model.likelihood {
-            Likelihood::FixedSigma => smaller_sigma(self.model.sigma * share.sqrt()),
-            _ => smaller_beta(self.objective.beta * share),
-        };
-        // Of nearly equal variances neither is smaller beyond doubt.
-        match smaller.filter(|_| share < CLEARLY_LESS) {
-            Some(smaller) => format!("Try {smaller}."),
-            None => {
-                "Try another training.learning_rate, wider layers (model.hidden) or other seeds \
-                     (--seed)."
-                    .into()
+    fn against_collapse(&self) -> String {
+        match (self.model.likelihood, self.recipe) {
+            (Likelihood::FixedSigma, _) => format!("Try {LEARNED_SIGMA}."),
+            (likelihood, _) if likelihood.has_sigma() && self.is_heavy() => {
+                format!("Try {}.", self.unit_weight())
             }
+            (_, Some(recipe)) => format!("Try --recipe {recipe}."),
+            (Likelihood::MeanSquaredError, None) => {
+                format!("Try {LEARNED_SIGMA} {}.", self.unit_weight())
+            }
+            _ => "Try another training.learning_rate, wider layers (model.hidden) or other seeds (--seed)."
+                .into(),
         }
     }
 
@@ -276,7 +273,9 @@ impl ModelEvidence<'_> {
         Some(Cause {
             kind: CauseKind::NoNoise,
             evidence: evidence.into(),
-            remedy: Some("Leave out --mean (noise = false).".into()),
+            remedy: Some(
+                "Let samples have the noise: leave out --mean, or use --set noise=true.".into(),
+            ),
         })
     }
 
@@ -288,16 +287,14 @@ impl ModelEvidence<'_> {
                 let relative = relative_deviation(self.noise?, gaussian);
                 let narrower = smaller_sigma(self.model.sigma / relative);
                 let or = narrower.map_or_else(String::new, |narrower| format!(", or {narrower}"));
-                let learned = format!("Try --set model.likelihood=learned-sigma{or}.");
+                let learned = format!("Try {LEARNED_SIGMA}{or}.");
                 (relative >= 1.0).then(|| (as_wide_as_the_mode(relative), learned))?
             }
             Likelihood::MeanSquaredError if mode.verdict == Verdict::Shrunk => (
                 "a mean squared error has no noise, so samples of the mode have no width".into(),
                 match self.recipe {
                     Some(recipe) => format!("Try --recipe {recipe}."),
-                    None => {
-                        format!("Try --set model.likelihood=learned-sigma {}.", self.unit_weight())
-                    }
+                    None => format!("Try {LEARNED_SIGMA} {}.", self.unit_weight()),
                 },
             ),
             _ => return None,
@@ -346,10 +343,13 @@ impl ModelEvidence<'_> {
             _ => return None,
         };
         let wide = self.noise.filter(|_| relative.is_some_and(|relative| relative >= 1.0));
-        let one_sigma = self.model.likelihood == Likelihood::LearnedSigma;
+        let likelihood = self.model.likelihood;
+        let one_sigma = likelihood == Likelihood::LearnedSigma;
+        // Beside a squared error without σ the weight says something else.
+        let heavy = likelihood.has_sigma() && self.is_heavy();
         let remedy = match wide {
             _ if self.one_scale && self.noise.is_some() => "Try --set data.scaling=z-score.".into(),
-            _ if self.objective.full_weight() > 1.0 => format!("Try {}.", self.unit_weight()),
+            _ if heavy => format!("Try {}.", self.unit_weight()),
             Some(noise) if one_sigma && is_uneven(noise, gaussian) => {
                 "Try --set model.likelihood=learned-sigma-per-column.".into()
             }
@@ -376,6 +376,11 @@ impl ModelEvidence<'_> {
         }
     }
 
+    /// Whether the KL divergence weighs more than in the evidence lower bound.
+    fn is_heavy(&self) -> bool {
+        self.objective.full_weight() > 1.0
+    }
+
     /// The settings that give the KL divergence the weight 1.
     fn unit_weight(&self) -> &'static str {
         match self.objective.kl_reduction {
@@ -390,9 +395,14 @@ impl ModelEvidence<'_> {
         posterior.verdict != Verdict::Strict && mode.verdict != Verdict::OverWeighted
     }
 
-    /// The advice to take more steps or more weights, where the model did not overfit.
+    /// The advice to take more steps or more weights, where that is not what early stopping or overfitting
+    /// speaks against.
     fn unless_overfitted(&self, advice: String) -> String {
-        if self.overfitted { "Try more training rows.".into() } else { advice }
+        match (self.overfitted, self.impatient) {
+            (true, _) => "Try more training rows.".into(),
+            (false, true) => "Try a larger training.patience, or more training rows.".into(),
+            (false, false) => advice,
+        }
     }
 
     /// Whether training took too few steps, and not because it had learned the rows by heart.
@@ -402,16 +412,26 @@ impl ModelEvidence<'_> {
 
     /// The rate falls towards the end of a training, and the bound hardly rises there, so that few steps
     /// are evidence by themselves.
+    fn too_short(&self) -> Option<Cause> {
+        let steps = counted(self.steps, "step");
+        self.is_short().then(|| {
+            self.ended_early(format!(
+                "training took {steps}, and modes take some {FEWEST_STEPS} to settle"
+            ))
+        })
+    }
+
     fn still_learning(&self) -> Option<Cause> {
-        let evidence = match self.is_short() {
-            true => format!(
-                "training took {}, and modes take some {FEWEST_STEPS} to settle",
-                counted(self.steps, "step")
-            ),
-            false => self.rise().filter(|_| !self.overfitted)?,
+        let rise = || self.rise().filter(|_| !self.overfitted);
+        self.too_short().or_else(|| rise().map(|evidence| self.ended_early(evidence)))
+    }
+
+    fn ended_early(&self, evidence: String) -> Cause {
+        let remedy = match self.impatient {
+            true => "Try a larger training.patience.".into(),
+            false => format!("Train longer ({}).", self.longer),
         };
-        let remedy = format!("Train longer ({}).", self.longer);
-        Some(Cause { kind: CauseKind::StillLearning, evidence, remedy: Some(remedy) })
+        Cause { kind: CauseKind::StillLearning, evidence, remedy: Some(remedy) }
     }
 
     /// By how much the held-out bound rose over the last epochs, where it certainly did.

@@ -68,7 +68,9 @@ pub fn headline(audit: &SamplesAudit, cause: Option<&Cause>) -> String {
     if judged.modes < modes {
         line.push_str(&format!(" ({} of {modes} too small to judge)", modes - judged.modes));
     }
-    if judged.modes < modes && judged.strict == judged.modes || is_open(audit) {
+    if judged.modes < modes && judged.strict == judged.modes
+        || is_open(audit) && astray(audit).is_none()
+    {
         return format!("{line}.");
     }
     let cause = cause.filter(|cause| cause.kind != CauseKind::CannotTell);

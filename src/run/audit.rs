@@ -82,7 +82,8 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             steps,
             thrown_off: thrown_off.as_deref(),
             longer: &context.plan.longer(),
-            overfitted: overfitting.is_some() || history.len() < epochs.len(),
+            overfitted: overfitting.is_some(),
+            impatient: history.len() < epochs.len(),
             recipe: Recipe::better_than(&context.plan.settings.recipe),
         };
         audited.explain(Some(&evidence));

@@ -51,8 +51,7 @@ pub(super) fn stage(context: &Context) -> Result<()> {
             false => format!("training took all {all} {word}s"),
         };
         context.watch.progress.note(&format!(
-            "{stopped}, as training.patience says: the weights after {kept} are kept, which did best on the \
-             held-out rows"
+            "{stopped}; training.patience keeps the weights after {kept}, which did best on the held-out rows"
         ));
     }
     saved.save(context.dir.path())

@@ -4,8 +4,10 @@ use crate::audit::clusters::KChoice;
 use crate::audit::em::Covariance;
 use crate::audit::estimate::Estimate;
 use crate::audit::hdbscan::DensityClusters;
-use crate::audit::latent::LatentSummary;
-use crate::audit::ledger::{Counts, EligibleCounts};
+use crate::audit::latent::{LatentDiagnosis, LatentSummary};
+use crate::audit::ledger::{Counts, EligibleCounts, Judged};
+use crate::config::{KlReduction, Likelihood, ModelSettings, TrainingSettings};
+use crate::model::Objective;
 
 /// A mode with half of the weight, with a ratio and how far its interval reaches to both sides.
 fn mode(verdict: Verdict, ratio: f64, reach: f64) -> Mode {

@@ -34,20 +34,19 @@
 //!
 //! ```
 //! use modescope::audit::samples::{Options, Samples, audit};
-//! use modescope::data::Table;
+//! use modescope::config::MixtureSettings;
+//! use modescope::data::{Mixture, Table};
 //! use modescope::ndarray::Array2;
 //!
 //! # fn main() -> modescope::error::Result<()> {
-//! // Two groups of rows, and what a generator made of them.
-//! let place = |row: usize, step: f32| (row as f32 * step).fract() + 10.0 * (row % 2) as f32;
-//! let rows = |count, steps: [f32; 2]| {
-//!     Array2::from_shape_fn((count, 2), |(row, column)| place(row, steps[column]))
-//! };
-//! let real = Table::new(vec!["x".into(), "y".into()], rows(400, [0.618, 0.755]), None)?;
-//! let generated = rows(2000, [0.414, 0.732]);
-//! let samples = Samples::new(&real, generated.view());
+//! // Rows may come from anywhere; the mixture that they were drawn from need not be known.
+//! let truth = Mixture::generate(&MixtureSettings::default(), 1)?;
+//! let drawn = |rows, step| -> Array2<f32> { truth.draw(rows, 1, step).rows().to_owned() };
+//! let real = Table::new(["x", "y", "z"].map(String::from).into(), drawn(400, 0), None)?;
+//! let generated = drawn(2000, 1);
+//! let samples = Samples { truth: Some(&truth), ..Samples::new(&real, generated.view()) };
 //! let findings = audit(samples, Options::default(), &|| ())?.into_findings();
-//! println!("{}", findings.answer());
+//! assert!(findings.answer().starts_with("Yes"));
 //! # Ok(())
 //! # }
 //! ```

@@ -95,9 +95,7 @@ impl ModelEvidence<'_> {
     fn against_collapse(&self) -> String {
         match (self.model.likelihood, self.recipe) {
             (Likelihood::FixedSigma, _) => format!("Try {LEARNED_SIGMA}."),
-            (likelihood, _) if likelihood.has_sigma() && self.is_heavy() => {
-                format!("Try {}.", self.unit_weight())
-            }
+            _ if self.is_heavy() => format!("Try {}.", self.unit_weight()),
             (_, Some(recipe)) => format!("Try --recipe {recipe}."),
             (Likelihood::MeanSquaredError, None) => {
                 format!("Try {LEARNED_SIGMA} {}.", self.unit_weight())
@@ -189,13 +187,10 @@ impl ModelEvidence<'_> {
             _ => return None,
         };
         let wide = self.noise.filter(|_| relative.is_some_and(|relative| relative >= 1.0));
-        let likelihood = self.model.likelihood;
-        let one_sigma = likelihood == Likelihood::LearnedSigma;
-        // Beside a squared error without σ the weight says something else.
-        let heavy = likelihood.has_sigma() && self.is_heavy();
+        let one_sigma = self.model.likelihood == Likelihood::LearnedSigma;
         let remedy = match wide {
             _ if self.one_scale && self.noise.is_some() => "Try --set data.scaling=z-score.".into(),
-            _ if heavy => format!("Try {}.", self.unit_weight()),
+            _ if self.is_heavy() => format!("Try {}.", self.unit_weight()),
             Some(noise) if one_sigma && is_uneven(noise, gaussian) => {
                 "Try --set model.likelihood=learned-sigma-per-column.".into()
             }
@@ -222,9 +217,10 @@ impl ModelEvidence<'_> {
         }
     }
 
-    /// Whether the KL divergence weighs more than in the evidence lower bound.
+    /// Whether the KL divergence weighs more than in the evidence lower bound. Beside a squared error without σ
+    /// its weight says nothing of that.
     fn is_heavy(&self) -> bool {
-        self.objective.full_weight() > 1.0
+        self.model.likelihood.has_sigma() && self.objective.full_weight() > 1.0
     }
 
     /// The settings that give the KL divergence the weight 1.

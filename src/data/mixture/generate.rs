@@ -17,7 +17,8 @@ impl Mixture {
     /// how one is drawn changes no other.
     ///
     /// # Errors
-    /// Where settings are out of their range, there are more components than rows, or the mixture would not fit in memory.
+    /// Where settings are out of their range, there are more components than rows, or the mixture would not
+    /// fit in memory.
     pub fn generate(settings: &MixtureSettings, seed: u64) -> Result<Self> {
         let &MixtureSettings { components, dimensions, rows, spread, .. } = settings;
         if components > rows {
